@@ -64,7 +64,9 @@ describe('writeFileAtomic', () => {
     it(`a disk that is full at ${failing} keeps the old file, removes the temporary one and says so`, async () => {
       const path = join(folder, 'state.json');
       await writeFile(path, 'old');
-      const error = await errorOf(writeFileAtomic(path, 'new content', { fileSystem: diskThatFails(failing, 'ENOSPC') }));
+      const error = await errorOf(
+        writeFileAtomic(path, 'new content', { fileSystem: diskThatFails(failing, 'ENOSPC') }),
+      );
       expect(error.code).to.equal('DISK_FULL');
       expect(error.message).to.contain('the disk is full').and.to.contain(path).and.to.contain('free some space');
       expect(await readFile(path, 'utf8')).to.equal('old');
