@@ -197,7 +197,7 @@ describe('parseCid', () => {
       ).to.equal('CID_INVALID');
     }
     expect(() => parseCid('Qmabc')).to.throw('ipfs cid base32');
-    expect(() => parseCid('x'.repeat(500))).to.throw(/Expected: a CIDv1[^]*Received: [^]{0,120}To do:/);
+    expect(() => parseCid('x'.repeat(500))).to.throw(/Expected: a CIDv1.*\n *Received: .{0,120}\n *To do:/);
     expect(codeOf(() => parseCidBytes(bytes.subarray(1)))).to.equal('CID_INVALID');
     expect(codeOf(() => parseCidBytes(new Uint8Array(0)))).to.equal('CID_INVALID');
   });
