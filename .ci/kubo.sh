@@ -15,13 +15,13 @@ if [ ! -x "$binary" ]; then
     echo "kubo.sh: Go is not installed. Install Go, or set ASSAY_IPFS_BIN to an ipfs binary you have." >&2
     exit 1
   fi
-  build="$folder/build"
-  mkdir -p "$build"
+  mkdir -p "$folder"
   {
-    cd "$build"
-    [ -f go.mod ] || go mod init assay-kubo-build
-    go get "github.com/ipfs/kubo/cmd/ipfs@$version"
-    go build -p "${KUBO_BUILD_JOBS:-2}" -trimpath -ldflags='-s -w' -o "$binary.partial" github.com/ipfs/kubo/cmd/ipfs
+    # Inside the module's own folder its own go.mod and go.sum hold, replacements included: exactly the released build.
+    source_folder="$(cd "$folder" && GOFLAGS=-mod=mod go mod download -json "github.com/ipfs/kubo@$version" \
+      | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",*$/\1/p')"
+    cd "$source_folder"
+    go build -p "${KUBO_BUILD_JOBS:-2}" -trimpath -ldflags='-s -w' -o "$binary.partial" ./cmd/ipfs
     mv "$binary.partial" "$binary"
   } >&2
 fi
