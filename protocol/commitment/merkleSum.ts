@@ -1,0 +1,131 @@
+/**
+ * The commitment of an update: a Merkle-sum tree over its chunks, so that the root binds every coordinate AND the
+ * vector's squared L2 norm.
+ *
+ *     leaf = H(0x00 | u64 sum | 2K bytes)      sum = sum of squares of the leaf's coordinates
+ *     node = H(0x01 | hL | u64 sL | hR | u64 sR)
+ *
+ * Both child sums are hashed and range-checked (the known break of trees that do not: ePrint 2018/1139).
+ * Spec: docs/spec/commitments.md. The Solidity twin is contracts/libraries/MerkleSum.sol.
+ */
+import { sha256 } from '#sha256';
+import { type Hex, toHex, uintBytes, ZERO_HASH } from '../encoding/bytes.ts';
+import type { VectorLayout } from '../encoding/layout.ts';
+import { viewInt16 } from '../encoding/vectors.ts';
+import { AssayError } from '../errors.ts';
+import { foldPath, openPath, PerfectTreeBuilder, type TreeKind, treeLevels } from './perfectTree.ts';
+
+const LEAF_TAG = 0x00;
+const NODE_TAG = 0x01;
+const SUM_BYTES = 8;
+const MAX_SUM = 2n ** 64n - 1n;
+
+export interface SumNode {
+  readonly hash: Uint8Array;
+  /** Sum of squares below this node, u64. */
+  readonly sum: bigint;
+}
+
+/** What a participant commits to. */
+export interface UpdateCommitment {
+  readonly root: Hex;
+  /** Squared L2 norm of the update in units of 2^-2G. */
+  readonly normSq: bigint;
+}
+
+export interface SumProof {
+  /** Index of the chunk. */
+  readonly index: number;
+  /** `depth` siblings, leaf level first. */
+  readonly path: readonly SumNode[];
+}
+
+const merkleSumKind: TreeKind<SumNode> = {
+  zero: { hash: new Uint8Array(32), sum: 0n },
+  join(left, right) {
+    const sum = left.sum + right.sum;
+    if (sum > MAX_SUM) {
+      throw new AssayError('SUM_RANGE', { summary: 'a sum of squares exceeds 64 bits', received: sum.toString() });
+    }
+    const preimage = new Uint8Array(1 + 2 * (32 + SUM_BYTES));
+    preimage[0] = NODE_TAG;
+    preimage.set(left.hash, 1);
+    preimage.set(uintBytes(left.sum, SUM_BYTES), 33);
+    preimage.set(right.hash, 41);
+    preimage.set(uintBytes(right.sum, SUM_BYTES), 73);
+    return { hash: sha256(preimage), sum };
+  },
+};
+
+/** Sum of squares of int16 coordinates. At most 2^12 of them: each square <= 2^30, so the sum stays below 2^53. */
+export function sumOfSquares(chunk: Int16Array): number {
+  let sum = 0;
+  for (let i = 0; i < chunk.length; i++) sum += chunk[i]! * chunk[i]!;
+  return sum;
+}
+
+/** The leaf of one chunk of 2K payload bytes. */
+export function updateLeaf(chunk: Uint8Array): SumNode {
+  const sum = BigInt(sumOfSquares(viewInt16(chunk)));
+  const preimage = new Uint8Array(1 + SUM_BYTES + chunk.length);
+  preimage[0] = LEAF_TAG;
+  preimage.set(uintBytes(sum, SUM_BYTES), 1);
+  preimage.set(chunk, 1 + SUM_BYTES);
+  return { hash: sha256(preimage), sum };
+}
+
+/** Commits to a payload chunk by chunk, in memory O(depth). */
+export class UpdateCommitter {
+  private readonly tree: PerfectTreeBuilder<SumNode>;
+
+  constructor(layout: VectorLayout) {
+    this.tree = new PerfectTreeBuilder(merkleSumKind, layout.depth);
+  }
+
+  append(chunk: Uint8Array): void {
+    this.tree.append(updateLeaf(chunk));
+  }
+
+  finish(): UpdateCommitment {
+    const { hash, sum } = this.tree.finish();
+    return { root: toHex(hash), normSq: sum };
+  }
+}
+
+/** The commitment of a whole encoded update. `payload` has the layout's length (see `decodeUpdate`). */
+export function commitUpdate(payload: Uint8Array, layout: VectorLayout): UpdateCommitment {
+  const committer = new UpdateCommitter(layout);
+  for (const chunk of payloadChunks(payload, layout.chunkSize * 2)) committer.append(chunk);
+  return committer.finish();
+}
+
+/** Opens chunk `index` of an encoded update. */
+export function proveUpdateChunk(payload: Uint8Array, layout: VectorLayout, index: number): SumProof {
+  const leaves = [...payloadChunks(payload, layout.chunkSize * 2)].map(updateLeaf);
+  return { index, path: openPath(merkleSumKind, treeLevels(merkleSumKind, layout.depth, leaves), index) };
+}
+
+/**
+ * Whether `chunk` is chunk `proof.index` of the update under `commitment`. Everything here may come from an attacker;
+ * the answer is false, never an exception.
+ */
+export function verifyUpdateChunk(
+  commitment: UpdateCommitment,
+  layout: VectorLayout,
+  chunk: Uint8Array,
+  proof: SumProof,
+): boolean {
+  if (commitment.root === ZERO_HASH) return false;
+  if (chunk.length !== layout.chunkSize * 2 || proof.index >= layout.chunkCount) return false;
+  if (proof.path.some(({ hash, sum }) => hash.length !== 32 || sum < 0n || sum > MAX_SUM)) return false;
+  const total = proof.path.reduce((sum, sibling) => sum + sibling.sum, updateLeaf(chunk).sum);
+  if (total > MAX_SUM || total !== commitment.normSq) return false;
+  const root = foldPath(merkleSumKind, layout.depth, updateLeaf(chunk), proof.index, proof.path);
+  return root !== undefined && toHex(root.hash) === commitment.root.toLowerCase();
+}
+
+export function* payloadChunks(payload: Uint8Array, chunkBytes: number): Generator<Uint8Array> {
+  for (let offset = 0; offset < payload.length; offset += chunkBytes) {
+    yield payload.subarray(offset, offset + chunkBytes);
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Perfect binary trees of fixed depth over any kind of node. Proofs are positional: the path has exactly `depth` siblings
+ * and the index is fully consumed, so one root opens one position in one way only (lessons of order-blind Merkle proofs).
+ * Missing leaves are the kind's `zero` node; the subtrees above them are joined like any others.
+ */
+import { AssayError } from '../errors.ts';
+
+export interface TreeKind<Node> {
+  /** The node that stands for a leaf beyond the last one. */
+  readonly zero: Node;
+  join(left: Node, right: Node): Node;
+}
+
+/** Computes a root from leaves in order, holding one node a level: memory O(depth). */
+export class PerfectTreeBuilder<Node> {
+  private readonly kind: TreeKind<Node>;
+  private readonly depth: number;
+  private readonly pending: (Node | undefined)[] = [];
+  private leaves = 0;
+
+  constructor(kind: TreeKind<Node>, depth: number) {
+    this.kind = kind;
+    this.depth = depth;
+  }
+
+  /** @throws AssayError `TREE_FULL` for more than 2^depth leaves. */
+  append(leaf: Node): void {
+    if (this.leaves === 2 ** this.depth) {
+      throw new AssayError('TREE_FULL', { summary: 'too many leaves', expected: `at most ${2 ** this.depth}` });
+    }
+    this.leaves++;
+    let node = leaf;
+    let level = 0;
+    for (let left = this.pending[level]; left !== undefined; left = this.pending[level]) {
+      node = this.kind.join(left, node);
+      this.pending[level++] = undefined;
+    }
+    this.pending[level] = node;
+  }
+
+  /** The root, missing leaves being zero. */
+  finish(): Node {
+    let zero = this.kind.zero;
+    let node: Node | undefined; // the incomplete subtree carried up so far
+    for (let level = 0; level < this.depth; level++) {
+      const left = this.pending[level];
+      if (left !== undefined) node = this.kind.join(left, node ?? zero);
+      else if (node !== undefined) node = this.kind.join(node, zero);
+      zero = this.kind.join(zero, zero);
+    }
+    return this.pending[this.depth] ?? node ?? zero;
+  }
+}
+
+/** All levels of the tree, leaves first, each without its zero tail. */
+export function treeLevels<Node>(kind: TreeKind<Node>, depth: number, leaves: readonly Node[]): Node[][] {
+  const levels: Node[][] = [[...leaves]];
+  let zero = kind.zero;
+  for (let level = 0; level < depth; level++) {
+    const below = levels[level]!;
+    const above: Node[] = [];
+    for (let i = 0; i < below.length; i += 2) above.push(kind.join(below[i]!, below[i + 1] ?? zero));
+    levels.push(above);
+    zero = kind.join(zero, zero);
+  }
+  return levels;
+}
+
+/** The siblings from leaf `index` up to the root. */
+export function openPath<Node>(kind: TreeKind<Node>, levels: readonly (readonly Node[])[], index: number): Node[] {
+  const path: Node[] = [];
+  let position = index;
+  let zero = kind.zero;
+  for (let level = 0; level < levels.length - 1; level++) {
+    path.push(levels[level]![position ^ 1] ?? zero);
+    position = Math.floor(position / 2);
+    zero = kind.join(zero, zero);
+  }
+  return path;
+}
+
+/**
+ * The root that `leaf` at `index` leads to along `path`, or undefined when the path's length or the index does not fit
+ * the depth.
+ */
+export function foldPath<Node>(
+  kind: TreeKind<Node>,
+  depth: number,
+  leaf: Node,
+  index: number,
+  path: readonly Node[],
+): Node | undefined {
+  if (path.length !== depth || !Number.isInteger(index) || index < 0 || index >= 2 ** depth) return undefined;
+  let node = leaf;
+  let position = index;
+  for (const sibling of path) {
+    node = position % 2 === 0 ? kind.join(node, sibling) : kind.join(sibling, node);
+    position = Math.floor(position / 2);
+  }
+  return node;
+}

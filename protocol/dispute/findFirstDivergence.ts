@@ -1,0 +1,26 @@
+import type { VectorLayout } from '../encoding/layout.ts';
+import type { Divergence } from './finding.ts';
+
+/**
+ * The first coordinate at which `published` departs from `expected`, or null when they are equal. Shapes [d] or padded.
+ *
+ * @example
+ * findFirstDivergence(4, vectorLayout(600), new Int32Array(600), Int32Array.from({ length: 600 }, (_, i) => (i === 300 ? 7 : 0)));
+ * // { round: 4, chunk: 1, coordinate: 300, expected: 0, published: 7 }
+ */
+export function findFirstDivergence(
+  round: number,
+  layout: VectorLayout,
+  expected: Int32Array,
+  published: Int32Array,
+): Divergence | null {
+  const coordinate = expected.findIndex((value, i) => value !== published[i]);
+  if (coordinate === -1) return null;
+  return {
+    round,
+    chunk: Math.floor(coordinate / layout.chunkSize),
+    coordinate,
+    expected: expected[coordinate]!,
+    published: published[coordinate] ?? 0,
+  };
+}

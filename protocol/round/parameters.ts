@@ -1,0 +1,80 @@
+/**
+ * The parameters of a federation: fixed when it is created, read from its contract by everybody. The contract's
+ * `validate` in contracts/libraries/ refuses what `checkParameters` refuses.
+ */
+
+import { minimumUpdates, type Rule } from '../aggregation/rule.ts';
+import { checkServerStep, type ServerStep } from '../aggregation/serverStep.ts';
+import type { Hex } from '../encoding/bytes.ts';
+import { type VectorLayout, vectorLayout } from '../encoding/layout.ts';
+import { AssayError } from '../errors.ts';
+
+/** `normSqBound` of a federation that bounds no norm: the largest u64. */
+export const NO_NORM_BOUND = 2n ** 64n - 1n;
+
+/** What the numbers of a round depend on; the rest of the parameters is about who may act and when. */
+export interface LearningParameters {
+  /** d. */
+  readonly dimension: number;
+  /** K. */
+  readonly chunkSize: number;
+  /** F. */
+  readonly modelFractionBits: number;
+  /** G. */
+  readonly updateFractionBits: number;
+  /** Largest squared L2 norm of an update in units of 2^-2G; NO_NORM_BOUND for none. */
+  readonly normSqBound: bigint;
+  readonly rule: Rule;
+  readonly serverStep: ServerStep;
+}
+
+export interface FederationParameters extends LearningParameters {
+  /** Binary CIDv1 of the manifest. */
+  readonly manifestCid: Uint8Array;
+  readonly genesisModelRoot: Hex;
+  readonly genesisModelCid: Uint8Array;
+  readonly openMembership: boolean;
+  /** Registered participants needed before round 1 opens. */
+  readonly minParticipants: number;
+  /** Fewest valid updates that are aggregated; below it a round is abandoned. */
+  readonly minUpdates: number;
+  readonly maxParticipants: number;
+  /** 0: no end. */
+  readonly totalRounds: number;
+  readonly participantStake: bigint;
+  readonly aggregatorStake: bigint;
+  readonly missedRevealPenalty: bigint;
+  readonly missedTurnPenalty: bigint;
+  readonly commitWindowSeconds: number;
+  readonly revealWindowSeconds: number;
+  readonly aggregateWindowSeconds: number;
+  readonly challengeWindowSeconds: number;
+  readonly withdrawalDelaySeconds: number;
+}
+
+export function layoutOf(parameters: Pick<LearningParameters, 'dimension' | 'chunkSize'>): VectorLayout {
+  return vectorLayout(parameters.dimension, parameters.chunkSize);
+}
+
+/** F - G: how far a combined update is shifted to become a model step. */
+export function fractionShift(
+  parameters: Pick<LearningParameters, 'modelFractionBits' | 'updateFractionBits'>,
+): number {
+  return parameters.modelFractionBits - parameters.updateFractionBits;
+}
+
+/** @throws AssayError naming the first learning parameter that cannot work. */
+export function checkLearningParameters(parameters: LearningParameters): void {
+  layoutOf(parameters);
+  minimumUpdates(parameters.rule);
+  checkServerStep(parameters.serverStep);
+  const shift = fractionShift(parameters);
+  const { modelFractionBits: F, updateFractionBits: G } = parameters;
+  if (!Number.isInteger(F) || !Number.isInteger(G) || G < 1 || F > 30 || shift < 0 || shift > 16) {
+    throw new AssayError('FRACTION_BITS', {
+      summary: 'impossible fixed-point parameters',
+      expected: '1 <= updateFractionBits <= modelFractionBits <= 30, at most 16 apart',
+      received: `modelFractionBits = ${F}, updateFractionBits = ${G}`,
+    });
+  }
+}
