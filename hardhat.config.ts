@@ -1,0 +1,30 @@
+import { createRequire } from 'node:module';
+import hardhatIgnitionViem from '@nomicfoundation/hardhat-ignition-viem';
+import hardhatViem from '@nomicfoundation/hardhat-viem';
+import { defineConfig } from 'hardhat/config';
+
+const require = createRequire(import.meta.url);
+
+export default defineConfig({
+  plugins: [hardhatViem, hardhatIgnitionViem],
+  paths: { sources: './contracts', tests: { solidity: './test/contracts/solidity' } },
+  solidity: {
+    version: '0.8.37',
+    // The compiler comes from npm, not from a download: builds work behind a hospital's firewall.
+    path: require.resolve('solc/soljson.js'),
+    settings: { optimizer: { enabled: true, runs: 500 }, viaIR: true, evmVersion: 'cancun' },
+  },
+  networks: {
+    // In-process chain of the tests: 31337, a block per transaction, time under the test's control.
+    default: { type: 'edr-simulated', chainId: 31337, accounts: { count: 40 }, allowBlocksWithSameTimestamp: true },
+    // `hardhat node`: a block per transaction and one every second, so that deadlines pass when nobody sends anything.
+    node: {
+      type: 'edr-simulated',
+      chainId: 31337,
+      accounts: { count: 40 },
+      mining: { auto: true, interval: 1000 },
+      allowBlocksWithSameTimestamp: true,
+    },
+  },
+  test: { solidity: { fuzz: { runs: 256 }, invariant: { runs: 32, depth: 64, failOnRevert: false } } },
+});
