@@ -30,7 +30,10 @@ export interface DatasetSplit {
 /** The rows of `dataset` named by `indices`, copied, in that order. */
 export function takeRows(dataset: Dataset, indices: ArrayLike<number>, name = dataset.name): Dataset {
   const { features } = dataset;
-  const x = dataset.x instanceof Uint8Array ? new Uint8Array(indices.length * features) : new Float32Array(indices.length * features);
+  const x =
+    dataset.x instanceof Uint8Array
+      ? new Uint8Array(indices.length * features)
+      : new Float32Array(indices.length * features);
   const y = dataset.y instanceof Uint8Array ? new Uint8Array(indices.length) : new Int32Array(indices.length);
   for (let row = 0; row < indices.length; row++) {
     const source = indices[row] as number;

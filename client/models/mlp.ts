@@ -1,0 +1,61 @@
+import type { Tensor2D } from '@tensorflow/tfjs-core';
+import { z } from 'zod';
+import { compareBytewise, type TensorSpec, tensorSlices } from '../../protocol/encoding/manifest.ts';
+import type { Model, ModelSpec, NamedTensors, TensorFlow } from './model.ts';
+
+/**
+ * Multi-layer perceptron: dense layers `hidden1`, `hidden2`, ... with an activation, then `output` with one logit per class.
+ * Each has a `kernel` `[in, out]` and a `bias` `[out]`.
+ */
+export const mlpSettings = z.strictObject({
+  kind: z.literal('mlp'),
+  /** Numbers per sample. */
+  inputs: z.number().int().positive(),
+  /** Width of each hidden layer; `[]` is logistic regression. */
+  hidden: z.array(z.number().int().positive()),
+  classes: z.number().int().min(2),
+  activation: z.enum(['relu', 'tanh', 'sigmoid']),
+});
+
+export type MlpSettings = Readonly<z.infer<typeof mlpSettings>>;
+
+export function buildMlp(settings: MlpSettings): Model {
+  const layers = layerNames(settings);
+  const widths = [settings.inputs, ...settings.hidden, settings.classes];
+  const tensors: TensorSpec[] = layers
+    .flatMap((layer, i) => [
+      { name: `${layer}/kernel`, shape: [widths[i]!, widths[i + 1]!] },
+      { name: `${layer}/bias`, shape: [widths[i + 1]!] },
+    ])
+    .sort((a, b) => compareBytewise(a.name, b.name));
+
+  return {
+    spec: settings as ModelSpec,
+    inputs: settings.inputs,
+    classes: settings.classes,
+    tensors,
+    dimensions: tensorSlices(tensors).reduce((sum, { length }) => sum + length, 0),
+
+    // Uniform in +-sqrt(6 / (in + out)) (Glorot and Bengio 2010, equation 16); biases start at zero. No logarithm or cosine: the bits
+    // depend on no mathematics library.
+    initialise({ shape }, values, random) {
+      if (shape.length < 2) return;
+      const limit = Math.sqrt(6 / (shape[0]! + shape[1]!));
+      for (let i = 0; i < values.length; i++) values[i] = (2 * random.nextFloat() - 1) * limit;
+    },
+
+    logits(tf: TensorFlow, weights: NamedTensors, samples: Tensor2D): Tensor2D {
+      let signal = samples;
+      for (const layer of layers) {
+        signal = tf.add(tf.matMul(signal, weights[`${layer}/kernel`] as Tensor2D), weights[`${layer}/bias`]!);
+        if (layer !== 'output') signal = tf[settings.activation](signal);
+      }
+      return signal;
+    },
+  };
+}
+
+/** `hidden1 .. hiddenN, output`: layer by layer from the samples to the logits. */
+export function layerNames({ hidden }: Pick<MlpSettings, 'hidden'>): string[] {
+  return [...hidden.map((_, i) => `hidden${i + 1}`), 'output'];
+}

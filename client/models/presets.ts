@@ -1,0 +1,27 @@
+import type { Manifest } from '../../protocol/encoding/manifest.ts';
+import { describeModel } from './registry.ts';
+
+/** Settings that work out of the box: what a manifest is made from. */
+export interface Preset {
+  readonly manifest: Manifest;
+  /** L2 norm every update is held to, float units; the contract's bound is its square in quantisation steps. */
+  readonly maxUpdateNorm: number;
+}
+
+/** MNIST digits, 784-64-10. Chosen with `bench/learning.ts`. */
+export function mnistMlp(name = 'mnist'): Preset {
+  const model = { kind: 'mlp', inputs: 784, hidden: [64], classes: 10, activation: 'relu' };
+  return {
+    manifest: {
+      format: 'assay-manifest/1',
+      name,
+      task: 'classification',
+      model,
+      tensors: describeModel(model).tensors.map(({ name, shape }) => ({ name, shape: [...shape] })),
+      training: { localEpochs: 2, batchSize: 32, learningRate: 0.1, optimizer: 'sgd', momentum: 0 },
+      data: { features: 784, classes: 10 },
+      engine: 'tfjs-wasm/1',
+    },
+    maxUpdateNorm: 2,
+  };
+}
