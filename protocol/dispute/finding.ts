@@ -31,6 +31,8 @@ export const FINDING_KINDS = [
   'modelPayloadMismatch',
   /** Somebody published who was not the leader of the turn, or out of turn. */
   'wrongLeader',
+  /** The aggregator left out a submission that is neither voided, nor provably invalid, nor unavailable. */
+  'wronglyExcluded',
   /** The evidence document contradicts the chain or the replay. */
   'evidenceMismatch',
   /** The events contradict the contract's own state. */
@@ -39,8 +41,16 @@ export const FINDING_KINDS = [
 
 export type FindingKind = (typeof FINDING_KINDS)[number];
 
+/**
+ * `breach`: the published result of the round is wrong or cannot be checked; an audit with one fails. `misconduct`:
+ * somebody misbehaved and the result stands without him, as when a participant's payload does not match what it revealed
+ * and the aggregator rightly left it out (the evidence document's `excluded`).
+ */
+export type Severity = 'breach' | 'misconduct';
+
 export interface Finding {
   readonly kind: FindingKind;
+  readonly severity: Severity;
   /** 0 for findings about the federation as a whole. */
   readonly round: number;
   /** Who is to blame, where somebody is. */

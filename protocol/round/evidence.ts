@@ -39,6 +39,13 @@ const evidenceSchema = z.strictObject({
       trimmed: z.number().int().min(0).nullable(),
     }),
   ),
+  /**
+   * Revealed submissions that are not among the rows, with the reason. `invalid`: the bytes under the CID do not have the
+   * revealed length, padding, root or norm, which anyone can check. `unavailable`: nobody served them before the turn ended.
+   */
+  excluded: z.array(
+    z.strictObject({ index: z.number().int().min(0), participant: address, reason: z.enum(['invalid', 'unavailable']) }),
+  ),
   /** Upper triangle of the Gram matrix, row-major; null for a rule without one. */
   gram: z.array(integerText).nullable(),
   mixing: z
