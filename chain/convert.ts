@@ -1,0 +1,75 @@
+/** Between the contract's structs, as viem decodes them, and the protocol's types. */
+import { hexToBytes, bytesToHex, type Address, type ContractFunctionReturnType } from 'viem';
+import type { Hex } from '../protocol/encoding/bytes.ts';
+import { COMBINES, PRE_AGGREGATIONS } from '../protocol/aggregation/rule.ts';
+import { SERVER_OPTIMIZERS } from '../protocol/aggregation/serverStep.ts';
+import type { FederationParameters } from '../protocol/round/parameters.ts';
+import { ROUND_PHASES, type RoundPhase } from '../protocol/round/phases.ts';
+import type { federationAbi } from './abi/federation.ts';
+
+type RawParameters = ContractFunctionReturnType<typeof federationAbi, 'view', 'parameters'>;
+type RawRound = ContractFunctionReturnType<typeof federationAbi, 'view', 'round'>;
+
+/** A round as of now: transitions whose deadline has passed count as done. */
+export interface RoundView {
+  readonly number: number;
+  readonly phase: RoundPhase;
+  /** Grows with every round opened or reopened; never repeats. */
+  readonly opening: number;
+  /** Unix seconds of the chain; 0 when the phase has none. */
+  readonly deadline: number;
+  readonly expected: number;
+  readonly committed: number;
+  readonly revealed: number;
+  readonly turn: number;
+  readonly leader: Address;
+  readonly accumulator: Hex;
+  readonly seed: Hex;
+  readonly baseModelRoot: Hex;
+  readonly modelRoot: Hex;
+  readonly publicationHash: Hex;
+  readonly aggregator: Address;
+  readonly publishedAt: number;
+  readonly voidedBitmap: bigint;
+}
+
+export function toRoundView(raw: RawRound): RoundView {
+  return {
+    ...raw,
+    number: Number(raw.number),
+    phase: ROUND_PHASES[raw.phase]!,
+    deadline: Number(raw.deadline),
+    publishedAt: Number(raw.publishedAt),
+  };
+}
+
+export function toParameters(raw: RawParameters): FederationParameters {
+  return {
+    ...raw,
+    manifestCid: hexToBytes(raw.manifestCid),
+    genesisModelCid: hexToBytes(raw.genesisModelCid),
+    dimension: Number(raw.dimension),
+    rule: {
+      ...raw.rule,
+      preAggregation: PRE_AGGREGATIONS[raw.rule.preAggregation]!,
+      combine: COMBINES[raw.rule.combine]!,
+    },
+    serverStep: { ...raw.serverStep, optimizer: SERVER_OPTIMIZERS[raw.serverStep.optimizer]! },
+  };
+}
+
+export function fromParameters(parameters: FederationParameters): RawParameters {
+  const { rule, serverStep } = parameters;
+  return {
+    ...parameters,
+    manifestCid: bytesToHex(parameters.manifestCid),
+    genesisModelCid: bytesToHex(parameters.genesisModelCid),
+    dimension: BigInt(parameters.dimension),
+    rule: {
+      ...rule,
+      preAggregation: PRE_AGGREGATIONS.indexOf(rule.preAggregation),
+      combine: COMBINES.indexOf(rule.combine),
+    },
+    serverStep: { ...serverStep, optimizer: SERVER_OPTIMIZERS.indexOf(serverStep.optimizer) },
+  };
+}

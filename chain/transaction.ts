@@ -1,0 +1,69 @@
+/** Sending one transaction and knowing what became of it. */
+import { type Abi, type Address, type Hex, type TransactionReceipt, WaitForTransactionReceiptTimeoutError } from 'viem';
+import { AssayError } from '../protocol/errors.ts';
+import { explainFailure } from './revert.ts';
+import type { Connection, Signer } from './rpc.ts';
+
+export interface Sent {
+  readonly hash: Hex;
+  readonly gasUsed: bigint;
+  readonly blockNumber: bigint;
+  readonly receipt: TransactionReceipt;
+}
+
+export interface Call {
+  readonly address: Address;
+  readonly abi: Abi;
+  readonly functionName: string;
+  readonly args: readonly unknown[];
+  readonly value?: bigint;
+}
+
+const RECEIPT_PATIENCE_MS = 180_000;
+/** Room above the estimate: a transition that became due between estimate and inclusion costs more. */
+const GAS_MARGIN_PERCENT = 140n;
+const EXTRA_GAS = 60_000n;
+
+/**
+ * Simulates, sends and waits for inclusion.
+ * @throws AssayError `REVERT_<custom error>`, `UNFUNDED`, `TRANSACTION`, `NOT_INCLUDED`, `RPC_DOWN`.
+ */
+export async function sendTransaction(connection: Connection, signer: Signer, call: Call): Promise<Sent> {
+  const { publicClient } = connection;
+  const request = { ...call, account: signer.account };
+  try {
+    // One request both proves that the call would succeed now and prices it.
+    const estimate = await publicClient.estimateContractGas(request);
+    const gas = (estimate * GAS_MARGIN_PERCENT) / 100n + EXTRA_GAS;
+    const hash = await signer.wallet.writeContract({ ...request, chain: connection.chain, gas });
+    const receipt = await publicClient.waitForTransactionReceipt({ hash, timeout: RECEIPT_PATIENCE_MS });
+    if (receipt.status === 'reverted') {
+      // Replays the call on the state before its block to learn why.
+      await publicClient.simulateContract({ ...request, blockNumber: receipt.blockNumber });
+      throw new AssayError('REVERTED', { summary: `${call.functionName} was reverted in ${hash}` });
+    }
+    return { hash, gasUsed: receipt.gasUsed, blockNumber: receipt.blockNumber, receipt };
+  } catch (error) {
+    if (error instanceof WaitForTransactionReceiptTimeoutError) {
+      throw new AssayError('NOT_INCLUDED', {
+        summary: `${call.functionName} was sent and not included within ${RECEIPT_PATIENCE_MS / 1000} s`,
+        fix: 'start the command again: it looks on the chain first and sends nothing twice',
+        cause: error,
+      });
+    }
+    throw explainFailure(call.functionName, error);
+  }
+}
+
+/** Waits until no transaction of the account is pending, so that a restarted node does not act twice. */
+export async function settlePending(connection: Connection, account: Address, patienceMs = 30_000): Promise<void> {
+  const since = Date.now();
+  for (;;) {
+    const [mined, pending] = await Promise.all([
+      connection.publicClient.getTransactionCount({ address: account, blockTag: 'latest' }),
+      connection.publicClient.getTransactionCount({ address: account, blockTag: 'pending' }),
+    ]);
+    if (pending <= mined || Date.now() - since > patienceMs) return;
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+}
