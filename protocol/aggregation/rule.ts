@@ -39,13 +39,13 @@ const NAMES: Record<string, Pick<Rule, 'preAggregation' | 'combine'> & { readonl
 export const RULE_NAMES: readonly string[] = Object.keys(NAMES);
 
 /**
- * The rule of that name. `byzantine` is f; plain averaging ignores it.
- * @throws AssayError `RULE_NAME` for an unknown name.
+ * The rule of that name. `byzantine` is f; plain averaging ignores it. `selected` is m of `multi-krum`; 0 or none: n - f.
+ * @throws AssayError `RULE_NAME` for an unknown name, `RULE_PARAMETERS` for an m that the rule would ignore.
  * @example
  * parseRule('nnm+trimmed-mean', 2); // { preAggregation: 'nearestNeighborMixing', combine: 'trimmedMean', byzantine: 2, selected: 0 }
  */
 export function parseRule(name: string, byzantine: number, selected?: number): Rule {
-  const pieces = NAMES[name];
+  const pieces = Object.hasOwn(NAMES, name) ? NAMES[name] : undefined;
   if (pieces === undefined) {
     throw new AssayError('RULE_NAME', {
       summary: 'no such aggregation rule',
@@ -53,13 +53,15 @@ export function parseRule(name: string, byzantine: number, selected?: number): R
       received: name,
     });
   }
-  const { preAggregation, combine } = pieces;
-  return {
-    preAggregation,
-    combine,
-    byzantine: name === 'fedavg' ? 0 : byzantine,
-    selected: preAggregation === 'multiKrum' ? (selected ?? pieces.selected ?? 0) : 0,
-  };
+  const { preAggregation, combine, selected: fixed } = pieces;
+  const rule = { preAggregation, combine, byzantine: name === 'fedavg' ? 0 : byzantine };
+  if (name === 'multi-krum') return { ...rule, selected: selected ?? 0 };
+  const result = { ...rule, selected: fixed ?? 0 };
+  if (selected) {
+    const received = { ...result, selected };
+    if (selected !== fixed) throw ruleError(received, `no choice of m for ${name}; only multi-krum has one`);
+  }
+  return result;
 }
 
 /** The name that `parseRule` understands. */

@@ -66,8 +66,19 @@ export function treeLevels<Node>(kind: TreeKind<Node>, depth: number, leaves: re
   return levels;
 }
 
-/** The siblings from leaf `index` up to the root. */
+/**
+ * The siblings from leaf `index` up to the root.
+ * @throws AssayError `LEAF_INDEX` when there is no such leaf.
+ */
 export function openPath<Node>(kind: TreeKind<Node>, levels: readonly (readonly Node[])[], index: number): Node[] {
+  const leaves = levels[0]!.length;
+  if (!Number.isInteger(index) || index < 0 || index >= leaves) {
+    throw new AssayError('LEAF_INDEX', {
+      summary: 'there is no such chunk to open',
+      expected: `an index from 0 to ${leaves - 1}`,
+      received: String(index),
+    });
+  }
   const path: Node[] = [];
   let position = index;
   let zero = kind.zero;

@@ -57,13 +57,14 @@ export function decodeModel(payload: Uint8Array, layout: VectorLayout): Int32Arr
 
 /** The same bytes as int16 coordinates; copies only when the bytes are not aligned. */
 export function viewInt16(bytes: Uint8Array): Int16Array {
-  const aligned = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
+  // Not bytes.slice(): a Node Buffer's slice is a view of the same, unaligned, memory.
+  const aligned = bytes.byteOffset % 2 === 0 ? bytes : new Uint8Array(bytes);
   return new Int16Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 2);
 }
 
 /** The same bytes as int32 coordinates; copies only when the bytes are not aligned. */
 export function viewInt32(bytes: Uint8Array): Int32Array {
-  const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
   return new Int32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
 }
 

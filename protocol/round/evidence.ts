@@ -44,7 +44,11 @@ const evidenceSchema = z.strictObject({
    * revealed length, padding, root or norm, which anyone can check. `unavailable`: nobody served them before the turn ended.
    */
   excluded: z.array(
-    z.strictObject({ index: z.number().int().min(0), participant: address, reason: z.enum(['invalid', 'unavailable']) }),
+    z.strictObject({
+      index: z.number().int().min(0),
+      participant: address,
+      reason: z.enum(['invalid', 'unavailable']),
+    }),
   ),
   /** Upper triangle of the Gram matrix, row-major; null for a rule without one. */
   gram: z.array(integerText).nullable(),
@@ -68,6 +72,13 @@ export function encodeEvidence(evidence: Evidence): Uint8Array {
 
 /** @throws AssayError `EVIDENCE` naming the first field that is wrong. */
 export function parseEvidence(bytes: Uint8Array): Evidence {
+  if (bytes.length > MAX_EVIDENCE_BYTES) {
+    throw new AssayError('EVIDENCE', {
+      summary: 'the evidence document is too large',
+      expected: `at most ${MAX_EVIDENCE_BYTES} bytes`,
+      received: `${bytes.length} bytes`,
+    });
+  }
   let document: unknown;
   try {
     document = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));

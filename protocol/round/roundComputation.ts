@@ -12,7 +12,7 @@ import { addGramChunk, type Gram } from '../aggregation/gram.ts';
 import { type Mixing, mixChunk, mixingHash } from '../aggregation/preAggregation/mixing.ts';
 import { multiKrum } from '../aggregation/preAggregation/multiKrum.ts';
 import { nearestNeighborMixing } from '../aggregation/preAggregation/nearestNeighborMixing.ts';
-import { checkRowCount, needsGram, type Rule } from '../aggregation/rule.ts';
+import { checkRowCount, needsGram, type Rule, ruleName } from '../aggregation/rule.ts';
 import { hasServerState, stepChunk } from '../aggregation/serverStep.ts';
 import { GRAM_SPAN, GramCommitter } from '../commitment/gramTree.ts';
 import { ModelCommitter } from '../commitment/merkle.ts';
@@ -62,9 +62,13 @@ export class RoundComputation {
     if (++this.chunksInSpan === GRAM_SPAN) this.closeSpan();
   }
 
-  /** Second pass: replaces `model` (and `velocity`, null for a stateless step) by its next value. Shape of `rows`: n x K. */
+  /**
+   * Second pass: replaces `model` (and `velocity`, null exactly for a stateless step) by its next value. Shape of `rows`:
+   * n x K, of the others [K].
+   */
   combineChunk(rows: readonly Int16Array[], model: Int32Array, velocity: Int32Array | null): void {
     this.checkRows(rows);
+    this.checkModel(model, velocity);
     const { rule, serverStep } = this.parameters;
     const mixing = this.needsGramPass ? this.mixing() : null;
     const mixed = mixing === null ? rows : mixChunk(mixing, rows);
@@ -101,6 +105,11 @@ export class RoundComputation {
 
   private fixMixing(): void {
     if (this.fixedMixing !== null) return;
+    if (!this.needsGramPass) {
+      throw new AssayError('NO_GRAM', {
+        summary: `${ruleName(this.parameters.rule)} has no Gram and no mixing matrix`,
+      });
+    }
     this.checkComplete(this.gramChunks, 'added to the Gram matrix');
     if (this.chunksInSpan > 0) this.closeSpan();
     const { gramRoot, matrix } = this.gramCommitter.finish();
@@ -123,6 +132,19 @@ export class RoundComputation {
         received: `${rows.length} rows of ${[...new Set(rows.map((row) => row.length))].join(', ')}`,
       });
     }
+  }
+
+  private checkModel(model: Int32Array, velocity: Int32Array | null): void {
+    const { chunkSize } = this.layout;
+    const hasState = this.stateCommitter !== null;
+    const velocityOk = hasState ? velocity?.length === chunkSize : velocity === null;
+    if (model.length === chunkSize && velocityOk) return;
+    throw new AssayError('CHUNK_SHAPE', {
+      summary: 'a chunk of the model or of the server state has the wrong shape',
+      expected: `${chunkSize} model coordinates and ${hasState ? `${chunkSize} of velocity` : 'no velocity'}`,
+      received: `${model.length} and ${velocity === null ? 'no velocity' : velocity.length}`,
+      fix: `${this.parameters.serverStep.optimizer} ${hasState ? 'starts round 1 from a velocity of zeros' : 'keeps no state'}`,
+    });
   }
 
   private checkComplete(chunks: number, what: string): void {
