@@ -51,11 +51,21 @@ export function deriveSeed(...parts: readonly SeedPart[]): Uint8Array {
 export function createRandom(...parts: readonly SeedPart[]): Random {
   const seed = deriveSeed(...parts);
   const view = new DataView(seed.buffer, seed.byteOffset, seed.byteLength);
-  let s0 = view.getUint32(0, true);
-  let s1 = view.getUint32(4, true);
-  let s2 = view.getUint32(8, true);
   // The all-zero state is the generator's only fixed point: SHA-256 gives it with probability 2^-128, the bit set here makes it impossible.
-  let s3 = view.getUint32(12, true) | 1;
+  return randomFromState(
+    view.getUint32(0, true),
+    view.getUint32(4, true),
+    view.getUint32(8, true),
+    view.getUint32(12, true) | 1,
+  );
+}
+
+/** The generator from its bare state of four 32-bit words; `createRandom` is what to use. */
+export function randomFromState(word0: number, word1: number, word2: number, word3: number): Random {
+  let s0 = word0;
+  let s1 = word1;
+  let s2 = word2;
+  let s3 = word3;
 
   const nextUint32 = (): number => {
     const scrambled = Math.imul(s1, 5);

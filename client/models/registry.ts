@@ -30,9 +30,7 @@ export function describeModel(spec: ModelSpec): Model {
 }
 
 interface SettingsSchema<Settings> {
-  safeParse(
-    value: unknown,
-  ):
+  safeParse(value: unknown):
     | { readonly success: true; readonly data: Settings }
     | {
         readonly success: false;

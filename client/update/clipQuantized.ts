@@ -37,11 +37,11 @@ export interface ClippedQuantized {
  *
  * Truncation never grows a magnitude, so sum q'^2 <= normSq * s16^2 / 2^32 <= bound. |q * s16| < 2^15 * 2^16 = 2^31: exact in doubles.
  *
- * @param normSqBound the federation's bound; 0 means none
+ * @param normSqBound the federation's bound; NO_NORM_BOUND (2^64 - 1) clips nothing
  */
 export function clipQuantized(quantized: Int16Array, normSqBound: bigint): ClippedQuantized {
   const normSq = normSqOf(quantized);
-  if (normSqBound === 0n || normSq <= normSqBound) return { quantized: quantized.slice(), normSq, scaleQ16: 65536 };
+  if (normSq <= normSqBound) return { quantized: quantized.slice(), normSq, scaleQ16: 65536 };
   const scaleQ16 = Number(isqrt((normSqBound << 32n) / normSq));
   const clipped = quantized.map((value) => Math.trunc((value * scaleQ16) / 65536));
   return { quantized: clipped, normSq: normSqOf(clipped), scaleQ16 };

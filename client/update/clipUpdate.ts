@@ -1,3 +1,5 @@
+import { NO_NORM_BOUND } from '../../protocol/round/parameters.ts';
+
 export interface ClippedUpdate {
   readonly update: Float32Array;
   /** L2 norm before clipping. */
@@ -25,9 +27,9 @@ export function clipUpdate(update: Float32Array, maxNorm: number | null): Clippe
   return { update: update.map((value) => value * factor), norm, factor };
 }
 
-/** The on-chain bound on `normSq` (integer units of 2^-G, squared) as a float L2 norm. `0` means no bound. */
+/** The on-chain bound on `normSq` (integer units of 2^-G, squared) as a float L2 norm; `null` for NO_NORM_BOUND. */
 export function maxNormOf(normSqBound: bigint, updateFractionBits: number): number | null {
-  if (normSqBound === 0n) return null;
+  if (normSqBound === NO_NORM_BOUND) return null;
   return Math.sqrt(Number(normSqBound)) / 2 ** updateFractionBits;
 }
 

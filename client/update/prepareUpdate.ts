@@ -15,7 +15,7 @@ export interface UpdateTask {
   readonly tensors: readonly TensorSpec[];
   /** Rounding error kept from the last round that was sent, `[d]`; `null` in the first. */
   readonly error: Float32Array | null;
-  /** The federation's bound on normSq; 0 means none. */
+  /** The federation's bound on normSq; NO_NORM_BOUND for none. */
   readonly normSqBound: bigint;
   readonly updateFractionBits: number;
   readonly round: number | bigint;

@@ -1,0 +1,77 @@
+import { tensorSlices } from '../../protocol/encoding/manifest.ts';
+import { AssayError } from '../../protocol/errors.ts';
+import { layerNames, type MlpSettings } from '../models/mlp.ts';
+import type { ModelSpec } from '../models/model.ts';
+import { describeModel } from '../models/registry.ts';
+
+/** The two files of a TF.js layers model. */
+export interface LayersModelFiles {
+  /** `model.json`: topology and the list of weights. */
+  readonly modelJson: string;
+  /** `weights.bin`: the weights one after the other, float32 little-endian. */
+  readonly weightsBin: Uint8Array;
+}
+
+/**
+ * A model as a TF.js layers model, which `tf.loadLayersModel` reads in browsers and in Node; its output are class probabilities.
+ * Format: tfjs-layers `ModelJSON` with Keras 2 class names, one weight group.
+ *
+ * @param weights `[d]`, manifest order
+ * @throws AssayError EXPORT_UNSUPPORTED for a model kind without a layers twin
+ */
+export function encodeLayersModel(
+  spec: ModelSpec,
+  weights: Float32Array,
+  metadata: Readonly<Record<string, string>>,
+): LayersModelFiles {
+  const model = describeModel(spec);
+  if (spec.kind !== 'mlp') {
+    throw new AssayError('EXPORT_UNSUPPORTED', {
+      summary: `a ${spec.kind} model has no TF.js layers form here`,
+      expected: 'mlp',
+      received: spec.kind,
+      fix: 'export it as safetensors',
+    });
+  }
+  const settings = model.spec as unknown as MlpSettings;
+  const widths = [...settings.hidden, settings.classes];
+  const layers = layerNames(settings).map((name, i) => ({
+    class_name: 'Dense',
+    config: {
+      name,
+      units: widths[i],
+      activation: name === 'output' ? 'softmax' : settings.activation,
+      use_bias: true,
+      ...(i === 0 ? { batch_input_shape: [null, settings.inputs] } : {}),
+    },
+  }));
+
+  // The specification of weights gives no offsets: they follow each other, and each Dense layer has its kernel before its bias.
+  const slices = new Map(tensorSlices(model.tensors).map((slice) => [slice.name, slice]));
+  const order = layerNames(settings).flatMap((layer) => [slices.get(`${layer}/kernel`)!, slices.get(`${layer}/bias`)!]);
+  const weightsBin = new Uint8Array(4 * model.dimensions);
+  const view = new DataView(weightsBin.buffer);
+  let at = 0;
+  for (const { offset, length } of order) {
+    for (let i = offset; i < offset + length; i++, at += 4) view.setFloat32(at, weights[i]!, true);
+  }
+  const modelJson = {
+    format: 'layers-model',
+    generatedBy: 'Assay',
+    convertedBy: null,
+    userDefinedMetadata: metadata,
+    modelTopology: {
+      class_name: 'Sequential',
+      config: { name: 'model', layers },
+      keras_version: '2.13.0',
+      backend: 'tensorflow',
+    },
+    weightsManifest: [
+      {
+        paths: ['weights.bin'],
+        weights: order.map(({ name, shape }) => ({ name, shape, dtype: 'float32' })),
+      },
+    ],
+  };
+  return { modelJson: `${JSON.stringify(modelJson, null, 2)}\n`, weightsBin };
+}

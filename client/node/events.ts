@@ -1,0 +1,52 @@
+/** What a participant's node tells whoever runs it: facts, not prose. `scripts/` turns them into lines or JSON. */
+import type { Hex } from '../../protocol/encoding/bytes.ts';
+
+export type ParticipantEvent =
+  | {
+      readonly type: 'registered';
+      readonly account: Hex;
+      readonly index: number;
+      readonly stakeWei: bigint;
+      readonly transactions: readonly Hex[];
+    }
+  | { readonly type: 'waiting'; readonly reason: string }
+  | { readonly type: 'modelFetched'; readonly round: number; readonly modelRoot: Hex; readonly cid: string }
+  | { readonly type: 'modelRefused'; readonly round: number; readonly message: string }
+  | {
+      readonly type: 'training';
+      readonly round: number;
+      readonly epoch: number;
+      readonly epochs: number;
+      readonly loss: number;
+    }
+  | {
+      readonly type: 'trained';
+      readonly round: number;
+      readonly samples: number;
+      readonly loss: number;
+      readonly accuracy: number;
+      readonly seconds: number;
+      /** L2 norm of the update before clipping, and the factor that clipping multiplied it with. */
+      readonly norm: number;
+      readonly clipFactor: number;
+      /** Coordinates cut to the int16 range. */
+      readonly saturated: number;
+    }
+  | {
+      readonly type: 'stored';
+      readonly round: number;
+      readonly cid: string;
+      readonly bytes: number;
+      readonly root: Hex;
+      readonly normSq: bigint;
+    }
+  | { readonly type: 'resumed'; readonly round: number; readonly stage: string }
+  | {
+      readonly type: 'committed' | 'revealed';
+      readonly round: number;
+      readonly transaction: Hex;
+      readonly gasUsed: bigint;
+      readonly root: Hex;
+    }
+  | { readonly type: 'missed'; readonly round: number; readonly reason: string }
+  | { readonly type: 'ended'; readonly rounds: number };

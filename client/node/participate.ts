@@ -1,0 +1,127 @@
+/**
+ * A participant's node: follows the rounds of a federation and does its part in each. Every step looks at the chain and
+ * at the state folder first, so a node that was killed and started again goes on where it was.
+ */
+import type { RoundView } from '../../chain/convert.ts';
+import { followRounds } from '../../chain/followRounds.ts';
+import { revertName } from '../../chain/revert.ts';
+import type { Signer } from '../../chain/rpc.ts';
+import { commitHash } from '../../protocol/commitment/commitHash.ts';
+import { cidToBytes } from '../../protocol/encoding/cid.ts';
+import { AssayError } from '../../protocol/errors.ts';
+import { readSubmission, type SubmissionState, writeSubmission } from './submissionState.ts';
+import { fetchBaseModel, type TrainContext, trainUpdate } from './trainUpdate.ts';
+
+export interface ParticipantContext extends TrainContext {
+  readonly signer: Signer;
+  readonly signal: AbortSignal;
+  readonly pollMs?: number;
+}
+
+/** The phase moved on between a look and an act: look again. */
+const LOST_RACES = new Set(['WrongPhase', 'AlreadyCommitted', 'AlreadyRevealed', 'SeedNotFixed', 'NotExpected']);
+
+/**
+ * Runs until `signal` fires or the federation's last round is published.
+ * @throws AssayError for what only its operator can mend: no answer from the chain, no funds, broken training, a full disk.
+ */
+export async function participate(context: ParticipantContext): Promise<void> {
+  const { federation, signal, pollMs, report } = context;
+  const { totalRounds } = federation.parameters;
+  let refusedOpening = 0;
+  let told = '';
+  const tellOnce = (reason: string): void => {
+    if (reason !== told) report({ type: 'waiting', reason });
+    told = reason;
+  };
+  for await (const view of followRounds(federation, { signal, ...(pollMs === undefined ? {} : { pollMs }) })) {
+    if (view === null) {
+      tellOnce(`for ${federation.parameters.minParticipants} participants and an aggregator to register`);
+      continue;
+    }
+    if (totalRounds !== 0 && view.number === totalRounds && (view.phase === 'challenge' || view.phase === 'final')) {
+      report({ type: 'ended', rounds: totalRounds });
+      return;
+    }
+    if (view.opening === refusedOpening) continue;
+    try {
+      if (view.phase === 'open' || view.phase === 'commit') await commit(context, view);
+      else if (view.phase === 'reveal') await reveal(context, view);
+    } catch (error) {
+      if (LOST_RACES.has(revertName(error) ?? '')) continue;
+      if (isUnavailable(error)) {
+        tellOnce(`for the base model of round ${view.number}: ${error.message}`);
+      } else if (isWrongModel(error)) {
+        // Nothing this node can do makes this round's model right; the next one may be.
+        report({ type: 'modelRefused', round: view.number, message: error.message });
+        refusedOpening = view.opening;
+      } else throw error;
+    }
+  }
+}
+
+async function commit(context: ParticipantContext, view: RoundView): Promise<void> {
+  const { federation, signer, state, report } = context;
+  const account = signer.account.address;
+  if (await federation.hasCommitted(view.number, account)) return;
+  let submission = await readSubmission(state);
+  if (submission !== undefined && isFor(submission, view)) {
+    report({ type: 'resumed', round: view.number, stage: submission.stage });
+  } else {
+    submission = await trainUpdate(context, view, await fetchBaseModel(context, view));
+  }
+  const sealed = commitHash({
+    ...submission,
+    chainId: federation.connection.chainId,
+    federation: federation.address,
+    participant: account,
+    cid: cidToBytes(submission.cid),
+  });
+  const { hash, gasUsed } = await federation.commitUpdate(signer, view.number, sealed);
+  await writeSubmission(state, { ...submission, stage: 'committed' });
+  report({ type: 'committed', round: view.number, transaction: hash, gasUsed, root: submission.root });
+}
+
+async function reveal(context: ParticipantContext, view: RoundView): Promise<void> {
+  const { federation, signer, state, report } = context;
+  const account = signer.account.address;
+  const submission = await readSubmission(state);
+  const mine = submission !== undefined && isFor(submission, view) ? submission : undefined;
+  if (mine?.stage === 'revealed') return;
+  if (!(await federation.hasCommitted(view.number, account))) return;
+  if (await federation.hasRevealed(view.number, account)) {
+    // Revealed just before this node was killed.
+    if (mine !== undefined) await writeSubmission(state, { ...mine, stage: 'revealed' });
+    return;
+  }
+  if (mine === undefined) {
+    const reason = 'this account committed, but the state folder does not hold what it committed to';
+    report({ type: 'missed', round: view.number, reason });
+    throw new AssayError('COMMITMENT_LOST', {
+      summary: `round ${view.number}: ${reason}`,
+      expected: `the state folder that was used for the commit`,
+      received: state.path,
+      fix: 'start the node with that folder before the reveal deadline; without it the penalty for a missed reveal is due',
+    });
+  }
+  const { hash, gasUsed } = await federation.revealUpdate(signer, view.number, { ...mine, cid: cidToBytes(mine.cid) });
+  await writeSubmission(state, { ...mine, stage: 'revealed' });
+  report({ type: 'revealed', round: view.number, transaction: hash, gasUsed, root: mine.root });
+}
+
+function isFor(submission: SubmissionState, view: RoundView): boolean {
+  return (
+    submission.round === view.number &&
+    submission.opening === view.opening &&
+    submission.baseModelRoot === view.baseModelRoot
+  );
+}
+
+function isUnavailable(error: unknown): error is AssayError {
+  return error instanceof AssayError && error.code === 'PAYLOAD_UNAVAILABLE';
+}
+
+/** Whoever published the model did not store what it committed to: not this operator's fault. */
+function isWrongModel(error: unknown): error is AssayError {
+  return error instanceof AssayError && ['MODEL_ROOT', 'PAYLOAD_LENGTH', 'PAYLOAD_PADDING'].includes(error.code);
+}

@@ -1,0 +1,102 @@
+/** From the round's base model to a stored update, ready to be committed. */
+import { randomBytes } from 'node:crypto';
+import type { RoundView } from '../../chain/convert.ts';
+import type { Federation } from '../../chain/federation.ts';
+import { commitUpdate } from '../../protocol/commitment/merkleSum.ts';
+import { toHex } from '../../protocol/encoding/bytes.ts';
+import { fixedToFloat } from '../../protocol/encoding/fixedPoint.ts';
+import type { Manifest } from '../../protocol/encoding/manifest.ts';
+import { encodeUpdate, modelPayloadLength } from '../../protocol/encoding/vectors.ts';
+import { layoutOf } from '../../protocol/round/parameters.ts';
+import { verifyModel } from '../../protocol/round/verifyModel.ts';
+import type { StateFolder } from '../../storage/stateFolder.ts';
+import type { Attack } from '../attacks/attack.ts';
+import type { SeedPart } from '../random.ts';
+import type { Trainer } from '../training/trainer.ts';
+import { prepareUpdate } from '../update/prepareUpdate.ts';
+import type { ParticipantEvent } from './events.ts';
+import type { PayloadAccess } from './payloadAccess.ts';
+import {
+  nextResidual,
+  readResidual,
+  readSubmission,
+  type SubmissionState,
+  writeResidual,
+  writeSubmission,
+} from './submissionState.ts';
+
+export interface TrainContext {
+  readonly federation: Federation;
+  readonly manifest: Manifest;
+  readonly state: StateFolder;
+  readonly payloads: PayloadAccess;
+  readonly trainer: Trainer;
+  readonly seed: SeedPart;
+  readonly attack?: Attack;
+  readonly report: (event: ParticipantEvent) => void;
+}
+
+/** The model the round starts from, fetched and checked against the chain before anything is trained on it. Shape [d]. */
+export async function fetchBaseModel(context: TrainContext, view: RoundView): Promise<Int32Array> {
+  const { federation, payloads, report } = context;
+  const layout = layoutOf(federation.parameters);
+  const { cid } = await federation.locateModel(view.baseModelRoot);
+  await payloads.fetch(cid, modelPayloadLength(layout));
+  const model = verifyModel(await payloads.store.readAll(cid), layout, view.baseModelRoot);
+  report({ type: 'modelFetched', round: view.number, modelRoot: view.baseModelRoot, cid });
+  return model;
+}
+
+/**
+ * Trains, clips, quantises with error feedback, encodes, stores; the salt and the payload are on the disk when it returns.
+ * @throws AssayError `WEIGHTS_NOT_FINITE`, `TRAINER_FAILED`, `DISK_FULL`.
+ */
+export async function trainUpdate(context: TrainContext, view: RoundView, base: Int32Array): Promise<SubmissionState> {
+  const { federation, manifest, state, payloads, trainer, seed, attack, report } = context;
+  const { modelFractionBits, updateFractionBits, normSqBound } = federation.parameters;
+  const layout = layoutOf(federation.parameters);
+  const round = view.number;
+  const weights = fixedToFloat(base, modelFractionBits);
+  const trained = await trainer.train({
+    weights,
+    round,
+    seed,
+    onProgress: ({ epoch, epochs, loss }) => report({ type: 'training', round, epoch, epochs, loss }),
+  });
+  const residualBefore = nextResidual(await readSubmission(state));
+  const prepared = prepareUpdate({
+    trained: trained.weights,
+    base: weights,
+    tensors: manifest.tensors,
+    error: residualBefore === null ? null : await readResidual(state, residualBefore, layout.dimension),
+    normSqBound,
+    updateFractionBits,
+    round,
+    seed,
+    ...(attack === undefined ? {} : { attack }),
+  });
+  const { samples, loss, accuracy, seconds } = trained;
+  const { norm, clipFactor, saturated } = prepared;
+  report({ type: 'trained', round, samples, loss, accuracy, seconds, norm, clipFactor, saturated });
+
+  const payload = encodeUpdate(prepared.quantized, layout);
+  const { root, normSq } = commitUpdate(payload, layout);
+  const { cid, bytes } = await payloads.store.put(payload);
+  const residualAfter = `residual-${round}-${view.opening}.f32`;
+  await writeResidual(state, residualAfter, prepared.error);
+  const submission: SubmissionState = {
+    round,
+    opening: view.opening,
+    baseModelRoot: view.baseModelRoot,
+    root,
+    normSq,
+    cid,
+    salt: toHex(randomBytes(32)),
+    residualBefore,
+    residualAfter,
+    stage: 'stored',
+  };
+  await writeSubmission(state, submission);
+  report({ type: 'stored', round, cid, bytes, root, normSq });
+  return submission;
+}
