@@ -31,3 +31,4 @@ export * from './round/phases.ts';
 export * from './round/publication.ts';
 export * from './round/roundComputation.ts';
 export * from './round/submission.ts';
+export * from './round/verifyModel.ts';

@@ -35,7 +35,7 @@ const evidenceSchema = z.strictObject({
       root: hex32,
       normSq: integerText,
       cid: z.string(),
-      /** Coordinates at which this row was trimmed; null where the rule trims none. */
+      /** Coordinates of the sampled chunks (aggregation/trimming.ts) at which this row was trimmed; null where the rule trims none. */
       trimmed: z.number().int().min(0).nullable(),
     }),
   ),

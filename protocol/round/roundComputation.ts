@@ -64,9 +64,13 @@ export class RoundComputation {
 
   /**
    * Second pass: replaces `model` (and `velocity`, null exactly for a stateless step) by its next value. Shape of `rows`:
-   * n x K, of the others [K].
+   * n x K, of the others [K]. Returns the rows as they were combined, after mixing: what statistics are made from.
    */
-  combineChunk(rows: readonly Int16Array[], model: Int32Array, velocity: Int32Array | null): void {
+  combineChunk(
+    rows: readonly Int16Array[],
+    model: Int32Array,
+    velocity: Int32Array | null,
+  ): readonly (Int16Array | Int32Array)[] {
     this.checkRows(rows);
     this.checkModel(model, velocity);
     const { rule, serverStep } = this.parameters;
@@ -78,6 +82,7 @@ export class RoundComputation {
     this.modelCommitter.append(model);
     if (velocity !== null) this.stateCommitter?.append(velocity);
     this.combinedChunks++;
+    return mixed;
   }
 
   /** The Gram matrix; after the first pass. */
