@@ -1,0 +1,152 @@
+/**
+ * Fetching a payload: the sources are tried in order until one gives bytes that are the payload's. Because the CID decides
+ * what is right, it does not matter which source that is, and a failure of one is a note, not an end.
+ */
+import { AssayError } from '../protocol/errors.ts';
+import type { PayloadStore, StoredPayload } from './payloadStore.ts';
+import { type GatewaySourceOptions, peerSource, publicGatewaySource } from './sources/gatewaySource.ts';
+import { connectKubo } from './sources/kuboNode.ts';
+import type { PayloadSource } from './sources/payloadSource.ts';
+import { type StoreSource, storeSource } from './sources/storeSource.ts';
+
+export interface SourceListOptions extends GatewaySourceOptions {
+  readonly store: PayloadStore;
+  /** Gateways of other nodes. */
+  readonly peers?: readonly string[];
+  /** The RPC address of a Kubo daemon of one's own. */
+  readonly kuboRpc?: string;
+  /** Gateways of the outside world; none unless the user names them. */
+  readonly publicGateways?: readonly string[];
+}
+
+/** The sources in the order of trust and cost: own store, peers, own Kubo daemon, public gateways. */
+export async function sourceList(options: SourceListOptions): Promise<PayloadSource[]> {
+  const { store, peers = [], kuboRpc, publicGateways = [] } = options;
+  return [
+    storeSource(store),
+    ...peers.map((address) => peerSource(address, options)),
+    ...(kuboRpc === undefined ? [] : [await connectKubo(kuboRpc, options)]),
+    ...publicGateways.map((address) => publicGatewaySource(address, options)),
+  ];
+}
+
+/** What came of asking one source. */
+export interface FetchAttempt {
+  readonly source: string;
+  readonly cid: string;
+  /** Undefined when the source gave the payload. */
+  readonly error?: AssayError;
+}
+
+export interface FetchPayloadOptions {
+  /** Where the payload is kept. */
+  readonly store: PayloadStore;
+  /** The largest payload to accept, in bytes. Default the store's limit, or `expectedBytes`. */
+  readonly maxBytes?: number;
+  /** The exact length the payload must have, when the protocol knows it. */
+  readonly expectedBytes?: number;
+  /** Told about each source that was asked, as it ends. */
+  readonly onAttempt?: (attempt: FetchAttempt) => void;
+  readonly signal?: AbortSignal;
+  /** Keep it through garbage collections. Default true. */
+  readonly pin?: boolean;
+}
+
+/** Verdicts about the payload itself: the CID proves them, so no other source can give anything else. */
+const FINAL_CODES = new Set(['PAYLOAD_TOO_LARGE', 'PAYLOAD_LENGTH', 'UNIXFS_NODE', 'CID_MISMATCH']);
+
+/**
+ * Brings payload `cid` into the store, verified.
+ *
+ * @throws AssayError `PAYLOAD_UNAVAILABLE` listing every attempt when no source has it; at once, because no source could do
+ * better, `PAYLOAD_LENGTH` or `PAYLOAD_TOO_LARGE` when the CID names a payload of another size, `UNIXFS_NODE` or `CID_MISMATCH`
+ * when it names no payload of the profile. `CID_INVALID` for a malformed CID.
+ * @example
+ * const sources = await sourceList({ store, peers: ['http://127.0.0.1:4100'] });
+ * await fetchPayload(cid, sources, { store, expectedBytes: 102_400 });
+ * const bytes = await store.readAll(cid);
+ */
+export async function fetchPayload(
+  cid: string,
+  sources: readonly PayloadSource[],
+  options: FetchPayloadOptions,
+): Promise<StoredPayload & { readonly source: string }> {
+  const { store, expectedBytes, onAttempt, signal, pin = true } = options;
+  const maxBytes = options.maxBytes ?? expectedBytes ?? store.maxPayloadBytes;
+  const failures: FetchAttempt[] = [];
+  for (const source of sources) {
+    signal?.throwIfAborted();
+    try {
+      const stored = await fetchFrom(source, cid, {
+        store,
+        maxBytes: Math.min(maxBytes, expectedBytes ?? maxBytes),
+        pin,
+        signal,
+      });
+      if (expectedBytes !== undefined && stored.bytes !== expectedBytes)
+        throw wrongLength(cid, expectedBytes, stored.bytes);
+      onAttempt?.({ source: source.name, cid });
+      return { ...stored, source: source.name };
+    } catch (cause) {
+      if (signal?.aborted === true) throw signal.reason;
+      if (!(cause instanceof AssayError)) throw cause;
+      const error = isTooLongForExact(cause, expectedBytes)
+        ? wrongLength(cid, expectedBytes as number, undefined, cause)
+        : cause;
+      const attempt: FetchAttempt = { source: source.name, cid, error };
+      onAttempt?.(attempt);
+      if (FINAL_CODES.has(error.code) || LOCAL_CODES.has(error.code)) throw error;
+      failures.push(attempt);
+    }
+  }
+  throw unavailable(cid, failures);
+}
+
+/** Troubles of this machine: the next source would meet them too. */
+const LOCAL_CODES = new Set(['DISK_FULL', 'FILE_WRITE', 'STORE_FULL', 'CID_INVALID']);
+
+async function fetchFrom(
+  source: PayloadSource,
+  cid: string,
+  options: { store: PayloadStore; maxBytes: number; pin: boolean; signal: AbortSignal | undefined },
+): Promise<StoredPayload> {
+  const { store, maxBytes, pin, signal } = options;
+  const stream = source.fetch(cid, signal === undefined ? { maxBytes } : { maxBytes, signal });
+  if ((source as Partial<StoreSource>).store !== store) return store.put(stream, { expectedCid: cid, maxBytes, pin });
+  // Already ours: read it through, so that damage on the disk sends us on to the next source, which repairs it.
+  let bytes = 0;
+  for await (const piece of stream) bytes += piece.length;
+  if (pin) await store.pin(cid);
+  return { cid, bytes };
+}
+
+function isTooLongForExact(error: AssayError, expectedBytes: number | undefined): boolean {
+  return expectedBytes !== undefined && error.code === 'PAYLOAD_TOO_LARGE';
+}
+
+function wrongLength(cid: string, expected: number, received: number | undefined, cause?: AssayError): AssayError {
+  return new AssayError('PAYLOAD_LENGTH', {
+    summary: `the payload ${cid} has the wrong length`,
+    expected: `${expected} bytes`,
+    received: cause?.details.received ?? `${received} bytes`,
+    fix: 'whoever published this CID published the wrong payload; no source can give another one',
+    cause,
+  });
+}
+
+function unavailable(cid: string, failures: readonly FetchAttempt[]): AssayError {
+  const told = failures.map(({ source, error }) => {
+    const [summary, ...rest] = (error?.message ?? '').split('\n');
+    const received = rest
+      .find((line) => line.includes('Received:'))
+      ?.replace('Received:', '')
+      .trim();
+    return `\n    ${source}: ${error?.code}: ${summary}${received === undefined ? '' : ` (${received})`}`;
+  });
+  return new AssayError('PAYLOAD_UNAVAILABLE', {
+    summary: `no source gave the payload ${cid}`,
+    expected: failures.length === 0 ? 'at least one source to ask' : `one of ${failures.length} sources to have it`,
+    received: failures.length === 0 ? 'an empty list' : told.join(''),
+    fix: 'check that the node that stored it is running, or name another peer, a Kubo daemon or a public gateway',
+  });
+}
