@@ -1,8 +1,8 @@
 /** Between the contract's structs, as viem decodes them, and the protocol's types. */
-import { hexToBytes, bytesToHex, type Address, type ContractFunctionReturnType } from 'viem';
-import type { Hex } from '../protocol/encoding/bytes.ts';
+import { type Address, bytesToHex, type ContractFunctionReturnType, hexToBytes } from 'viem';
 import { COMBINES, PRE_AGGREGATIONS } from '../protocol/aggregation/rule.ts';
 import { SERVER_OPTIMIZERS } from '../protocol/aggregation/serverStep.ts';
+import type { Hex } from '../protocol/encoding/bytes.ts';
 import type { FederationParameters } from '../protocol/round/parameters.ts';
 import { ROUND_PHASES, type RoundPhase } from '../protocol/round/phases.ts';
 import type { federationAbi } from './abi/federation.ts';

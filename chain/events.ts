@@ -1,7 +1,7 @@
 /** Events of one contract, in order, from nodes that limit how many blocks one question may span. */
-import { type Address, type ContractEventName, type GetContractEventsReturnType, BaseError } from 'viem';
-import { federationAbi } from './abi/federation.ts';
+import { type Address, BaseError, type ContractEventName, type GetContractEventsReturnType } from 'viem';
 import { AssayError } from '../protocol/errors.ts';
+import { federationAbi } from './abi/federation.ts';
 import type { Connection } from './rpc.ts';
 
 export type FederationEventName = ContractEventName<typeof federationAbi>;

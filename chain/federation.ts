@@ -43,6 +43,8 @@ export interface ModelLocation {
   readonly round: number;
   readonly cid: string;
   readonly evidenceCid: string | null;
+  /** Who published it; null for the genesis model. */
+  readonly publisher: Address | null;
   readonly stateRoot: Hex | null;
 }
 
@@ -116,6 +118,12 @@ export class Federation {
   /** The account as participant, or null when it is not registered. */
   async participant(account: Address): Promise<ParticipantView | null> {
     const view = await this.read<ParticipantView>('participant', [account]);
+    return view.account === zeroAddress ? null : view;
+  }
+
+  /** The participant with that registration index, or null when the index is free. */
+  async participantAt(index: number): Promise<ParticipantView | null> {
+    const view = await this.read<ParticipantView>('participantAt', [index]);
     return view.account === zeroAddress ? null : view;
   }
 
@@ -194,10 +202,17 @@ export class Federation {
         cid: cidFromBytes(hexToBytes(publication.args.modelCid)),
         evidenceCid: cidFromBytes(hexToBytes(publication.args.evidenceCid)),
         stateRoot: publication.args.stateRoot,
+        publisher: publication.args.aggregator,
       };
     }
     if (root === this.parameters.genesisModelRoot) {
-      return { round: 0, cid: cidFromBytes(this.parameters.genesisModelCid), evidenceCid: null, stateRoot: null };
+      return {
+        round: 0,
+        cid: cidFromBytes(this.parameters.genesisModelCid),
+        evidenceCid: null,
+        stateRoot: null,
+        publisher: null,
+      };
     }
     throw new AssayError('UNKNOWN_MODEL', {
       summary: `no publication of this federation has the model root ${root}`,

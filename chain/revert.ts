@@ -9,7 +9,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   AlreadyRegistered: 'this address is registered already; start the node without registering again',
   NotRegistered: 'register first',
   RootAlreadyRevealed: 'train again: an update that somebody revealed before is refused',
-  NormAboveBound: 'clip the update to the federation\'s norm bound',
+  NormAboveBound: "clip the update to the federation's norm bound",
   TooManyParticipants: 'the federation is full',
 };
 

@@ -3,16 +3,16 @@
  * for, said so once and again when it is back; after `patienceSeconds` the wait ends with one clear message.
  */
 import {
+  type Account,
+  type Chain,
   createPublicClient,
   createTransport,
   createWalletClient,
   defineChain,
-  type Account,
-  type Chain,
   type EIP1193RequestFn,
   type Hex,
-  http,
   HttpRequestError,
+  http,
   type PublicClient,
   TimeoutError,
   type Transport,

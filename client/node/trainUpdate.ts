@@ -9,13 +9,13 @@ import type { Manifest } from '../../protocol/encoding/manifest.ts';
 import { encodeUpdate, modelPayloadLength } from '../../protocol/encoding/vectors.ts';
 import { layoutOf } from '../../protocol/round/parameters.ts';
 import { verifyModel } from '../../protocol/round/verifyModel.ts';
+import type { PayloadAccess } from '../../storage/payloadAccess.ts';
 import type { StateFolder } from '../../storage/stateFolder.ts';
 import type { Attack } from '../attacks/attack.ts';
 import type { SeedPart } from '../random.ts';
 import type { Trainer } from '../training/trainer.ts';
 import { prepareUpdate } from '../update/prepareUpdate.ts';
 import type { ParticipantEvent } from './events.ts';
-import type { PayloadAccess } from './payloadAccess.ts';
 import {
   nextResidual,
   readResidual,
@@ -40,8 +40,11 @@ export interface TrainContext {
 export async function fetchBaseModel(context: TrainContext, view: RoundView): Promise<Int32Array> {
   const { federation, payloads, report } = context;
   const layout = layoutOf(federation.parameters);
-  const { cid } = await federation.locateModel(view.baseModelRoot);
-  await payloads.fetch(cid, modelPayloadLength(layout));
+  const { cid, publisher } = await federation.locateModel(view.baseModelRoot);
+  await payloads.fetch(cid, {
+    expectedBytes: modelPayloadLength(layout),
+    ...(publisher === null ? {} : { owner: publisher }),
+  });
   const model = verifyModel(await payloads.store.readAll(cid), layout, view.baseModelRoot);
   report({ type: 'modelFetched', round: view.number, modelRoot: view.baseModelRoot, cid });
   return model;

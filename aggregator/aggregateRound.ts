@@ -1,0 +1,104 @@
+/**
+ * Computes one round from stored payloads: rows stream in chunk by chunk, the next model streams out, so memory is n chunks
+ * whatever the model's size.
+ */
+import { once } from 'node:events';
+import { PassThrough } from 'node:stream';
+import { hasServerState } from '../protocol/aggregation/serverStep.ts';
+import { countTrimmed, trimSampleSize, trimSampleStride } from '../protocol/aggregation/trimming.ts';
+import {
+  bytesOf,
+  MODEL_COORDINATE_BYTES,
+  UPDATE_COORDINATE_BYTES,
+  viewInt16,
+  viewInt32,
+} from '../protocol/encoding/vectors.ts';
+import type { LearningParameters } from '../protocol/round/parameters.ts';
+import type { RoundRoots } from '../protocol/round/publication.ts';
+import { RoundComputation } from '../protocol/round/roundComputation.ts';
+import type { PayloadStore } from '../storage/payloadStore.ts';
+import { ChunkReader } from './chunkReader.ts';
+
+export interface Metrics {
+  readonly accuracy: number;
+  /** Mean cross-entropy, in nats. */
+  readonly loss: number;
+  readonly samples: number;
+}
+
+export interface RoundInput {
+  /** CIDs of the update payloads, in row order. */
+  readonly rows: readonly string[];
+  /** CID of the base model's payload. */
+  readonly model: string;
+  /** CID of the server state's payload; null before the first round, when it is zero. */
+  readonly velocity: string | null;
+}
+
+export interface AggregatedRound {
+  readonly roots: RoundRoots;
+  readonly modelCid: string;
+  /** CID of the server state's payload; null for a stateless step. */
+  readonly stateCid: string | null;
+  readonly computation: RoundComputation;
+  /** Per row, the share of counted coordinates at which it was trimmed; null where the rule trims none. */
+  readonly trimmed: readonly { readonly count: number; readonly share: number }[] | null;
+}
+
+/** All payloads must be in `store`. @throws AssayError when a payload on the disk no longer has its CID. */
+export async function aggregateRound(
+  parameters: LearningParameters,
+  store: PayloadStore,
+  input: RoundInput,
+): Promise<AggregatedRound> {
+  const computation = new RoundComputation(parameters, input.rows.length);
+  const { layout, needsGramPass } = computation;
+  const { byzantine, combine } = parameters.rule;
+  const openRows = () =>
+    input.rows.map((cid) => new ChunkReader(store.read(cid), layout.chunkSize * UPDATE_COORDINATE_BYTES));
+
+  if (needsGramPass) {
+    const rows = openRows();
+    for (let chunk = 0; chunk < layout.chunkCount; chunk++) computation.addGramChunk(await nextRows(rows));
+    await closeAll(rows);
+  }
+
+  const counts = combine === 'trimmedMean' ? input.rows.map(() => 0) : null;
+  const stride = trimSampleStride(layout.chunkCount);
+  const stateful = hasServerState(parameters.serverStep);
+  const stateStream = new PassThrough();
+  async function* nextModel(): AsyncGenerator<Uint8Array> {
+    const rows = openRows();
+    const modelBytes = layout.chunkSize * MODEL_COORDINATE_BYTES;
+    const base = new ChunkReader(store.read(input.model), modelBytes);
+    const state = input.velocity === null ? null : new ChunkReader(store.read(input.velocity), modelBytes);
+    for (let chunk = 0; chunk < layout.chunkCount; chunk++) {
+      const model = viewInt32(await base.next());
+      const velocity = stateful ? viewInt32((await state?.next()) ?? new Uint8Array(modelBytes)) : null;
+      const combined = computation.combineChunk(await nextRows(rows), model, velocity);
+      if (counts !== null && chunk % stride === 0) countTrimmed(counts, combined, byzantine);
+      if (velocity !== null && !stateStream.write(bytesOf(velocity))) await once(stateStream, 'drain');
+      yield bytesOf(model);
+    }
+    stateStream.end();
+    await closeAll(state === null ? [...rows, base] : [...rows, base, state]);
+  }
+  const [model, state] = await Promise.all([store.put(nextModel()), stateful ? store.put(stateStream) : null]);
+  const sampled = trimSampleSize(layout.chunkCount, layout.chunkSize);
+  return {
+    roots: computation.finish(),
+    modelCid: model.cid,
+    stateCid: state?.cid ?? null,
+    computation,
+    trimmed: counts?.map((count) => ({ count, share: count / sampled })) ?? null,
+  };
+}
+
+async function nextRows(readers: readonly ChunkReader[]): Promise<Int16Array[]> {
+  const chunks = await Promise.all(readers.map((reader) => reader.next()));
+  return chunks.map(viewInt16);
+}
+
+async function closeAll(readers: readonly ChunkReader[]): Promise<void> {
+  await Promise.all(readers.map((reader) => reader.close()));
+}

@@ -1,0 +1,141 @@
+/**
+ * Fetches and checks what the participants of a round revealed. Who counts is not this aggregator's choice: a payload is
+ * left out when its bytes disprove what was revealed, which anyone can check, or when nobody serves it until the turn is
+ * nearly over, which the evidence then says.
+ */
+import { UpdateCommitter } from '../protocol/commitment/merkleSum.ts';
+import { cidFromBytes } from '../protocol/encoding/cid.ts';
+import type { VectorLayout } from '../protocol/encoding/layout.ts';
+import { isZeroPadded, updatePayloadLength, viewInt16 } from '../protocol/encoding/vectors.ts';
+import { AssayError } from '../protocol/errors.ts';
+import { layoutOf } from '../protocol/round/parameters.ts';
+import type { Submission } from '../protocol/round/submission.ts';
+import { type PayloadAccess, PROVABLY_INVALID } from '../storage/payloadAccess.ts';
+import type { PayloadStore } from '../storage/payloadStore.ts';
+import { ChunkReader } from './chunkReader.ts';
+import type { AggregatorContext } from './context.ts';
+
+export interface Exclusion {
+  readonly submission: Submission;
+  readonly reason: 'invalid' | 'unavailable';
+  readonly detail: string;
+}
+
+export interface Collected {
+  readonly valid: readonly Submission[];
+  readonly excluded: readonly Exclusion[];
+}
+
+/** What a check of one submission said; kept by CID, since the bytes under a CID never change. */
+type Verdict = { readonly ok: true } | { readonly ok: false; readonly detail: string };
+
+const FETCHES_AT_ONCE = 8;
+
+export class UpdateCollector {
+  private readonly payloads: PayloadAccess;
+  private readonly layout: VectorLayout;
+  private readonly verdicts = new Map<string, Promise<Verdict>>();
+
+  constructor({ payloads, federation }: Pick<AggregatorContext, 'payloads' | 'federation'>) {
+    this.payloads = payloads;
+    this.layout = layoutOf(federation.parameters);
+  }
+
+  /** Starts on reveals while others are still to come, so that little is left when the phase closes. */
+  prefetch(submissions: readonly Submission[]): void {
+    for (const submission of submissions) this.check(submission).catch(() => undefined); // asked again by `collect`
+  }
+
+  /**
+   * Checks every submission, asking again for those that nobody serves until `deadlineMs` (by `now`) is near.
+   * @throws AssayError for what is wrong at this node (a full disk), never for what is wrong with a participant.
+   */
+  async collect(submissions: readonly Submission[], patience: Patience): Promise<Collected> {
+    const valid: Submission[] = [];
+    const excluded: Exclusion[] = [];
+    const queue = [...submissions];
+    const worker = async (): Promise<void> => {
+      for (let submission = queue.shift(); submission !== undefined; submission = queue.shift()) {
+        const verdict = await this.checkPatiently(submission, patience);
+        if (verdict === 'valid') valid.push(submission);
+        else excluded.push({ submission, ...verdict });
+      }
+    };
+    await Promise.all(Array.from({ length: FETCHES_AT_ONCE }, worker));
+    valid.sort((a, b) => a.index - b.index);
+    excluded.sort((a, b) => a.submission.index - b.submission.index);
+    return { valid, excluded };
+  }
+
+  private async checkPatiently(
+    submission: Submission,
+    patience: Patience,
+  ): Promise<'valid' | Pick<Exclusion, 'reason' | 'detail'>> {
+    for (;;) {
+      try {
+        const verdict = await this.check(submission);
+        return verdict.ok ? 'valid' : { reason: 'invalid', detail: verdict.detail };
+      } catch (error) {
+        if (!(error instanceof AssayError) || error.code !== 'PAYLOAD_UNAVAILABLE') throw error;
+        if (!(await patience.wait())) return { reason: 'unavailable', detail: error.message };
+      }
+    }
+  }
+
+  private check(submission: Submission): Promise<Verdict> {
+    const cid = cidFromBytes(submission.cid);
+    const key = `${cid} ${submission.root} ${submission.normSq}`;
+    const known = this.verdicts.get(key);
+    if (known !== undefined) return known;
+    const verdict = this.fetchAndVerify(submission, cid);
+    this.verdicts.set(key, verdict);
+    verdict.catch(() => this.verdicts.delete(key)); // unavailable now is not unavailable for ever
+    return verdict;
+  }
+
+  private async fetchAndVerify(submission: Submission, cid: string): Promise<Verdict> {
+    const { store } = this.payloads;
+    try {
+      await this.payloads.fetch(cid, {
+        expectedBytes: updatePayloadLength(this.layout),
+        owner: submission.participant,
+      });
+    } catch (error) {
+      if (error instanceof AssayError && PROVABLY_INVALID.has(error.code)) return { ok: false, detail: error.message };
+      throw error;
+    }
+    return verifyCommitment(store, cid, submission, this.layout);
+  }
+}
+
+/** How long to go on asking for a payload that nobody serves. */
+export interface Patience {
+  /** Waits a little; false when there is no time left. */
+  wait(): Promise<boolean>;
+}
+
+async function verifyCommitment(
+  store: PayloadStore,
+  cid: string,
+  submission: Submission,
+  layout: VectorLayout,
+): Promise<Verdict> {
+  const committer = new UpdateCommitter(layout);
+  const reader = new ChunkReader(store.read(cid), layout.chunkSize * 2);
+  let last: Uint8Array = new Uint8Array(0);
+  try {
+    for (let chunk = 0; chunk < layout.chunkCount; chunk++) {
+      last = await reader.next();
+      committer.append(last);
+    }
+  } finally {
+    await reader.close();
+  }
+  if (!isZeroPadded(viewInt16(last), layout)) return { ok: false, detail: 'its padding is not zero' };
+  const { root, normSq } = committer.finish();
+  if (root !== submission.root) return { ok: false, detail: `its root is ${root}, revealed was ${submission.root}` };
+  if (normSq !== submission.normSq) {
+    return { ok: false, detail: `its squared norm is ${normSq}, revealed was ${submission.normSq}` };
+  }
+  return { ok: true };
+}

@@ -1,0 +1,81 @@
+/** Makes sure that a node's account holds its role: registered, staked, and known by its present gateway. */
+
+import { formatEther } from 'viem';
+import { AssayError } from '../protocol/errors.ts';
+import type { Federation, Role } from './federation.ts';
+import type { Signer } from './rpc.ts';
+import { type Sent, settlePending } from './transaction.ts';
+
+export interface Registration {
+  /** The transactions it took; none when everything was in place. */
+  readonly sent: readonly { readonly action: 'register' | 'topUp' | 'setGateway'; readonly sent: Sent }[];
+  readonly stake: bigint;
+}
+
+/**
+ * @throws AssayError `NOT_A_MEMBER`, `UNFUNDED`, `LEFT` (the account asked to exit), and those of a transaction.
+ */
+export async function ensureRegistered(
+  federation: Federation,
+  signer: Signer,
+  role: Role,
+  gateway: string,
+  offeredStake?: bigint,
+): Promise<Registration> {
+  const { connection, parameters } = federation;
+  const account = signer.account.address;
+  await settlePending(connection, account);
+  const required = role === 'participant' ? parameters.participantStake : parameters.aggregatorStake;
+  const registered =
+    role === 'participant' ? await federation.participant(account) : await federation.aggregator(account);
+  if (registered === null) {
+    if (!parameters.openMembership && !(await federation.isMember(account))) {
+      throw new AssayError('NOT_A_MEMBER', {
+        summary: `${account} is not a member of the federation`,
+        expected: "an address on the federation's allow-list",
+        received: account,
+        fix: "ask the federation's owner to add it with addMembers, then start again",
+      });
+    }
+    const stake = offeredStake ?? required;
+    if (stake < required) {
+      throw new AssayError('STAKE_TOO_LOW', {
+        summary: `the stake is too low for a${role === 'aggregator' ? 'n' : ''} ${role}`,
+        expected: `at least ${formatEther(required)} ether`,
+        received: `${formatEther(stake)} ether`,
+        fix: 'offer more with --stake, or leave the option out to send what the federation asks for',
+      });
+    }
+    await requireBalance(federation, account, stake);
+    const sent = await federation.register(signer, role, gateway, stake);
+    return { sent: [{ action: 'register', sent }], stake };
+  }
+  if (registered.exitRequestedAt !== 0n) {
+    throw new AssayError('LEFT', {
+      summary: `${account} has asked to leave the federation`,
+      fix: 'withdraw the stake with `assay client --leave`, or join with another key',
+    });
+  }
+  const sent: { action: 'topUp' | 'setGateway'; sent: Sent }[] = [];
+  if (registered.stake < required) {
+    const missing = required - registered.stake;
+    await requireBalance(federation, account, missing);
+    sent.push({ action: 'topUp', sent: await federation.topUp(signer, role, missing) });
+  }
+  if ((await federation.gateways()).get(account) !== gateway) {
+    sent.push({ action: 'setGateway', sent: await federation.setGateway(signer, gateway) });
+  }
+  const stake = sent.some(({ action }) => action === 'topUp') ? required : registered.stake;
+  return { sent, stake };
+}
+
+async function requireBalance(federation: Federation, account: `0x${string}`, stake: bigint): Promise<void> {
+  const balance = await federation.connection.publicClient.getBalance({ address: account });
+  if (balance > stake) return;
+  throw new AssayError('UNFUNDED', {
+    summary: `${account} cannot pay the stake and the gas`,
+    expected: `more than ${formatEther(stake)} ether`,
+    received: `${formatEther(balance)} ether`,
+    fix: 'send ether to this address, then start again',
+  });
+}

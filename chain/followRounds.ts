@@ -1,0 +1,40 @@
+/** The clock of every node: looks at the federation's current round again and again until told to stop. */
+import type { RoundView } from './convert.ts';
+import type { Federation } from './federation.ts';
+
+/** Between two looks. The chain's blocks, not this pause, decide what happens when. */
+const DEFAULT_POLL_MS = 250;
+
+export interface FollowOptions {
+  readonly signal: AbortSignal;
+  readonly pollMs?: number;
+}
+
+/**
+ * Yields the current round's state, null before round 1 opens. The consumer acts on what it sees; whatever it does must
+ * be right to do again, since the next look may show the same.
+ */
+export async function* followRounds(
+  federation: Federation,
+  { signal, pollMs = DEFAULT_POLL_MS }: FollowOptions,
+): AsyncGenerator<RoundView | null> {
+  while (!signal.aborted) {
+    const current = await federation.currentRound();
+    yield current === 0 ? null : await federation.round(current);
+    await pause(pollMs, signal);
+  }
+}
+
+/** Resolves after `ms`, or at once when `signal` fires. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done);
+  });
+}
