@@ -25,7 +25,7 @@ interface Case extends VectorLayout {
   readonly root: Hex;
   readonly proofs: Proof[];
 }
-interface Refused extends Proof, VectorLayout {
+interface Refused extends Proof, Omit<VectorLayout, 'dimension'> {
   readonly name: string;
   readonly reason: string;
   readonly root: Hex;

@@ -22,7 +22,7 @@ interface Case extends VectorLayout {
   readonly normSq: string;
   readonly proofs: SumProofVector[];
 }
-interface Refused extends SumProofVector, VectorLayout {
+interface Refused extends SumProofVector, Omit<VectorLayout, 'dimension'> {
   readonly name: string;
   readonly reason: string;
   readonly root: Hex;
