@@ -12,7 +12,7 @@ export default defineConfig({
     version: '0.8.37',
     // The compiler comes from npm, not from a download: builds work behind a hospital's firewall.
     path: require.resolve('solc/soljson.js'),
-    settings: { optimizer: { enabled: true, runs: 500 }, viaIR: true, evmVersion: 'cancun' },
+    settings: { optimizer: { enabled: true, runs: 200 }, viaIR: true, evmVersion: 'cancun' },
   },
   networks: {
     // In-process chain of the tests: 31337, a block per transaction, time under the test's control.

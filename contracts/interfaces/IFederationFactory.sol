@@ -7,7 +7,7 @@ import {FederationParameters} from "../types/FederationParameters.sol";
 interface IFederationFactory {
     event FederationCreated(address indexed federation, address indexed creator, bytes manifestCid);
 
-    error ZeroImplementation();
+    error NoCode(address account);
 
     /// @notice Creates a federation that the sender owns. Impossible parameters are refused here, not when a round fails.
     /// @param parameters fixed for ever

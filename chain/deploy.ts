@@ -1,0 +1,110 @@
+/**
+ * Deploys the contracts from their compiled artifacts with viem, from any Node process. The Ignition module
+ * (ignition/modules/Assay.ts) does the same with a journal, for chains where a deployment must be resumable; a test
+ * holds both to the same code.
+ */
+import { readFile } from 'node:fs/promises';
+import {
+  type Abi,
+  type Account,
+  type Address,
+  type Chain,
+  createPublicClient,
+  createWalletClient,
+  type Hex,
+  http,
+} from 'viem';
+import { privateKeyToAccount } from 'viem/accounts';
+import { AssayError } from '../protocol/errors.ts';
+
+export interface DeployOptions {
+  /** JSON-RPC endpoint. */
+  readonly rpcUrl: string;
+  /** Who pays; or give `privateKey`. */
+  readonly account?: Account;
+  readonly privateKey?: Hex;
+  /** How long to wait for one receipt. */
+  readonly receiptTimeoutMs?: number;
+}
+
+export interface Deployment {
+  readonly factory: Address;
+  readonly implementation: Address;
+  readonly views: Address;
+  readonly chainId: number;
+  readonly transactionHashes: readonly Hex[];
+  /** Gas of the three transactions together. */
+  readonly gasUsed: bigint;
+}
+
+interface Artifact {
+  readonly abi: Abi;
+  readonly bytecode: Hex;
+}
+
+const RECEIPT_TIMEOUT_MS = 60_000;
+
+/**
+ * Deploys FederationViews, Federation and FederationFactory.
+ * @throws AssayError `CONTRACTS_NOT_COMPILED`, `DEPLOYER_MISSING`, `DEPLOYMENT_FAILED`; viem's error for an unreachable endpoint.
+ * @example
+ * const { factory } = await deployAssay({ rpcUrl: 'http://127.0.0.1:8545', privateKey });
+ */
+export async function deployAssay(options: DeployOptions): Promise<Deployment> {
+  const account = options.account ?? (options.privateKey && privateKeyToAccount(options.privateKey));
+  if (account === undefined) {
+    throw new AssayError('DEPLOYER_MISSING', { summary: 'nobody to pay for the deployment', fix: 'give an account' });
+  }
+  const artifacts = await Promise.all(['FederationViews', 'Federation', 'FederationFactory'].map(readArtifact));
+  const transport = http(options.rpcUrl);
+  const reader = createPublicClient({ transport, pollingInterval: 100 });
+  const chainId = await reader.getChainId();
+  const wallet = createWalletClient({ account, transport, chain: chainOf(chainId, options.rpcUrl) });
+
+  const addresses: Address[] = [];
+  const transactionHashes: Hex[] = [];
+  let gasUsed = 0n;
+  for (const { abi, bytecode } of artifacts) {
+    // Each contract is built on the one before it: views <- implementation <- factory.
+    const hash = await wallet.deployContract({ abi, bytecode, args: addresses.slice(-1) });
+    const receipt = await reader.waitForTransactionReceipt({
+      hash,
+      timeout: options.receiptTimeoutMs ?? RECEIPT_TIMEOUT_MS,
+    });
+    if (receipt.status !== 'success' || !receipt.contractAddress) {
+      throw new AssayError('DEPLOYMENT_FAILED', {
+        summary: 'a deployment transaction was reverted',
+        received: `transaction ${hash} in block ${receipt.blockNumber}`,
+        fix: 'check that the chain allows contracts of 24,576 bytes (EIP-170) and that the account has enough coin',
+      });
+    }
+    addresses.push(receipt.contractAddress);
+    transactionHashes.push(hash);
+    gasUsed += receipt.gasUsed;
+  }
+  const [views, implementation, factory] = addresses as [Address, Address, Address];
+  return { factory, implementation, views, chainId, transactionHashes, gasUsed };
+}
+
+async function readArtifact(contract: string): Promise<Artifact> {
+  const path = new URL(`../artifacts/contracts/${contract}.sol/${contract}.json`, import.meta.url);
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as Artifact;
+  } catch (cause) {
+    throw new AssayError('CONTRACTS_NOT_COMPILED', {
+      summary: `the compiled contract ${contract} cannot be read`,
+      fix: 'run `npx hardhat build`, or any npm script: set-up compiles the contracts',
+      cause,
+    });
+  }
+}
+
+/** viem wants a chain description to sign for; everything in it comes from the endpoint. */
+function chainOf(id: number, rpcUrl: string): Chain {
+  return {
+    id,
+    name: `chain ${id}`,
+    nativeCurrency: { name: 'Ether', symbol: 'ETH', decimals: 18 },
+    rpcUrls: { default: { http: [rpcUrl] } },
+  };
+}

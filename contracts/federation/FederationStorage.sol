@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {Initializable} from "@openzeppelin/contracts/proxy/utils/Initializable.sol";
+import {Address} from "@openzeppelin/contracts/utils/Address.sol";
+import {IFederationEvents} from "../interfaces/IFederationEvents.sol";
+import {FederationParameters} from "../types/FederationParameters.sol";
+import {RoundPhase} from "../types/Round.sol";
+
+/// @dev One slot, read by every call.
+struct FederationState {
+    uint32 currentRound;
+    uint32 lastFinalRound;
+    /// Openings so far; a round that is opened again gets a new number.
+    uint32 openings;
+    /// Lists of expected participants closed so far: one at each round's first commit, one at each extension.
+    uint32 rosters;
+    /// Participants expected in a list that closes now.
+    uint16 activeParticipants;
+    /// Participant indices ever given.
+    uint16 participantSlots;
+}
+
+/// @dev One slot, the hot part of a round.
+struct RoundHead {
+    RoundPhase phase;
+    uint32 opening;
+    /// Commit, Reveal: the deadline. Aggregate: when turns began to count. Challenge, Final: when it was published.
+    uint40 clock;
+    /// Participants in the list that may commit; set by the first commit.
+    uint16 expected;
+    uint16 committed;
+    uint16 revealed;
+    uint8 voided;
+    /// Participants that committed but are not active any more (the owner removed them meanwhile).
+    uint8 departed;
+    /// Block whose hash becomes the seed; 0 before commits are closed.
+    uint40 seedBlock;
+    bool seedFixed;
+    /// Aggregate: the turn at `clock`. Challenge, Final: the turn in which it was published.
+    uint32 turnBase;
+    /// Missed turns since `clock` that were charged.
+    uint8 turnsCharged;
+}
+
+struct RoundRecord {
+    RoundHead head;
+    bytes32 accumulator;
+    bytes32 seed;
+    bytes32 modelRoot;
+    bytes32 publicationHash;
+    address aggregator;
+    uint256 voidedBitmap;
+}
+
+/// @dev One slot. A participant's commit is bound to its round's opening: when the round has another opening now, the commit
+///      is void. So voiding any number of rounds costs the same, and nobody has to be visited.
+struct ParticipantRecord {
+    uint96 stake;
+    uint32 committedRound;
+    uint32 committedOpening;
+    /// Lists closed when it joined: it is on lists with a greater number ...
+    uint32 joinedRoster;
+    /// ... up to this one.
+    uint32 lastRoster;
+    uint16 index;
+    bool revealed;
+    bool registered;
+}
+
+struct ParticipantAccount {
+    ParticipantRecord record;
+    bytes32 commitHash;
+    uint40 exitRequestedAt;
+}
+
+/// @dev One slot: a place in the rotation.
+struct AggregatorEntry {
+    address account;
+    uint32 activeFromRound;
+    uint32 activeUntilRound;
+}
+
+struct AggregatorAccount {
+    uint96 stake;
+    uint40 exitRequestedAt;
+    uint32 lastPublishedRound;
+    /// Place in the rotation's list.
+    uint8 position;
+    bool registered;
+}
+
+struct RevealedRoot {
+    address participant;
+    uint32 round;
+    uint32 opening;
+}
+
+/// @dev State, and the two things everybody does with coin: owing it to a stake, and burning it.
+abstract contract FederationStorage is IFederationEvents, Initializable, Ownable2Step {
+    uint32 internal constant NO_END = type(uint32).max;
+    address internal constant BURN_ADDRESS = 0x000000000000000000000000000000000000dEaD;
+
+    FederationState internal _state;
+    FederationParameters internal _parameters;
+    mapping(uint256 number => RoundRecord) internal _rounds;
+    mapping(address account => ParticipantAccount) internal _participants;
+    mapping(uint256 index => address) internal _participantAt;
+    uint16[] internal _freeIndices;
+    AggregatorEntry[] internal _rotation;
+    mapping(address account => AggregatorAccount) internal _aggregators;
+    mapping(address account => bool) internal _members;
+    mapping(bytes32 root => RevealedRoot) internal _revealedRoots;
+    uint256 internal _totalBurned;
+
+    /// @dev The implementation belongs to nobody and can not be initialized; clones get their owner in `initialize`.
+    constructor() Ownable(BURN_ADDRESS) {
+        _disableInitializers();
+    }
+
+    function _now() internal view returns (uint40) {
+        // SAFETY: 2^40 seconds are 34,000 years.
+        return uint40(block.timestamp);
+    }
+
+    /// @dev Root of the model that a round starts from. Round 0's model is the genesis model.
+    function _baseModelRoot(uint256 number) internal view returns (bytes32) {
+        return _rounds[number - 1].modelRoot;
+    }
+
+    function _isActive(ParticipantAccount storage account) internal view returns (bool) {
+        ParticipantRecord storage record = account.record;
+        return record.registered && record.lastRoster == NO_END && record.stake >= _parameters.participantStake;
+    }
+
+    function _onRoster(ParticipantRecord memory record, uint256 roster) internal pure returns (bool) {
+        return record.joinedRoster < roster && roster <= record.lastRoster;
+    }
+
+    function _burn(uint256 amount) internal {
+        if (amount == 0) return;
+        _totalBurned += amount;
+        emit PenaltyBurned(amount, _totalBurned);
+        Address.sendValue(payable(BURN_ADDRESS), amount);
+    }
+}

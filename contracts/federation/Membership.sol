@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {IFederationActions} from "../interfaces/IFederationActions.sol";
+import {Role} from "../types/Actors.sol";
+import {AggregatorAccount, AggregatorEntry, ParticipantAccount, ParticipantRecord, RoundHead} from "./FederationStorage.sol";
+import {Stakes} from "./Stakes.sol";
+
+/// @dev Who may take part, and how one registers.
+abstract contract Membership is Stakes {
+    using SafeCast for uint256;
+
+    uint256 internal constant MAX_GATEWAY_LENGTH = 256;
+
+    /// @inheritdoc IFederationActions
+    function addMembers(address[] calldata accounts) external onlyOwner {
+        _addMembers(accounts);
+    }
+
+    function _addMembers(address[] calldata accounts) internal {
+        for (uint256 i = 0; i < accounts.length; ++i) {
+            if (_members[accounts[i]]) revert AlreadyAMember(accounts[i]);
+            _members[accounts[i]] = true;
+            emit MemberAdded(accounts[i]);
+        }
+    }
+
+    /// @inheritdoc IFederationActions
+    function removeMembers(address[] calldata accounts) external onlyOwner {
+        (uint256 number, RoundHead memory head) = _advance();
+        for (uint256 i = 0; i < accounts.length; ++i) {
+            address account = accounts[i];
+            if (!_members[account]) revert NotAMember(account);
+            _members[account] = false;
+            emit MemberRemoved(account);
+            if (_participants[account].record.registered && _participants[account].exitRequestedAt == 0) {
+                _dismissParticipant(account, number, head);
+            }
+            AggregatorAccount storage aggregatorAccount = _aggregators[account];
+            if (aggregatorAccount.registered && aggregatorAccount.exitRequestedAt == 0) {
+                _exitAggregator(account, number, head.phase);
+            }
+        }
+    }
+
+    /// @inheritdoc IFederationActions
+    function registerParticipant(string calldata gateway) external payable {
+        _checkMember();
+        _advance();
+        ParticipantAccount storage account = _participants[msg.sender];
+        // INVARIANT (C-02): an account registers once per role.
+        if (account.record.registered) revert AlreadyRegistered(msg.sender, Role.Participant);
+        // INVARIANT (C-04): nobody takes part without the stake that answers for it.
+        if (msg.value < _parameters.participantStake) revert StakeTooLow(msg.value, _parameters.participantStake);
+        ParticipantRecord memory record;
+        record.index = _takeIndex();
+        record.stake = msg.value.toUint96();
+        record.joinedRoster = _state.rosters;
+        record.lastRoster = NO_END;
+        record.registered = true;
+        account.record = record;
+        _participantAt[record.index] = msg.sender;
+        ++_state.activeParticipants;
+        emit ParticipantRegistered(msg.sender, record.index, record.stake, _checkGateway(gateway));
+        _openFirstRound();
+    }
+
+    /// @inheritdoc IFederationActions
+    function registerAggregator(string calldata gateway) external payable {
+        _checkMember();
+        (uint256 number, RoundHead memory head) = _advance();
+        AggregatorAccount storage account = _aggregators[msg.sender];
+        if (account.registered) revert AlreadyRegistered(msg.sender, Role.Aggregator);
+        if (msg.value < _parameters.aggregatorStake) revert StakeTooLow(msg.value, _parameters.aggregatorStake);
+        _pruneRotation(_state.lastFinalRound);
+        // INVARIANT (C-03): loops over the rotation are bounded.
+        if (_rotation.length >= MAX_AGGREGATORS) revert TooManyAggregators(MAX_AGGREGATORS);
+        uint32 from = _joiningRound(number, head.phase);
+        account.stake = msg.value.toUint96();
+        account.registered = true;
+        // SAFETY: fewer than MAX_AGGREGATORS.
+        account.position = uint8(_rotation.length);
+        _rotation.push(AggregatorEntry({account: msg.sender, activeFromRound: from, activeUntilRound: NO_END}));
+        emit AggregatorRegistered(msg.sender, account.stake, from, _checkGateway(gateway));
+        _openFirstRound();
+    }
+
+    /// @inheritdoc IFederationActions
+    function setGateway(string calldata gateway) external {
+        if (!_participants[msg.sender].record.registered && !_aggregators[msg.sender].registered) {
+            revert NotRegistered(msg.sender, Role.Participant);
+        }
+        emit GatewayChanged(msg.sender, _checkGateway(gateway));
+    }
+
+    function _checkMember() private view {
+        // INVARIANT (C-01): a closed federation is for its members, in either role.
+        if (!_parameters.openMembership && !_members[msg.sender]) revert NotAMember(msg.sender);
+    }
+
+    function _checkGateway(string calldata gateway) private pure returns (string calldata) {
+        // INVARIANT (C-06): an event that everybody must read has a bounded size.
+        if (bytes(gateway).length > MAX_GATEWAY_LENGTH) revert GatewayTooLong(bytes(gateway).length, MAX_GATEWAY_LENGTH);
+        return gateway;
+    }
+
+    /// @dev An index that a withdrawn participant gave back, or the next one. It was given back after its last round was final,
+    ///      so within a round that can still be disputed an index means one participant.
+    function _takeIndex() private returns (uint16 index) {
+        uint256 free = _freeIndices.length;
+        if (free != 0) {
+            index = _freeIndices[free - 1];
+            _freeIndices.pop();
+            return index;
+        }
+        index = _state.participantSlots;
+        // INVARIANT (C-03): never more participants than a fraud proof can carry.
+        if (index >= _parameters.maxParticipants) revert TooManyParticipants(_parameters.maxParticipants);
+        _state.participantSlots = index + 1;
+    }
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {RoundPhase} from "../types/Round.sol";
+import {AggregatorAccount, AggregatorEntry, FederationStorage, RoundHead} from "./FederationStorage.sol";
+
+/// @dev Whose turn it is. Turn t of a round belongs to active[(round - 1 + t) % count]; `active` are the entries whose interval of
+///      rounds contains the round, in order of registration. An interval never changes for a round that has a commit, so
+///      joining and leaving cannot move a turn that others count on.
+abstract contract Rotation is FederationStorage {
+    uint16 internal constant MAX_AGGREGATORS = 32;
+
+    function _activeAggregators(uint256 number) internal view returns (address[] memory active) {
+        uint256 length = _rotation.length;
+        active = new address[](length);
+        uint256 count;
+        for (uint256 i = 0; i < length; ++i) {
+            AggregatorEntry memory entry = _rotation[i];
+            if (entry.activeFromRound <= number && number <= entry.activeUntilRound) active[count++] = entry.account;
+        }
+        // SAFETY: shortens an array in memory; count <= length.
+        assembly ("memory-safe") {
+            mstore(active, count)
+        }
+    }
+
+    function _leaderOf(address[] memory active, uint256 number, uint256 turn) internal pure returns (address) {
+        return active.length == 0 ? address(0) : active[(number - 1 + turn) % active.length];
+    }
+
+    /// @dev The turn as of now of a round in Aggregate.
+    function _turn(RoundHead memory head) internal view returns (uint32) {
+        // SAFETY: clock <= now; a turn lasts a second or more and time has 40 bits, but 2^32 turns are 136 years.
+        return head.turnBase + uint32((_now() - head.clock) / _parameters.aggregateWindowSeconds);
+    }
+
+    /// @dev Charges the turns that ended without a publication. Each aggregator pays at most once per opening of the phase, so an
+    ///      idle night costs one penalty each and the loop is bounded by MAX_AGGREGATORS.
+    function _chargeMissedTurns(uint256 number, RoundHead memory head) internal returns (bool changed) {
+        uint256 missed = _turn(head) - head.turnBase;
+        if (missed <= head.turnsCharged) return false;
+        address[] memory active = _activeAggregators(number);
+        // INVARIANT (C-43): nobody pays twice for one round's silence.
+        if (missed > active.length) missed = active.length;
+        uint96 penalty = _parameters.missedTurnPenalty;
+        uint256 burned;
+        for (uint256 i = head.turnsCharged; i < missed; ++i) {
+            uint32 turn = head.turnBase + uint32(i);
+            address account = _leaderOf(active, number, turn);
+            AggregatorAccount storage aggregatorAccount = _aggregators[account];
+            uint96 stake = aggregatorAccount.stake;
+            uint96 charged = stake < penalty ? stake : penalty;
+            if (charged != 0) aggregatorAccount.stake = stake - charged;
+            burned += charged;
+            emit TurnMissed(uint64(number), turn, account, charged);
+            // A turn is for who can pay for missing it: the others rest from the next round on.
+            if (stake - charged < penalty && aggregatorAccount.registered) {
+                AggregatorEntry storage entry = _rotation[aggregatorAccount.position];
+                if (entry.activeUntilRound > number) entry.activeUntilRound = uint32(number);
+            }
+        }
+        if (missed <= head.turnsCharged) return false;
+        head.turnsCharged = uint8(missed);
+        _burn(burned);
+        return true;
+    }
+
+    /// @dev First round of an aggregator that joins now: the current one while nobody has committed to it or when nobody else
+    ///      would lead it, else the next.
+    function _joiningRound(uint256 number, RoundPhase phase) internal view returns (uint32) {
+        if (number == 0) return 1;
+        bool atOnce = phase == RoundPhase.Open || _activeAggregators(number).length == 0;
+        return uint32(atOnce ? number : number + 1);
+    }
+
+    /// @dev Takes an aggregator out of the rotation: from this round on if nobody has committed to it, else from the next.
+    function _leaveRotation(address account, uint256 number, RoundPhase phase) internal {
+        AggregatorEntry storage entry = _rotation[_aggregators[account].position];
+        uint256 last = phase == RoundPhase.Open ? number - 1 : number;
+        if (entry.activeUntilRound > last) entry.activeUntilRound = uint32(last);
+    }
+
+    /// @dev Drops the entries of aggregators that have withdrawn and whose last round is final; keeps the others' order.
+    function _pruneRotation(uint256 lastFinalRound) internal {
+        uint256 kept;
+        uint256 length = _rotation.length;
+        for (uint256 i = 0; i < length; ++i) {
+            AggregatorEntry memory entry = _rotation[i];
+            AggregatorAccount storage account = _aggregators[entry.account];
+            bool held = account.registered && account.position == i;
+            if (!held && entry.activeUntilRound <= lastFinalRound) continue;
+            if (kept != i) {
+                _rotation[kept] = entry;
+                if (held) account.position = uint8(kept);
+            }
+            ++kept;
+        }
+        while (_rotation.length > kept) _rotation.pop();
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {RoundPhase} from "../types/Round.sol";
+import {Role} from "../types/Actors.sol";
+
+/// @title Every state change of a federation, and every reason to refuse one
+interface IFederationEvents {
+    event MemberAdded(address indexed account);
+    event MemberRemoved(address indexed account);
+    /// @param gateway base URL under which peers fetch this node's payloads
+    event ParticipantRegistered(address indexed participant, uint16 index, uint96 stake, string gateway);
+    event AggregatorRegistered(address indexed aggregator, uint96 stake, uint32 activeFromRound, string gateway);
+    event GatewayChanged(address indexed account, string gateway);
+    /// @param stake wei at stake after the payment
+    event StakeAdded(address indexed account, Role role, uint256 amount, uint96 stake);
+
+    /// @param opening number of this opening; a round opened again gets a greater one
+    event RoundOpened(uint64 indexed round, uint32 opening, bytes32 baseModelRoot, uint16 expected);
+    /// @notice The first commit arrived: the clock runs and the list of expected participants is fixed.
+    event CommitPhaseOpened(uint64 indexed round, uint16 expected, uint64 deadline);
+    event UpdateCommitted(uint64 indexed round, address indexed participant, bytes32 commitHash);
+    /// @notice A participant that asked to exit took its unrevealed commit back.
+    event CommitRetracted(uint64 indexed round, address indexed participant);
+    /// @notice Too few commits at the deadline: there is another window, and everybody active now is expected.
+    event CommitWindowExtended(uint64 indexed round, uint16 expected, uint64 deadline);
+    event RevealPhaseOpened(uint64 indexed round, uint16 committed, uint64 deadline);
+    /// @notice The round's seed will come from the hash of this block.
+    event SeedAnchored(uint64 indexed round, uint64 blockNumber);
+    event SeedFixed(uint64 indexed round, bytes32 seed);
+    event UpdateRevealed(
+        uint64 indexed round,
+        address indexed participant,
+        uint16 index,
+        bytes32 root,
+        uint64 normSq,
+        bytes cid
+    );
+    event AggregatePhaseOpened(uint64 indexed round, uint32 turn, address leader, uint64 deadline);
+    event TurnMissed(uint64 indexed round, uint32 turn, address indexed aggregator, uint96 penalty);
+    event RoundPublished(
+        uint64 indexed round,
+        address indexed aggregator,
+        bytes32 modelRoot,
+        bytes32 stateRoot,
+        bytes32 gramRoot,
+        bytes32 mixingHash,
+        bytes modelCid,
+        bytes evidenceCid
+    );
+    /// @notice Too few valid updates: the model stays as it was and the next round opens.
+    event RoundAbandoned(uint64 indexed round, uint16 validUpdates, uint16 minUpdates);
+    /// @notice A publication was voided: `round` is back in Aggregate, all rounds after it up to `lastRound` are void.
+    event RoundVoided(uint64 indexed round, address indexed aggregator, uint64 lastRound);
+    event SubmissionVoided(uint64 indexed round, address indexed participant, uint16 index);
+    /// @notice The round and everything before it can not change any more.
+    event RoundFinalized(uint64 indexed round, bytes32 modelRoot);
+
+    event RevealMissed(uint64 indexed round, address indexed participant, uint96 penalty, uint96 stake);
+    event PenaltyBurned(uint256 amount, uint256 totalBurned);
+    event ExitRequested(address indexed account, Role role, uint64 withdrawableFrom);
+    event Withdrawn(address indexed account, Role role, uint256 amount);
+
+
+    error NotAMember(address account);
+    error AlreadyAMember(address account);
+    error AlreadyRegistered(address account, Role role);
+    error NotRegistered(address account, Role role);
+    error TooManyParticipants(uint16 maxParticipants);
+    error TooManyAggregators(uint16 maxAggregators);
+    error GatewayTooLong(uint256 length, uint256 maxLength);
+    error StakeTooLow(uint256 stake, uint256 required);
+    error ZeroAmount();
+    error ExitAlreadyRequested(address account, Role role);
+    error ExitNotRequested(address account, Role role);
+
+    /// @param phase the round's phase as of now
+    error WrongPhase(uint64 round, RoundPhase phase, RoundPhase required);
+    error NotExpected(uint64 round, address participant);
+    error AlreadyCommitted(uint64 round, address participant);
+    error NotCommitted(uint64 round, address participant);
+    error AlreadyRevealed(uint64 round, address participant);
+    error EmptyCommitHash();
+    error CommitHashMismatch(bytes32 expected, bytes32 received);
+    error ZeroRoot();
+    error NormAboveBound(uint64 normSq, uint64 normSqBound);
+    /// @param firstRevealedBy who revealed this root before
+    error RootAlreadyRevealed(bytes32 root, uint64 round, address firstRevealedBy);
+    error NotTheLeader(uint64 round, uint32 turn, address leader, address sender);
+    /// @notice Call `advance` (in a later block than `anchorBlock`) and try again.
+    error SeedNotFixed(uint64 round, uint64 anchorBlock);
+    error OutOfOrder(uint64 round, uint64 nextToFinalize);
+    error ChallengeWindowOpen(uint64 round, uint64 until);
+    error NothingToSettle(address participant);
+    /// @notice The stake answers for `round`, which is not final.
+    error StakeAtRisk(address account, uint64 round, uint64 lastFinalRound);
+    error WithdrawalTooEarly(uint64 availableAt);
+    error SubmissionNotFound(uint64 round, uint16 index);
+    error SubmissionAlreadyVoided(uint64 round, uint16 index);
+    error NoCode(address account);
+}

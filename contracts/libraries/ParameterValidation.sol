@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {FederationParameters} from "../types/FederationParameters.sol";
+import {Cid} from "./Cid.sol";
+import {RuleParameters} from "./RuleParameters.sol";
+
+/// @title Refuses at creation what would fail, or never end, in a round
+library ParameterValidation {
+    /// @param name the parameter, as it is called in FederationParameters
+    error ParameterOutOfRange(string name, uint256 value, uint256 min, uint256 max);
+    error ChunkSizeNotPowerOfTwo(uint32 chunkSize);
+    error ZeroGenesisModelRoot();
+
+    uint256 internal constant MAX_WINDOW_SECONDS = 365 days;
+    uint256 internal constant MAX_DIMENSION = 2 ** 32;
+    uint256 internal constant MAX_MODEL_FRACTION_BITS = 30;
+    uint256 internal constant MAX_FRACTION_SHIFT = 16;
+
+    function validate(FederationParameters memory p) internal pure {
+        Cid.check(p.manifestCid);
+        Cid.check(p.genesisModelCid);
+        // INVARIANT (C-62): a zero root proves nothing, so no model has it.
+        if (p.genesisModelRoot == bytes32(0)) revert ZeroGenesisModelRoot();
+
+        // INVARIANT (C-63): the encoding is one that both twins implement.
+        _range("dimension", p.dimension, 1, MAX_DIMENSION);
+        _range("chunkSize", p.chunkSize, 16, 4096);
+        if (p.chunkSize & (p.chunkSize - 1) != 0) revert ChunkSizeNotPowerOfTwo(p.chunkSize);
+        _range("modelFractionBits", p.modelFractionBits, 1, MAX_MODEL_FRACTION_BITS);
+        uint256 minBits = p.modelFractionBits > MAX_FRACTION_SHIFT ? p.modelFractionBits - MAX_FRACTION_SHIFT : 1;
+        _range("updateFractionBits", p.updateFractionBits, minBits, p.modelFractionBits);
+        _range("normSqBound", p.normSqBound, 1, type(uint64).max);
+
+        // INVARIANT (C-64): minUpdates suffices for the rule, and that many participants can be there.
+        RuleParameters.checkServerStep(p.serverStep);
+        _range("maxParticipants", p.maxParticipants, 1, RuleParameters.MAX_PARTICIPANTS);
+        _range("minParticipants", p.minParticipants, 1, p.maxParticipants);
+        _range("minUpdates", p.minUpdates, RuleParameters.minimumUpdates(p.rule), p.minParticipants);
+
+        // INVARIANT (C-65): a penalty can always be paid by the stake that stands for it.
+        _range("missedRevealPenalty", p.missedRevealPenalty, 0, p.participantStake);
+        _range("missedTurnPenalty", p.missedTurnPenalty, 0, p.aggregatorStake);
+
+        // INVARIANT (C-66): every window ends, and none is empty.
+        _range("commitWindowSeconds", p.commitWindowSeconds, 1, MAX_WINDOW_SECONDS);
+        _range("revealWindowSeconds", p.revealWindowSeconds, 1, MAX_WINDOW_SECONDS);
+        _range("aggregateWindowSeconds", p.aggregateWindowSeconds, 1, MAX_WINDOW_SECONDS);
+        _range("challengeWindowSeconds", p.challengeWindowSeconds, 1, MAX_WINDOW_SECONDS);
+        _range("withdrawalDelaySeconds", p.withdrawalDelaySeconds, 0, MAX_WINDOW_SECONDS);
+    }
+
+    function _range(string memory name, uint256 value, uint256 min, uint256 max) private pure {
+        if (value < min || value > max) revert ParameterOutOfRange(name, value, min, max);
+    }
+}
