@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { run } from './npm.mjs';
+import { runJavaScript } from './npm.mjs';
 import { SetupError, timed } from './report.mjs';
 
 // Compiled contracts are in artifacts/. They are in place when they were made from these very sources, settings and
@@ -20,7 +20,7 @@ export async function compileContracts(root, node) {
   const digest = sourcesDigest(root);
   await timed('compiling the contracts (hardhat build)', async () => {
     const hardhat = join(root, 'node_modules', 'hardhat', 'dist', 'src', 'cli.js');
-    const { status, output } = await run(node, [hardhat, 'build', '--no-tests'], {
+    const { status, output } = await runJavaScript(node, [hardhat, 'build', '--no-tests'], {
       cwd: root,
       env: { ...process.env, HARDHAT_DISABLE_TELEMETRY_PROMPT: 'true' },
     });

@@ -17,8 +17,17 @@ export async function withSetupLock(folder, work) {
   const path = join(folder, 'setup.lock');
   let told = false;
   while (!tryToTake(path)) {
-    if (!told) say(`another process (${holder(path) ?? '?'}) is setting up this folder; waiting for it ...`);
-    told = true;
+    if (removeIfStale(path)) {
+      say('an earlier set-up was stopped half-way; starting over');
+      // What it had started ends with it (leash.mjs), but perhaps not in the same instant.
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
+      continue;
+    }
+    const other = holder(path);
+    if (!told && other !== undefined) {
+      say(`another process (${other}) is setting up this folder; waiting for it ...`);
+      told = true;
+    }
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   const heartbeat = setInterval(() => {
@@ -51,26 +60,28 @@ function tryToTake(path) {
     return true;
   } catch (error) {
     if (error.code !== 'EEXIST') throw error;
-    removeIfStale(path);
     return false;
   } finally {
     rmSync(mine, { force: true });
   }
 }
 
-/** @param {string} path */
+/** @param {string} path @returns {boolean} whether it was stale and this process took it away */
 function removeIfStale(path) {
-  if (!isStale(path)) return;
+  if (!isStale(path)) return false;
   // Of several that see the stale lock, the rename lets exactly one take it away. Should it have caught a fresh lock that
   // came in between, that one is put back.
   const aside = `${path}.stale.${process.pid}`;
   try {
     renameSync(path, aside);
-    if (!isStale(aside)) linkSync(aside, path);
+    if (isStale(aside)) return true;
+    linkSync(aside, path);
   } catch {
     // Gone already, or taken by another: the next try decides.
+  } finally {
+    rmSync(aside, { force: true });
   }
-  rmSync(aside, { force: true });
+  return false;
 }
 
 /** @param {string} path */

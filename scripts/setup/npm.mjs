@@ -3,6 +3,8 @@ import { existsSync, realpathSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { SetupError } from './report.mjs';
 
+const LEASH = new URL('leash.mjs', import.meta.url).href;
+
 /**
  * Runs npm under a Node of our choice (npm decides by the Node it runs on which optional packages fit, so Hardhat's
  * engine is left out without a word when Node 20 runs it), and turns its failures into one message.
@@ -13,7 +15,7 @@ import { SetupError } from './report.mjs';
  */
 export async function runNpm(node, args, { cwd }) {
   const quiet = ['--no-audit', '--no-fund', '--no-update-notifier', '--no-progress', '--loglevel=error'];
-  const { status, output } = await run(node, [findNpm(), ...args, ...quiet], {
+  const { status, output } = await runJavaScript(node, [findNpm(), ...args, ...quiet], {
     cwd,
     env: { ...withoutCallersNpm(process.env), PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ''}` },
   });
@@ -21,13 +23,18 @@ export async function runNpm(node, args, { cwd }) {
 }
 
 /**
- * Runs a program to its end, its output kept; no stdin, so it can never wait for an answer.
- * @param {string} program @param {string[]} args @param {{cwd: string, env?: NodeJS.ProcessEnv}} options
+ * Runs a JavaScript file to its end, its output kept; no stdin, so it can never wait for an answer.
+ * @param {string} node @param {string[]} args @param {{cwd: string, env?: NodeJS.ProcessEnv}} options
  * @returns {Promise<{status: number | null, output: string}>}
  */
-export function run(program, args, { cwd, env = process.env }) {
+export function runJavaScript(node, args, { cwd, env = process.env }) {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], windowsHide: true });
+    const child = spawn(node, ['--import', LEASH, ...args], {
+      cwd,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      windowsHide: true,
+    });
     let output = '';
     const keep = (/** @type {Buffer} */ chunk) => {
       output = (output + chunk).slice(-20_000);
@@ -36,10 +43,6 @@ export function run(program, args, { cwd, env = process.env }) {
     child.stderr.on('data', keep);
     child.once('error', reject);
     child.once('close', (status) => resolve({ status, output }));
-    // Whoever stops the set-up stops what it started: an npm left behind would go on changing node_modules.
-    const stop = () => child.kill('SIGTERM');
-    process.once('exit', stop);
-    child.once('close', () => process.removeListener('exit', stop));
   });
 }
 

@@ -1,6 +1,7 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { run, runNpm } from './npm.mjs';
+import { runNpm } from './npm.mjs';
 import { SetupError, timed } from './report.mjs';
 
 // Hardhat wants Node 22.13 or newer, and Node runs TypeScript without a warning from 24.3 on. On an older Node the project
@@ -74,13 +75,11 @@ async function fetchNode(folder) {
     });
   }
   renameSync(join(folder, 'node_modules', name), join(folder, 'node'));
-  const answer = await run(executable(folder), ['--version'], { cwd: folder }).catch((error) => ({
-    output: error.message,
-  }));
-  if (!isNewEnough(answer.output.trim().replace(/^v/, ''))) {
+  const { stdout, error } = spawnSync(executable(folder), ['--version'], { encoding: 'utf8' });
+  if (!isNewEnough((stdout ?? '').trim().replace(/^v/, ''))) {
     throw new SetupError('The Node that npm has for this platform does not run here', {
       expected: `Node ${PINNED}`,
-      received: answer.output.trim() || 'no answer',
+      received: stdout?.trim() || (error?.message ?? 'no answer'),
       fix: `install Node ${OLDEST[0]} or newer yourself (on Alpine: apk add nodejs-current), then run the command again`,
     });
   }
