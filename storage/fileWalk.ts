@@ -5,7 +5,7 @@
  */
 import { sha256 } from '#sha256';
 import { parseCid } from '../protocol/encoding/cid.ts';
-import { decodeFileNode, type FileLink, LEAF_BYTES, MAX_NODE_BYTES } from '../protocol/encoding/unixfsFile.ts';
+import { decodeFileNode, type FilePlace, LEAF_BYTES, MAX_NODE_BYTES } from '../protocol/encoding/unixfsFile.ts';
 import { AssayError } from '../protocol/errors.ts';
 
 /** A block the walk needs next. */
@@ -52,11 +52,7 @@ export async function* walkFile(
 ): AsyncGenerator<VerifiedBlock> {
   const { from = 0, to = Number.POSITIVE_INFINITY } = options;
 
-  async function* visit(
-    cid: string,
-    fileOffset: number,
-    place: { fileBytes: number; height: number } | undefined,
-  ): AsyncGenerator<VerifiedBlock> {
+  async function* visit(cid: string, fileOffset: number, place: FilePlace | undefined): AsyncGenerator<VerifiedBlock> {
     const { codec, digest } = parseCid(cid);
     const kind = codec === 'raw' ? 'leaf' : 'node';
     const bytes = await getBlock({ cid, kind, fileOffset, fileBytes: place?.fileBytes });
@@ -73,7 +69,7 @@ export async function* walkFile(
     let childOffset = fileOffset;
     for (const link of node.links) {
       if (childOffset < to && childOffset + link.fileBytes > from) {
-        yield* visit(link.cid, childOffset, childPlace(link, node.height));
+        yield* visit(link.cid, childOffset, { ...link, height: node.height - 1 });
       }
       childOffset += link.fileBytes;
     }
@@ -85,10 +81,6 @@ export async function* walkFile(
 /** The file's bytes of a walk, in order, without the nodes. */
 export async function* leavesOf(blocks: AsyncIterable<VerifiedBlock>): AsyncGenerator<Uint8Array> {
   for await (const block of blocks) if (block.kind === 'leaf') yield block.bytes;
-}
-
-function childPlace(link: FileLink, height: number): { fileBytes: number; height: number } {
-  return { fileBytes: link.fileBytes, height: height - 1 };
 }
 
 function verifyBlock(

@@ -11,7 +11,13 @@
 import { type FileHandle, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseCid } from '../protocol/encoding/cid.ts';
-import { decodeFileNode, type FileNodeBlock, LEAF_BYTES, UnixfsFileBuilder } from '../protocol/encoding/unixfsFile.ts';
+import {
+  decodeFileNode,
+  type FileNodeBlock,
+  type FilePlace,
+  LEAF_BYTES,
+  UnixfsFileBuilder,
+} from '../protocol/encoding/unixfsFile.ts';
 import { AssayError } from '../protocol/errors.ts';
 import { type AtomicFileSystem, openAtomicFile, TEMPORARY_SUFFIX, writeFileAtomic } from './atomicFile.ts';
 import { CarReader, encodeCarHeader, encodeSectionHead } from './car.ts';
@@ -353,16 +359,13 @@ function* placesIn(
   root: string,
   nodes: ReadonlyMap<string, Uint8Array>,
   fileOffset = 0,
-  place?: { readonly fileBytes: number; readonly height: number },
+  place?: FilePlace,
 ): Generator<{ readonly cid: string; readonly fileOffset: number }> {
   const node = decodeFileNode(root, nodes.get(root) ?? new Uint8Array(0), place);
   let childOffset = fileOffset;
   for (const link of node.links) {
     yield { cid: link.cid, fileOffset: childOffset };
-    if (node.height > 1) {
-      const childPlace = { fileBytes: link.fileBytes, height: node.height - 1 };
-      yield* placesIn(link.cid, nodes, childOffset, childPlace);
-    }
+    if (node.height > 1) yield* placesIn(link.cid, nodes, childOffset, { ...link, height: node.height - 1 });
     childOffset += link.fileBytes;
   }
 }

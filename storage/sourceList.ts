@@ -53,14 +53,14 @@ export interface FetchPayloadOptions {
 }
 
 /** Verdicts about the payload itself: the CID proves them, so no other source can give anything else. */
-const FINAL_CODES = new Set(['PAYLOAD_TOO_LARGE', 'PAYLOAD_LENGTH', 'UNIXFS_NODE', 'CID_MISMATCH']);
+const FINAL_CODES = new Set(['PAYLOAD_TOO_LARGE', 'PAYLOAD_LENGTH', 'UNIXFS_NODE']);
 
 /**
  * Brings payload `cid` into the store, verified.
  *
  * @throws AssayError `PAYLOAD_UNAVAILABLE` listing every attempt when no source has it; at once, because no source could do
- * better, `PAYLOAD_LENGTH` or `PAYLOAD_TOO_LARGE` when the CID names a payload of another size, `UNIXFS_NODE` or `CID_MISMATCH`
- * when it names no payload of the profile. `CID_INVALID` for a malformed CID.
+ * better, `PAYLOAD_LENGTH` or `PAYLOAD_TOO_LARGE` when the CID names a payload of another size, `UNIXFS_NODE` when it
+ * names no payload of the profile. `CID_INVALID` for a malformed CID.
  * @example
  * const sources = await sourceList({ store, peers: ['http://127.0.0.1:4100'] });
  * await fetchPayload(cid, sources, { store, expectedBytes: 102_400 });

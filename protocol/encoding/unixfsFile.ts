@@ -7,8 +7,8 @@
  *     tree   balanced: every leaf at the same depth, every subtree full but the last one of a level
  *     name   CIDv1, sha2-256; the root is the leaf itself when the file fits in one
  *
- * The shape follows from the file's size alone. `decodeFileNode` accepts that shape and nothing else, so one payload has
- * one CID, a node cannot claim bytes it does not lead to, and a small root cannot stand for an endless tree.
+ * The shape follows from the file's size alone. `decodeFileNode` accepts that shape, in the one encoding of
+ * `encodeFileNode`, and nothing else: so one payload has one CID, a node cannot claim bytes it does not lead to, and a small root cannot stand for an endless tree.
  *
  * Source: https://specs.ipfs.tech/unixfs/ and IPIP-499.
  */
@@ -155,17 +155,20 @@ export interface FileNode {
   readonly links: readonly FileLink[];
 }
 
+/** What a parent promised about a child: all that is known before its block is seen. */
+export interface FilePlace {
+  readonly fileBytes: number;
+  readonly blockBytes: number;
+  readonly height: number;
+}
+
 /**
  * Parses a node that came from outside; its hash must have been compared with its CID already.
  *
  * @param place what the parent promised; absent for the root, whose own claim then sets size and height.
  * @throws AssayError `UNIXFS_NODE` when the block is no node of the profile, naming the difference.
  */
-export function decodeFileNode(
-  cid: string,
-  block: Uint8Array,
-  place?: { readonly fileBytes: number; readonly height: number },
-): FileNode {
+export function decodeFileNode(cid: string, block: Uint8Array, place?: FilePlace): FileNode {
   const refuse = (expected: string, received: string, cause?: unknown): AssayError =>
     new AssayError('UNIXFS_NODE', {
       summary: `block ${cid} is not a node of a file made with the profile unixfs-v1-2025`,
@@ -208,7 +211,17 @@ export function decodeFileNode(
     if (version !== 1 || code !== codec || multihash.code !== SHA2_256 || multihash.digest.length !== 32) {
       throw refuse(`a sha2-256 CIDv1 of codec ${codec} at link ${index}`, link.Hash.toString());
     }
-    return { cid: link.Hash.toString(), fileBytes: size, blockBytes: link.Tsize ?? 0 };
+    const blockBytes = link.Tsize ?? 0;
+    if (height === 1 && blockBytes !== size) throw refuse(`Tsize ${size} at link ${index}`, `${blockBytes}`);
+    return { cid: link.Hash.toString(), fileBytes: size, blockBytes };
   });
+  const blockBytes = links.reduce((sum, link) => sum + link.blockBytes, block.length);
+  if (place !== undefined && place.blockBytes !== blockBytes) {
+    throw refuse(`the Tsize ${place.blockBytes} its parent promised`, `${blockBytes}`);
+  }
+  const canonical = encodeFileNode(links);
+  if (canonical.length !== block.length || canonical.some((byte, index) => byte !== block[index])) {
+    throw refuse('the canonical encoding of its links', 'another one (names, field order, additional fields)');
+  }
   return { fileBytes, height, links };
 }

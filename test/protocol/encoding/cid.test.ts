@@ -1,6 +1,8 @@
 import { createCipheriv, createHash, randomBytes } from 'node:crypto';
+import * as dagPb from '@ipld/dag-pb';
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { UnixFS } from 'ipfs-unixfs';
 import { base32 } from 'multiformats/bases/base32';
 import { cidFromBytes, cidToBytes, parseCid, parseCidBytes, payloadCid } from '../../../protocol/encoding/cid.ts';
 import {
@@ -9,6 +11,7 @@ import {
   decodeFileNode,
   encodeFileNode,
   type FileLink,
+  type FilePlace,
   LEAF_BYTES,
   NODE_LINKS,
   treeHeight,
@@ -111,7 +114,7 @@ describe('payload CIDs (unixfs-v1-2025)', () => {
 
 describe('decodeFileNode', () => {
   const leaf = (fileBytes: number): FileLink => ({ cid: HELLO, fileBytes, blockBytes: fileBytes });
-  const decode = (links: FileLink[], place?: { fileBytes: number; height: number }): unknown => {
+  const decode = (links: FileLink[], place?: FilePlace): unknown => {
     const bytes = encodeFileNode(links);
     return decodeFileNode(blockCid(DAG_PB_CODEC, bytes), bytes, place);
   };
@@ -136,13 +139,28 @@ describe('decodeFileNode', () => {
         JSON.stringify(links),
       ).to.equal('UNIXFS_NODE');
   });
-  it('refuses a child that leads to fewer or more bytes than its parent promised', () => {
-    expect(codeOf(() => decode([leaf(LEAF_BYTES), leaf(1)], { fileBytes: LEAF_BYTES + 2, height: 1 }))).to.equal(
-      'UNIXFS_NODE',
-    );
-    expect(codeOf(() => decode([leaf(LEAF_BYTES), leaf(1)], { fileBytes: LEAF_BYTES + 1, height: 2 }))).to.equal(
-      'UNIXFS_NODE',
-    );
+  it('refuses a child that is not what its parent promised', () => {
+    const links = [leaf(LEAF_BYTES), leaf(1)];
+    const blockBytes = encodeFileNode(links).length + LEAF_BYTES + 1;
+    const promise: FilePlace = { fileBytes: LEAF_BYTES + 1, blockBytes, height: 1 };
+    expect(decode(links, promise)).to.include({ fileBytes: LEAF_BYTES + 1 });
+    for (const broken of [{ fileBytes: LEAF_BYTES + 2 }, { height: 2 }, { blockBytes: blockBytes - 1 }]) {
+      expect(
+        codeOf(() => decode(links, { ...promise, ...broken })),
+        JSON.stringify(broken),
+      ).to.equal('UNIXFS_NODE');
+    }
+  });
+  it('refuses a second encoding of the same file: one payload has one CID', () => {
+    const links = [leaf(LEAF_BYTES), leaf(1)];
+    const { Data, Links } = dagPb.decode(encodeFileNode(links));
+    const named = dagPb.encode({ Data: Data as Uint8Array, Links: Links.map((link) => ({ ...link, Name: 'x' })) });
+    const fat = dagPb.encode({ Data: Data as Uint8Array, Links: Links.map((link) => ({ ...link, Tsize: 7 })) });
+    const dated = new UnixFS({ type: 'file', blockSizes: [BigInt(LEAF_BYTES), 1n], mtime: { secs: 1n } });
+    const withTime = dagPb.encode({ Data: dated.marshal(), Links });
+    for (const bytes of [named, fat, withTime]) {
+      expect(codeOf(() => decodeFileNode(blockCid(DAG_PB_CODEC, bytes), bytes))).to.equal('UNIXFS_NODE');
+    }
   });
   it('refuses noise without crashing', () => {
     fc.assert(
