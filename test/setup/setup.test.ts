@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -74,6 +76,19 @@ describe('set-up', () => {
     const next = await run(['scripts/echo.ts', 'a']);
     expect(next.stderr).to.contain('stopped half-way; starting over').and.to.contain('installing');
     expect(next.stdout).to.contain('ran a');
+  });
+
+  it('leaves no npm behind when it is killed', async () => {
+    const silent = createServer(() => {}); // a registry that takes the question and never answers
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    await project('1.0.0', { 'left-out': '1.0.0' });
+    const registry = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/`;
+    const child = start([], { env: { npm_config_registry: registry, npm_config_cache: join(root, 'cache') } });
+    const [request] = (await once(silent, 'request')) as [IncomingMessage];
+    child.kill('SIGKILL');
+    await once(request.socket, 'close');
+    silent.close();
   });
 
   it('lets go of the lock when it is told to stop', async () => {
