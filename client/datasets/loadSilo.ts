@@ -73,6 +73,8 @@ export interface SiloOptions {
   readonly seed: SeedPart;
   /** Folder for prepared data sets. */
   readonly cacheFolder: string;
+  /** The manifest's number of classes: a table with numbered labels need not hold every one of them. */
+  readonly classes?: number;
 }
 
 /** One silo's training samples and the held-out samples. @throws AssayError as the parsers and readers below it do */
@@ -86,10 +88,12 @@ export async function loadSilo(options: SiloOptions): Promise<DatasetSplit> {
 /** All samples of a data set, with its held-out part. */
 export async function loadDataset(
   spec: DatasetSpec,
-  { cacheFolder, seed }: Pick<SiloOptions, 'cacheFolder' | 'seed'>,
+  { cacheFolder, seed, classes }: Pick<SiloOptions, 'cacheFolder' | 'seed' | 'classes'>,
 ): Promise<DatasetSplit> {
   if (spec.kind === 'mnist') return loadMnist(cacheFolder);
-  const split = holdOut(await loadCsv(spec.path, spec.options), spec.holdOut, seed);
+  const table = await loadCsv(spec.path, spec.options);
+  const numbered = spec.options.classes === undefined && classes !== undefined && table.classes < classes;
+  const split = holdOut(numbered ? { ...table, classes } : table, spec.holdOut, seed);
   return spec.standardize ? standardizeSplit(split) : split;
 }
 

@@ -2,24 +2,22 @@ import { AssayError } from '../../../protocol/errors.ts';
 import { createRandom, permutation, type Random, type SeedPart } from '../../random.ts';
 import type { Dataset } from '../dataset.ts';
 
-/** Draws with fewer samples than this in a silo are drawn again; small data sets lower it to what they can give. */
+/** Every silo holds at least this many samples, where the data set is big enough for that. */
 const MINIMUM_SAMPLES = 20;
-const MAXIMUM_DRAWS = 1000;
+const MAXIMUM_DRAWS = 50;
 
 /**
- * Label-skewed silos (Hsu, Qi and Brown 2019, "Measuring the effects of non-identical data distribution", in the per-class form of Yurochkin
- * et al. 2019, section 4): for each class, shares over the silos are drawn from Dirichlet(alpha) and the class's shuffled samples cut
- * accordingly. Small alpha: few classes per silo; large alpha: alike. Draws that leave a silo nearly empty are repeated.
+ * Label-skewed silos (Hsu, Qi and Brown 2019, "Measuring the effects of non-identical data distribution", in the per-class
+ * form of Yurochkin et al. 2019, section 4): for each class, shares over the silos are drawn from Dirichlet(alpha) and the
+ * class's shuffled samples cut accordingly. Small alpha: few classes per silo; large alpha: alike.
+ *
+ * A draw that leaves a silo nearly empty is repeated. With a very small alpha every draw does: then the last one is kept
+ * and the small silos are filled up from the largest.
  *
  * @returns row indices of each silo; every row is in exactly one
- * @throws AssayError PARTITION_IMPOSSIBLE
+ * @throws AssayError PARTITION_IMPOSSIBLE when there are fewer samples than silos
  */
 export function partitionDirichlet(dataset: Dataset, silos: number, alpha: number, seed: SeedPart): Uint32Array[] {
-  const byClass = Array.from({ length: dataset.classes }, (): number[] => []);
-  dataset.y.forEach((label, row) => {
-    byClass[label]!.push(row);
-  });
-  const minimum = Math.min(MINIMUM_SAMPLES, Math.floor(dataset.size / (4 * silos)));
   if (dataset.size < silos) {
     throw new AssayError('PARTITION_IMPOSSIBLE', {
       summary: `${dataset.name} has fewer samples than there are silos`,
@@ -28,20 +26,29 @@ export function partitionDirichlet(dataset: Dataset, silos: number, alpha: numbe
       fix: 'use fewer silos or more data',
     });
   }
+  const byClass = Array.from({ length: dataset.classes }, (): number[] => []);
+  dataset.y.forEach((label, row) => {
+    byClass[label]!.push(row);
+  });
+  const minimum = Math.max(1, Math.min(MINIMUM_SAMPLES, Math.floor(dataset.size / (4 * silos))));
   const random = createRandom(seed, 'dirichlet', silos, alpha);
-  for (let draw = 0; draw < MAXIMUM_DRAWS; draw++) {
-    const shares = drawSilos(byClass, silos, alpha, random);
-    if (shares.every((rows) => rows.length >= Math.max(1, minimum))) {
-      // Sorted, so that a silo's rows do not depend on the order of classes; training shuffles them anyway.
-      return shares.map((rows) => Uint32Array.from(rows).sort());
+  let drawn = drawSilos(byClass, silos, alpha, random);
+  for (let draw = 1; draw < MAXIMUM_DRAWS && drawn.some((rows) => rows.length < minimum); draw++) {
+    drawn = drawSilos(byClass, silos, alpha, random);
+  }
+  fillUp(drawn, minimum);
+  // Sorted, so that a silo's rows do not depend on the order of classes; training shuffles them anyway.
+  return drawn.map((rows) => Uint32Array.from(rows).sort());
+}
+
+/** Moves rows from the largest silo (the first of equals) to those below the minimum; the largest always has more than it. */
+function fillUp(drawn: readonly number[][], minimum: number): void {
+  for (const rows of drawn) {
+    while (rows.length < minimum) {
+      const largest = drawn.reduce((most, other) => (other.length > most.length ? other : most));
+      rows.push(largest.pop()!);
     }
   }
-  throw new AssayError('PARTITION_IMPOSSIBLE', {
-    summary: `Dirichlet(${alpha}) left a silo with fewer than ${Math.max(1, minimum)} samples in ${MAXIMUM_DRAWS} draws`,
-    expected: 'an alpha that gives every silo some samples',
-    received: `${dataset.size} samples for ${silos} silos`,
-    fix: 'use a larger alpha or fewer silos',
-  });
 }
 
 function drawSilos(byClass: readonly number[][], silos: number, alpha: number, random: Random): number[][] {

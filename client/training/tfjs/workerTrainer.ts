@@ -46,12 +46,15 @@ export class WorkerTrainer implements Trainer {
   readonly engine: string;
   readonly dimensions: number;
   readonly #setup: WorkerSetup;
+  readonly #thread: URL;
   readonly #pending = new Map<number, Pending>();
   #worker: Worker | undefined;
   #lastId = 0;
   #closed = false;
 
-  constructor(setup: WorkerSetup) {
+  /** @param thread the module the thread runs; another one only to test how this class takes a thread's death */
+  constructor(setup: WorkerSetup, thread: URL = new URL('./worker.ts', import.meta.url)) {
+    this.#thread = thread;
     this.engine = setup.manifest.engine;
     this.dimensions = describeModel(setup.manifest.model).dimensions;
     this.#setup = {
@@ -94,7 +97,7 @@ export class WorkerTrainer implements Trainer {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+    const worker = new Worker(this.#thread, {
       workerData: this.#setup,
       name: 'assay-trainer',
     });
