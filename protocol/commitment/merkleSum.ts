@@ -40,12 +40,17 @@ export interface SumProof {
   readonly path: readonly SumNode[];
 }
 
-const merkleSumKind: TreeKind<SumNode> = {
+/** How sum nodes join: u64 sums, both hashed. */
+export const merkleSumKind: TreeKind<SumNode> = {
   zero: { hash: new Uint8Array(32), sum: 0n },
   join(left, right) {
     const sum = left.sum + right.sum;
     if (sum > MAX_SUM) {
-      throw new AssayError('SUM_RANGE', { summary: 'a sum of squares exceeds 64 bits', received: sum.toString() });
+      throw new AssayError('SUM_RANGE', {
+        summary: 'a sum of squares exceeds 64 bits',
+        expected: `at most ${MAX_SUM}`,
+        received: sum.toString(),
+      });
     }
     const preimage = new Uint8Array(1 + 2 * (32 + SUM_BYTES));
     preimage[0] = NODE_TAG;

@@ -26,7 +26,11 @@ export class PerfectTreeBuilder<Node> {
   /** @throws AssayError `TREE_FULL` for more than 2^depth leaves. */
   append(leaf: Node): void {
     if (this.leaves === 2 ** this.depth) {
-      throw new AssayError('TREE_FULL', { summary: 'too many leaves', expected: `at most ${2 ** this.depth}` });
+      throw new AssayError('TREE_FULL', {
+        summary: 'the vector has more chunks than its layout',
+        expected: `at most ${2 ** this.depth} leaves`,
+        received: 'one more',
+      });
     }
     this.leaves++;
     let node = leaf;

@@ -83,7 +83,12 @@ export function parseEvidence(bytes: Uint8Array): Evidence {
   try {
     document = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw new AssayError('EVIDENCE', { summary: 'the evidence document is not JSON', cause });
+    throw new AssayError('EVIDENCE', {
+      summary: 'the evidence document is not JSON',
+      expected: `a JSON document with "format": "${EVIDENCE_FORMAT}"`,
+      received: `${bytes.length} bytes that do not parse`,
+      cause,
+    });
   }
   const parsed = evidenceSchema.safeParse(document);
   if (parsed.success) return parsed.data;

@@ -112,7 +112,9 @@ export class RoundComputation {
     if (this.fixedMixing !== null) return;
     if (!this.needsGramPass) {
       throw new AssayError('NO_GRAM', {
-        summary: `${ruleName(this.parameters.rule)} has no Gram and no mixing matrix`,
+        summary: 'this rule has no Gram and no mixing matrix',
+        expected: 'a rule with a pre-aggregation (see needsGramPass)',
+        received: ruleName(this.parameters.rule),
       });
     }
     this.checkComplete(this.gramChunks, 'added to the Gram matrix');

@@ -1,0 +1,238 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { combineChunk, combineDenominator } from '../../../protocol/aggregation/combine/combineChunk.ts';
+import { gramOfRows } from '../../../protocol/aggregation/gram.ts';
+import { mixChunk } from '../../../protocol/aggregation/preAggregation/mixing.ts';
+import { minimumUpdates, needsGram, parseRule, RULE_NAMES, type Rule } from '../../../protocol/aggregation/rule.ts';
+import { FED_AVG, hasServerState, type ServerStep } from '../../../protocol/aggregation/serverStep.ts';
+import { commitModel } from '../../../protocol/commitment/merkle.ts';
+import { type Hex, ZERO_HASH } from '../../../protocol/encoding/bytes.ts';
+import { vectorLayout } from '../../../protocol/encoding/layout.ts';
+import { encodeModel, encodeUpdate, viewInt16, viewInt32 } from '../../../protocol/encoding/vectors.ts';
+import { computeRound } from '../../../protocol/round/computeRound.ts';
+import { checkLearningParameters, type LearningParameters, NO_NORM_BOUND } from '../../../protocol/round/parameters.ts';
+import { preAggregate, RoundComputation } from '../../../protocol/round/roundComputation.ts';
+import { chunkSize, coordinate, int32, rowsOf, runs } from '../support/arbitraries.ts';
+import { expectAssayError } from '../support/expectAssayError.ts';
+import { loadVectors } from '../support/vectors.ts';
+
+interface Case extends Omit<LearningParameters, 'normSqBound'> {
+  readonly name: string;
+  readonly rule: Rule & { name: string };
+  readonly rows: number[][];
+  readonly model: number[];
+  readonly velocity: number[] | null;
+  readonly gram: string[];
+  readonly mixing: { rows: number; columns: number; denominator: number; weights: number[] } | null;
+  readonly numerators: number[];
+  readonly denominator: number;
+  readonly nextModel: number[];
+  readonly nextVelocity: number[] | null;
+  readonly modelRoot: Hex;
+  readonly stateRoot: Hex;
+  readonly gramRoot: Hex;
+  readonly mixingHash: Hex;
+}
+const { cases } = loadVectors<Case>('aggregation.json');
+const FED_AVG_M: ServerStep = { optimizer: 'fedAvgM', learningRateQ16: 65536, momentumQ16: 58982 };
+
+function parametersFor(rule: Rule, dimension: number, size = 16, serverStep: ServerStep = FED_AVG): LearningParameters {
+  return {
+    rule,
+    dimension,
+    chunkSize: size,
+    normSqBound: NO_NORM_BOUND,
+    serverStep,
+    modelFractionBits: 24,
+    updateFractionBits: 16,
+  };
+}
+
+describe("a round's computation", () => {
+  for (const vector of cases) {
+    it(`vector: ${vector.name}`, () => {
+      const { rule } = vector;
+      const parameters: LearningParameters = { ...vector, normSqBound: NO_NORM_BOUND };
+      checkLearningParameters(parameters);
+      expect(
+        parseRule(rule.name, rule.byzantine, rule.name === 'multi-krum' ? rule.selected : undefined),
+      ).to.deep.include({
+        preAggregation: rule.preAggregation,
+        combine: rule.combine,
+      });
+      const rows = vector.rows.map((row) => Int16Array.from(row));
+      const gram = gramOfRows(rows);
+      expect([...gram.values].map(String)).to.deep.equal(vector.gram);
+      const mixing = needsGram(rule) ? preAggregate(rule, gram) : null;
+      expect(mixing && { ...mixing, weights: [...mixing.weights] }).to.deep.equal(vector.mixing);
+      const mixed = mixing === null ? rows : mixChunk(mixing, rows);
+      expect([...combineChunk(rule.combine, rule.byzantine, mixed)]).to.deep.equal(vector.numerators);
+      const denominator = combineDenominator(rule.combine, mixed.length, rule.byzantine) * (mixing?.denominator ?? 1);
+      expect(denominator).to.equal(vector.denominator);
+
+      const velocity = vector.velocity === null ? null : Int32Array.from(vector.velocity);
+      const round = computeRound(parameters, rows, Int32Array.from(vector.model), velocity);
+      expect([...round.model]).to.deep.equal(vector.nextModel);
+      expect(round.velocity && [...round.velocity]).to.deep.equal(vector.nextVelocity);
+      const { modelRoot, stateRoot, gramRoot, mixingHash } = round;
+      expect({ modelRoot, stateRoot, gramRoot, mixingHash }).to.deep.equal({
+        modelRoot: vector.modelRoot,
+        stateRoot: vector.stateRoot,
+        gramRoot: vector.gramRoot,
+        mixingHash: vector.mixingHash,
+      });
+    });
+  }
+
+  it('chunk by chunk is the computation on whole vectors', () => {
+    const setting = fc
+      .tuple(
+        fc.constantFrom(...RULE_NAMES),
+        fc.nat({ max: 1 }),
+        fc.integer({ min: 1, max: 700 }),
+        chunkSize,
+        fc.boolean(),
+      )
+      .chain(([name, f, d, size, heavy]) => {
+        const rule = parseRule(name, f);
+        return fc.record({
+          parameters: fc.constant(parametersFor(rule, d, size, heavy ? FED_AVG_M : FED_AVG)),
+          rows: rowsOf(minimumUpdates(rule) + 1, d, coordinate),
+          seed: int32,
+        });
+      });
+    fc.assert(
+      fc.property(setting, ({ parameters, rows, seed }) => {
+        const { dimension: d, rule, serverStep } = parameters;
+        const layout = vectorLayout(d, parameters.chunkSize);
+        const model = Int32Array.from({ length: d }, (_, k) => Math.imul(seed + k, 40503));
+        const velocity = hasServerState(serverStep) ? model.map((w) => w >> 7) : null;
+
+        const computation = new RoundComputation(parameters, rows.length);
+        const cut = (vector: Int16Array | Int32Array, c: number) =>
+          vector.subarray(c * layout.chunkSize, (c + 1) * layout.chunkSize);
+        const padded = rows.map((row) => viewInt16(encodeUpdate(row, layout)));
+        const models = viewInt32(encodeModel(model, layout));
+        const velocities = velocity && viewInt32(encodeModel(velocity, layout));
+        const chunk = (c: number) => padded.map((row) => cut(row, c) as Int16Array);
+        for (let c = 0; c < layout.chunkCount && computation.needsGramPass; c++) computation.addGramChunk(chunk(c));
+        for (let c = 0; c < layout.chunkCount; c++) {
+          const state = velocities && (cut(velocities, c) as Int32Array);
+          computation.combineChunk(chunk(c), cut(models, c) as Int32Array, state);
+        }
+        const roots = computation.finish();
+
+        const whole = computeRound(parameters, rows, model, velocity);
+        expect([...models.subarray(0, d)]).to.deep.equal([...whole.model]);
+        expect(models.subarray(d).every((w) => w === 0)).to.equal(true);
+        expect(roots.modelRoot).to.equal(whole.modelRoot).and.to.equal(commitModel(whole.model, layout));
+        expect(roots.stateRoot).to.equal(whole.velocity === null ? ZERO_HASH : commitModel(whole.velocity, layout));
+        if (needsGram(rule)) {
+          expect(computation.gram()).to.deep.equal(gramOfRows(rows));
+          expect(roots.gramRoot).to.not.equal(ZERO_HASH);
+        } else {
+          expect([roots.gramRoot, roots.mixingHash]).to.deep.equal([ZERO_HASH, ZERO_HASH]);
+        }
+      }),
+      runs(25),
+    );
+  });
+
+  it('does not touch the rows, nor the model and the velocity it is given whole', () => {
+    const rows = [1, 2, 3].map((value) => new Int16Array(20).fill(value));
+    const [model, velocity] = [new Int32Array(20).fill(7), new Int32Array(20).fill(8)];
+    computeRound(parametersFor(parseRule('median', 1), 20, 16, FED_AVG_M), rows, model, velocity);
+    expect(rows.map((row) => row[0])).to.deep.equal([1, 2, 3]);
+    expect([model[19], velocity[19]]).to.deep.equal([7, 8]);
+  });
+
+  describe('refuses', () => {
+    const rows = [1, 2, 3].map((value) => new Int16Array(16).fill(value));
+    const model = () => new Int32Array(16);
+    const median = parametersFor(parseRule('median', 1), 20);
+
+    it('rows that are too many, too few, too long or too short', () => {
+      const computation = new RoundComputation(median, 3);
+      for (const wrong of [rows.slice(1), [...rows, rows[0]!], [rows[0]!, rows[1]!, new Int16Array(15)]]) {
+        expectAssayError('CHUNK_SHAPE', () => computation.addGramChunk(wrong));
+        expectAssayError('CHUNK_SHAPE', () => computation.combineChunk(wrong, model(), null));
+      }
+    });
+
+    it('a model chunk of another size', () => {
+      for (const length of [0, 15, 17, 32]) {
+        const work = () => new RoundComputation(median, 3).combineChunk(rows, new Int32Array(length), null);
+        expectAssayError('CHUNK_SHAPE', work);
+      }
+    });
+
+    it('FedAvgM without a velocity, FedAvg with one', () => {
+      const heavy = new RoundComputation({ ...median, serverStep: FED_AVG_M }, 3);
+      const error = expectAssayError('CHUNK_SHAPE', () => heavy.combineChunk(rows, model(), null));
+      expect(error.message).to.include('starts round 1 from a velocity of zeros');
+      expectAssayError('CHUNK_SHAPE', () => heavy.combineChunk(rows, model(), new Int32Array(8)));
+      expectAssayError('CHUNK_SHAPE', () => new RoundComputation(median, 3).combineChunk(rows, model(), model()));
+      const whole = rows.map((row) => new Int16Array(20).fill(row[0]!));
+      const parameters = { ...median, serverStep: FED_AVG_M };
+      expectAssayError('CHUNK_SHAPE', () => computeRound(parameters, whole, new Int32Array(20), null));
+    });
+
+    it('to finish early, to mix before every chunk was seen, to go on after the last chunk', () => {
+      const computation = new RoundComputation(parametersFor(parseRule('nnm+median', 1), 20), 3);
+      computation.addGramChunk(rows);
+      const early = expectAssayError('CHUNK_COUNT', () => computation.combineChunk(rows, model(), null));
+      expect(early.message).to.include('Expected: 2 chunks').and.include('Received: 1');
+      computation.addGramChunk(rows);
+      computation.combineChunk(rows, model(), null);
+      expectAssayError('CHUNK_COUNT', () => computation.finish());
+      computation.combineChunk(rows, model(), null);
+      expect(computation.finish().modelRoot).to.match(/^0x/);
+      expectAssayError('TREE_FULL', () => computation.combineChunk(rows, model(), null));
+    });
+
+    it('the Gram matrix of a rule without one, even after a first pass', () => {
+      const computation = new RoundComputation(median, 3);
+      computation.addGramChunk(rows);
+      computation.addGramChunk(rows);
+      expectAssayError('NO_GRAM', () => computation.gram());
+      expectAssayError('NO_GRAM', () => computation.mixing());
+      computation.combineChunk(rows, model(), null);
+      computation.combineChunk(rows, model(), null);
+      expect(computation.finish().gramRoot).to.equal(ZERO_HASH);
+    });
+  });
+});
+
+describe('learning parameters', () => {
+  const good = parametersFor(parseRule('nnm+trimmed-mean', 2), 650);
+  it('are checked in all their parts', () => {
+    checkLearningParameters(good);
+    expectAssayError('LAYOUT', () => checkLearningParameters({ ...good, dimension: 0 }));
+    expectAssayError('LAYOUT', () => checkLearningParameters({ ...good, chunkSize: 100 }));
+    expectAssayError('RULE_PARAMETERS', () =>
+      checkLearningParameters({ ...good, rule: { ...good.rule, selected: 1 } }),
+    );
+    const serverStep = { ...FED_AVG, learningRateQ16: 0 };
+    expectAssayError('SERVER_STEP', () => checkLearningParameters({ ...good, serverStep }));
+  });
+
+  const bits: [F: number, G: number, ok: boolean][] = [
+    [24, 16, true],
+    [16, 16, true],
+    [30, 14, true],
+    [17, 1, true],
+    [30, 13, false],
+    [31, 16, false],
+    [16, 17, false],
+    [16, 0, false],
+    [16.5, 16, false],
+    [Number.NaN, 16, false],
+  ];
+  for (const [modelFractionBits, updateFractionBits, ok] of bits) {
+    it(`${ok ? 'may' : 'may not'} have ${modelFractionBits} and ${updateFractionBits} fraction bits`, () => {
+      const work = () => checkLearningParameters({ ...good, modelFractionBits, updateFractionBits });
+      if (ok) work();
+      else expectAssayError('FRACTION_BITS', work);
+    });
+  }
+});
