@@ -1,8 +1,9 @@
 /**
- * Accuracy by round on MNIST (784-64-10, silos from Dirichlet(0.5)) with and without attackers, for several rules and bounds. This is where the defaults in
- * client/models/presets.ts come from.
+ * Accuracy by round on MNIST (784-64-10, silos from Dirichlet(0.5)) with and without attackers, for several rules and
+ * bounds. This is where the defaults in client/models/presets.ts come from.
  *
- *     node scripts/setup/run.mjs bench/learning.ts [--rounds 10] [--clients 10] [--byzantine 2] [--attack signFlipping] [--seeds 1,2,3] [--json FILE]
+ *     node scripts/setup/run.mjs bench/learning.ts [--rounds 10] [--clients 10] [--byzantine 2] [--attack signFlipping]
+ *         [--seeds 1,2,3] [--cache .cache] [--json FILE]
  */
 import { parseArgs } from 'node:util';
 import { parseAttack } from '../client/attacks/registry.ts';
@@ -41,9 +42,8 @@ interface Row {
 }
 
 const rows: Row[] = [];
-console.log(
-  `${manifest.name}: ${values.clients} participants, ${values.byzantine} of them ${attack.name}, norm bound ${maxUpdateNorm}, ${JSON.stringify(manifest.training)}`,
-);
+console.log(`${manifest.name}: ${values.clients} participants, ${values.byzantine} of them ${attack.name}`);
+console.log(`norm bound ${maxUpdateNorm}, ${JSON.stringify(manifest.training)}`);
 for (const { title, ...settings } of cases) {
   for (const seed of values.seeds.split(',').map(Number)) {
     const rounds = await simulate({
@@ -60,9 +60,8 @@ for (const { title, ...settings } of cases) {
     const accuracies = rounds.map(({ accuracy }) => accuracy.toFixed(3)).join(' ');
     const seconds = rounds.reduce((sum, { trainSeconds }) => sum + trainSeconds, 0) / rounds.length;
     const saturated = rounds.reduce((sum, round) => sum + round.saturated, 0);
-    console.log(
-      `${title.padEnd(36)} seed ${seed}  ${accuracies}  train ${seconds.toFixed(2)} s/round  beyond int16: ${saturated}`,
-    );
+    const cost = `${seconds.toFixed(2)} s/round`;
+    console.log(`${title.padEnd(36)} seed ${seed}  ${accuracies}  train ${cost}  beyond int16: ${saturated}`);
   }
 }
 if (values.json !== undefined) {

@@ -1,6 +1,7 @@
 /**
- * A federation without its chain: the same data, trainer, update encoding, rule and server step as a real one, all in this process. Learning
- * curves come out bit for bit as a federation of well-behaved processes would have them, in seconds.
+ * A federation without its chain: the same data, trainer, update encoding, rule and server step as a real one, all in
+ * this process. Learning curves come out bit for bit as a federation of well-behaved processes would have them, in
+ * seconds.
  */
 import type { Attack } from '../client/attacks/attack.ts';
 import { type Dataset, type DatasetSplit, takeRows } from '../client/datasets/dataset.ts';

@@ -1,11 +1,13 @@
 import { sha256 } from '#sha256';
 
 /**
- * Seeded randomness for everything a client does by chance: initial weights, shuffling, partitions, stochastic rounding.
+ * Seeded randomness for everything a client does by chance: initial weights, shuffling, partitions, stochastic
+ * rounding.
  *
- * Generator: xoshiro128** 1.1 (Blackman and Vigna, "Scrambled Linear Pseudorandom Number Generators", 2021), integers only, so its bits are
- * the same on every machine. Its 128-bit state is the head of a SHA-256 over the labelled parts of the seed: two seeds that differ anywhere
- * give unrelated streams. (Folding a seed to 32 bits, as some frameworks do, gives distinct seeds the same stream.)
+ * Generator: xoshiro128** 1.1 (Blackman and Vigna, "Scrambled Linear Pseudorandom Number Generators", 2021), integers
+ * only, so its bits are the same on every machine. Its 128-bit state is the head of a SHA-256 over the labelled parts
+ * of the seed: two seeds that differ anywhere give unrelated streams. (Folding a seed to 32 bits, as some frameworks
+ * do, gives distinct seeds the same stream.)
  *
  * Not for secrets: salts and keys come from `node:crypto`.
  */
@@ -20,7 +22,10 @@ export interface Random {
   nextNormal(): number;
 }
 
-/** One part of a seed. Parts are hashed with their type and length, so `('ab','c')` and `('a','bc')` differ, as do `1` and `'1'`. */
+/**
+ * One part of a seed. Parts are hashed with their type and length, so `('ab','c')` and `('a','bc')` differ, as do `1`
+ * and `'1'`.
+ */
 export type SeedPart = string | number | bigint | Uint8Array;
 
 /** 32 bytes of seed made from labelled parts: `deriveSeed(federationSeed, 'shuffle', round, participant)`. */
@@ -51,7 +56,8 @@ export function deriveSeed(...parts: readonly SeedPart[]): Uint8Array {
 export function createRandom(...parts: readonly SeedPart[]): Random {
   const seed = deriveSeed(...parts);
   const view = new DataView(seed.buffer, seed.byteOffset, seed.byteLength);
-  // The all-zero state is the generator's only fixed point: SHA-256 gives it with probability 2^-128, the bit set here makes it impossible.
+  // The all-zero state is the generator's only fixed point: SHA-256 gives it with probability 2^-128, the bit set here
+  // makes it impossible.
   return randomFromState(
     view.getUint32(0, true),
     view.getUint32(4, true),

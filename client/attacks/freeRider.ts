@@ -1,8 +1,9 @@
 import type { Attack } from './attack.ts';
 
 /**
- * Free riding (Fraboni, Vidal and Lorenzi 2021, "Free-rider attacks on model aggregation", disguised form): no use of own data; sends the
- * federation's last step with fresh noise a tenth of its size, so that no two of its updates share a root.
+ * Free riding (Fraboni, Vidal and Lorenzi 2021, "Free-rider attacks on model aggregation", disguised form): no use of
+ * own data; sends the federation's last step with fresh noise a tenth of its size, so that no two of its updates share
+ * a root.
  */
 export const freeRider: Attack = {
   name: 'freeRider',

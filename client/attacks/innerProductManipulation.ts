@@ -4,9 +4,10 @@ import type { Attack } from './attack.ts';
 const TAU = 2;
 
 /**
- * Inner product manipulation (Xie, Koyejo and Gupta 2020, "Fall of Empires"): `-tau * mean of the honest updates`, so that the aggregate's
- * inner product with the honest mean turns negative. A lone attacker does not see the others' updates before they are revealed; its estimate
- * of their mean is the federation's last published step, and its own honest update in the first round.
+ * Inner product manipulation (Xie, Koyejo and Gupta 2020, "Fall of Empires"): `-tau * mean of the honest updates`, so
+ * that the aggregate's inner product with the honest mean turns negative. A lone attacker does not see the others'
+ * updates before they are revealed; its estimate of their mean is the federation's last published step, and its own
+ * honest update in the first round.
  */
 export const innerProductManipulation: Attack = {
   name: 'innerProductManipulation',

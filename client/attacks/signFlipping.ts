@@ -3,8 +3,8 @@ import type { Attack } from './attack.ts';
 import { scaleToLimit } from './scale.ts';
 
 /**
- * Sign flipping: the negated honest update, as large as the contract lets through (Li et al. 2019, "RSA"; the norm-bounded form is the
- * strongest a single attacker can make of it).
+ * Sign flipping: the negated honest update, as large as the contract lets through (Li et al. 2019, "RSA"; the
+ * norm-bounded form is the strongest a single attacker can make of it).
  */
 export const signFlipping: Attack = {
   name: 'signFlipping',

@@ -7,8 +7,9 @@ export interface CsvOptions {
   /** Name of the column that holds the class. */
   readonly label: string;
   /**
-   * Class names in the order of the federation's labels. Every silo must use the same list: two silos that numbered their classes by themselves would
-   * teach the model contradictions. Without it, labels must be the integers 0, 1, 2, ... themselves.
+   * Class names in the order of the federation's labels. Every silo must use the same list: two silos that numbered
+   * their classes by themselves would teach the model contradictions. Without it, labels must be the integers 0, 1, 2,
+   * ... themselves.
    */
   readonly classes?: readonly string[];
   /** Columns to use as features, in order; all but the label otherwise. */
@@ -18,8 +19,9 @@ export interface CsvOptions {
 }
 
 /**
- * A table of the user's own: RFC 4180 (comma, optional quotes), UTF-8, first line names the columns, every feature a number. Nothing is guessed: a
- * cell that is empty or not a number is an error that names its line and column, never a zero.
+ * A table of the user's own: RFC 4180 (comma, optional quotes), UTF-8, first line names the columns, every feature a
+ * number. Nothing is guessed: a cell that is empty or not a number is an error that names its line and column, never a
+ * zero.
  *
  * @throws AssayError CSV_READ, CSV_EMPTY, CSV_COLUMNS, CSV_QUOTE, CSV_CELL, CSV_LABEL
  */
@@ -121,8 +123,9 @@ function parseCell(cell: string, file: string, line: number, column: string): nu
   const value = Math.fround(Number(text));
   // Number() also takes '0x1f', which no exporter of tables writes on purpose.
   if (/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text) && Number.isFinite(value)) return value;
+  const problem = text === '' ? 'the cell is empty' : 'the cell is not a usable number';
   throw new AssayError('CSV_CELL', {
-    summary: `line ${line} of ${file}, column ${JSON.stringify(column)}: ${text === '' ? 'the cell is empty' : 'the cell is not a usable number'}`,
+    summary: `line ${line} of ${file}, column ${JSON.stringify(column)}: ${problem}`,
     expected: 'a decimal number such as 3, -0.5 or 1e-3',
     received: text === '' ? 'nothing' : JSON.stringify(text),
     fix: 'fill the cell in, remove the line, or leave the column out with ignore=',

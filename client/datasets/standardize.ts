@@ -26,8 +26,9 @@ export function standardize(dataset: Dataset, { mean, deviation }: FeatureStatis
 }
 
 /**
- * Standardises both halves by the training half's statistics, so that nothing of the held-out samples reaches training. Statistics stay in the silo:
- * silos whose units differ become comparable, but a real difference of level between silos is lost as well.
+ * Standardises both halves by the training half's statistics, so that nothing of the held-out samples reaches training.
+ * Statistics stay in the silo: silos whose units differ become comparable, but a real difference of level between silos
+ * is lost as well.
  */
 export function standardizeSplit({ train, test }: DatasetSplit): DatasetSplit {
   const statistics = measureFeatures(train);

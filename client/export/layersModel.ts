@@ -13,8 +13,8 @@ export interface LayersModelFiles {
 }
 
 /**
- * A model as a TF.js layers model, which `tf.loadLayersModel` reads in browsers and in Node; its output are class probabilities.
- * Format: tfjs-layers `ModelJSON` with Keras 2 class names, one weight group.
+ * A model as a TF.js layers model, which `tf.loadLayersModel` reads in browsers and in Node; its output are class
+ * probabilities. Format: tfjs-layers `ModelJSON` with Keras 2 class names, one weight group.
  *
  * @param weights `[d]`, manifest order
  * @throws AssayError EXPORT_UNSUPPORTED for a model kind without a layers twin
@@ -46,7 +46,8 @@ export function encodeLayersModel(
     },
   }));
 
-  // The specification of weights gives no offsets: they follow each other, and each Dense layer has its kernel before its bias.
+  // The specification of weights gives no offsets: they follow each other, and each Dense layer has its kernel before
+  // its bias.
   const slices = new Map(tensorSlices(model.tensors).map((slice) => [slice.name, slice]));
   const order = layerNames(settings).flatMap((layer) => [slices.get(`${layer}/kernel`)!, slices.get(`${layer}/bias`)!]);
   const weightsBin = new Uint8Array(4 * model.dimensions);

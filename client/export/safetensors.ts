@@ -2,9 +2,10 @@ import { compareBytewise, type TensorSpec, tensorSlices } from '../../protocol/e
 import { AssayError } from '../../protocol/errors.ts';
 
 /**
- * The safetensors format (huggingface/safetensors, README "Format"): 8 bytes little-endian length N of the header, N bytes of JSON, then the tensors'
- * bytes. The header maps each name to `{dtype, shape, data_offsets: [begin, end]}`, offsets counted from the end of the header, without holes; the key
- * `__metadata__` holds strings. Only F32 is written and read here.
+ * The safetensors format (huggingface/safetensors, README "Format"): 8 bytes little-endian length N of the header, N
+ * bytes of JSON, then the tensors' bytes. The header maps each name to `{dtype, shape, data_offsets: [begin, end]}`,
+ * offsets counted from the end of the header, without holes; the key `__metadata__` holds strings. Only F32 is written
+ * and read here.
  */
 export interface SafetensorsModel {
   readonly tensors: readonly TensorSpec[];
@@ -32,7 +33,8 @@ export function encodeSafetensors({ tensors, weights, metadata }: SafetensorsMod
     });
   }
   const text = new TextEncoder().encode(JSON.stringify(header));
-  // Spaces after the JSON bring the tensors to a multiple of 8 bytes, so that readers can map the file and point into it.
+  // Spaces after the JSON bring the tensors to a multiple of 8 bytes, so that readers can map the file and point into
+  // it.
   const headerLength = Math.ceil(text.length / 8) * 8;
   const file = new Uint8Array(8 + headerLength + 4 * total);
   const view = new DataView(file.buffer);
@@ -44,8 +46,8 @@ export function encodeSafetensors({ tensors, weights, metadata }: SafetensorsMod
 }
 
 /**
- * Reads a file written by this or any other safetensors library, tensors sorted bytewise by name whatever their order in the file. Bytes come from outside:
- * everything is checked.
+ * Reads a file written by this or any other safetensors library, tensors sorted bytewise by name whatever their order
+ * in the file. Bytes come from outside: everything is checked.
  *
  * @throws AssayError SAFETENSORS
  */

@@ -4,8 +4,8 @@ import { compareBytewise, type TensorSpec, tensorSlices } from '../../protocol/e
 import type { Model, ModelSpec, NamedTensors, TensorFlow } from './model.ts';
 
 /**
- * Multi-layer perceptron: dense layers `hidden1`, `hidden2`, ... with an activation, then `output` with one logit per class.
- * Each has a `kernel` `[in, out]` and a `bias` `[out]`.
+ * Multi-layer perceptron: dense layers `hidden1`, `hidden2`, ... with an activation, then `output` with one logit per
+ * class. Each has a `kernel` `[in, out]` and a `bias` `[out]`.
  */
 export const mlpSettings = z.strictObject({
   kind: z.literal('mlp'),
@@ -36,8 +36,8 @@ export function buildMlp(settings: MlpSettings): Model {
     tensors,
     dimensions: tensorSlices(tensors).reduce((sum, { length }) => sum + length, 0),
 
-    // Uniform in +-sqrt(6 / (in + out)) (Glorot and Bengio 2010, equation 16); biases start at zero. No logarithm or cosine: the bits
-    // depend on no mathematics library.
+    // Uniform in +-sqrt(6 / (in + out)) (Glorot and Bengio 2010, equation 16); biases start at zero. No logarithm or
+    // cosine: the bits depend on no mathematics library.
     initialise({ shape }, values, random) {
       if (shape.length < 2) return;
       const limit = Math.sqrt(6 / (shape[0]! + shape[1]!));

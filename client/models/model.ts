@@ -2,13 +2,19 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import type { TensorSpec } from '../../protocol/encoding/manifest.ts';
 import type { Random } from '../random.ts';
 
-/** What the manifest says about a model: its `kind` names the file that builds it, the rest are that file's own settings. */
+/**
+ * What the manifest says about a model: its `kind` names the file that builds it, the rest are that file's own
+ * settings.
+ */
 export interface ModelSpec {
   readonly kind: string;
   readonly [setting: string]: unknown;
 }
 
-/** The part of TF.js a model may use. Passed in, so that a model file loads no engine and the engine decides which kernels run. */
+/**
+ * The part of TF.js a model may use. Passed in, so that a model file loads no engine and the engine decides which
+ * kernels run.
+ */
 export type TensorFlow = typeof tfjs;
 
 /** The model's tensors by name, as the engine hands them to `logits`. */

@@ -25,3 +25,18 @@ export function mnistMlp(name = 'mnist'): Preset {
     maxUpdateNorm: 3,
   };
 }
+
+export interface TableShape {
+  readonly features: number;
+  readonly classes: number;
+  /** Width of the hidden layer. */
+  readonly hidden: number;
+}
+
+/** A table of numbers with one label column: one hidden layer. */
+export function tabularMlp(name: string, { features, classes, hidden }: TableShape): Preset {
+  const model = { kind: 'mlp', inputs: features, hidden: [hidden], classes, activation: 'relu' };
+  const { manifest, maxUpdateNorm } = mnistMlp(name);
+  const tensors = describeModel(model).tensors.map((tensor) => ({ name: tensor.name, shape: [...tensor.shape] }));
+  return { manifest: { ...manifest, model, tensors, data: { features, classes } }, maxUpdateNorm };
+}

@@ -42,8 +42,9 @@ function parseSettings<Settings>(schema: SettingsSchema<Settings>, spec: ModelSp
   const parsed = schema.safeParse(spec);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
+  const place = issue.path.map(String).join('.');
   throw new AssayError('MODEL_SETTINGS', {
-    summary: `the settings of the ${spec.kind} model are wrong at ${issue.path.map(String).join('.') || 'the top level'}`,
+    summary: `the settings of the ${spec.kind} model are wrong at ${place || 'the top level'}`,
     expected: issue.message,
     received: JSON.stringify(spec),
     fix: `see client/models/${spec.kind}.ts for the settings it takes`,

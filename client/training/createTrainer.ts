@@ -11,7 +11,8 @@ export interface TrainerOptions {
 }
 
 /**
- * The trainer a manifest asks for. One engine is built in, `tfjs-wasm/1`; it checks the manifest's engine, model and data when its first task runs.
+ * The trainer a manifest asks for. One engine is built in, `tfjs-wasm/1`; it checks the manifest's engine, model and
+ * data when its first task runs.
  *
  * @throws AssayError MODEL_UNKNOWN, MODEL_SETTINGS
  *

@@ -24,7 +24,10 @@ export interface TrainTask {
 }
 
 export interface TrainResult {
-  /** Trained weights, `[d]`, manifest order. May hold NaN: `checkFinite` decides, so that the message can name the tensor. */
+  /**
+   * Trained weights, `[d]`, manifest order. May hold NaN: `checkFinite` decides, so that the message can name the
+   * tensor.
+   */
   readonly weights: Float32Array;
   /** Local samples trained on. */
   readonly samples: number;
@@ -43,8 +46,8 @@ export interface Evaluation {
 }
 
 /**
- * Whoever turns a global model into a locally trained one. Weights are Float32Arrays of d coordinates in manifest order (tensor names sorted
- * bytewise, row-major). One task at a time: calls queue.
+ * Whoever turns a global model into a locally trained one. Weights are Float32Arrays of d coordinates in manifest order
+ * (tensor names sorted bytewise, row-major). One task at a time: calls queue.
  */
 export interface Trainer {
   /** Engine and version, as the manifest names it. */

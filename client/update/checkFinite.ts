@@ -2,8 +2,8 @@ import { type TensorSpec, tensorSlices } from '../../protocol/encoding/manifest.
 import { AssayError } from '../../protocol/errors.ts';
 
 /**
- * Refuses NaN and infinity in a flat weight vector and names the tensor and the place. The integers of the protocol know no NaN; this is
- * where one is caught, before it could be rounded to something that looks like a number.
+ * Refuses NaN and infinity in a flat weight vector and names the tensor and the place. The integers of the protocol
+ * know no NaN; this is where one is caught, before it could be rounded to something that looks like a number.
  *
  * @throws AssayError WEIGHTS_NOT_FINITE
  */
@@ -17,7 +17,7 @@ export function checkFinite(weights: Float32Array, tensors: readonly TensorSpec[
   }
   if (first < 0) return;
   throw new AssayError('WEIGHTS_NOT_FINITE', {
-    summary: `training gave ${bad} of ${weights.length} weights that are not numbers, the first in ${nameCoordinate(first, tensors)}`,
+    summary: `${bad} of ${weights.length} trained weights are not numbers, the first is ${nameCoordinate(first, tensors)}`,
     expected: 'finite numbers',
     received: String(weights[first]),
     fix: 'lower the learning rate, or look for NaN and very large values in the training data; nothing was sent',

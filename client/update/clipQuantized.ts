@@ -1,4 +1,7 @@
-/** Sum of squares of integer coordinates. Exact: each square is below 2^30, so 2^23 of them stay below 2^53; longer vectors carry over. */
+/**
+ * Sum of squares of integer coordinates. Exact: each square is below 2^30, so 2^23 of them stay below 2^53; longer
+ * vectors carry over.
+ */
 export function normSqOf(quantized: Int16Array): bigint {
   let total = 0n;
   for (let start = 0; start < quantized.length; start += 2 ** 20) {
@@ -30,12 +33,13 @@ export interface ClippedQuantized {
 }
 
 /**
- * The exact L2 clip on integers: the contract refuses a commitment whose normSq is one above the bound, so the float clip before rounding is
- * not enough.
+ * The exact L2 clip on integers: the contract refuses a commitment whose normSq is one above the bound, so the float
+ * clip before rounding is not enough.
  *
  *     s16 = isqrt((bound << 32) / normSq)          q' = trunc(q * s16 / 2^16)
  *
- * Truncation never grows a magnitude, so sum q'^2 <= normSq * s16^2 / 2^32 <= bound. |q * s16| < 2^15 * 2^16 = 2^31: exact in doubles.
+ * Truncation never grows a magnitude, so sum q'^2 <= normSq * s16^2 / 2^32 <= bound. |q * s16| < 2^15 * 2^16 = 2^31:
+ * exact in doubles.
  *
  * @param normSqBound the federation's bound; NO_NORM_BOUND (2^64 - 1) clips nothing
  */

@@ -16,9 +16,10 @@ export function l2Norm(vector: Float32Array): number {
 }
 
 /**
- * Scales an update down to an L2 norm of at most `maxNorm` (`null`: no bound). The clip that counts is the exact one on integers after
- * quantisation (`clipQuantized`); this one comes first so that stochastic rounding works on what will be sent.
- * Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", 2013, algorithm 1, applied to the whole update.
+ * Scales an update down to an L2 norm of at most `maxNorm` (`null`: no bound). The clip that counts is the exact one on
+ * integers after quantisation (`clipQuantized`); this one comes first so that stochastic rounding works on what will be
+ * sent. Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", 2013, algorithm 1,
+ * applied to the whole update.
  */
 export function clipUpdate(update: Float32Array, maxNorm: number | null): ClippedUpdate {
   const norm = l2Norm(update);

@@ -32,14 +32,17 @@ export interface PreparedUpdate {
   readonly normSq: bigint;
   /** To be kept for the next round, `[d]`. */
   readonly error: Float32Array;
-  /** Facts for the log: L2 norm before clipping, what the two clips together multiplied with, coordinates cut to int16. */
+  /**
+   * Facts for the log: L2 norm before clipping, what the two clips together multiplied with, coordinates cut to int16.
+   */
   readonly norm: number;
   readonly clipFactor: number;
   readonly saturated: number;
 }
 
 /**
- * From trained weights to the integers of a payload: check, difference, clip, quantise, clip exactly. The same task gives the same bits.
+ * From trained weights to the integers of a payload: check, difference, clip, quantise, clip exactly. The same task
+ * gives the same bits.
  *
  * @throws AssayError WEIGHTS_NOT_FINITE, WEIGHTS_LENGTH, ERROR_FEEDBACK_LENGTH
  */

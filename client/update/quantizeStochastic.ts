@@ -5,17 +5,21 @@ import type { Random } from '../random.ts';
 export interface QuantizedUpdate {
   /** `[d]` integers, value `quantized * 2^-G`. */
   readonly quantized: Int16Array;
-  /** `[d]` what rounding left over, float units: carried into the next round. Every entry is below 2^-G in magnitude. */
+  /**
+   * `[d]` what rounding left over, float units: carried into the next round. Every entry is below 2^-G in magnitude.
+   */
   readonly error: Float32Array;
-  /** Coordinates that did not fit int16 and were cut to +-32767 (-32768 is left out, so that negation never overflows). */
+  /**
+   * Coordinates that did not fit int16 and were cut to +-32767 (-32768 is left out, so that negation never overflows).
+   */
   readonly saturated: number;
 }
 
 /**
- * Rounds `update + error` to multiples of 2^-G, up with probability equal to the fraction above the lower multiple, so that the mean over
- * draws is the number itself (QSGD: Alistarh et al. 2017, section 3.1). What rounding left over is fed back next round (Karimireddy et al.
- * 2019, "Error feedback fixes SignSGD", algorithm 2). Mass that clipping or saturation took away is NOT fed back: it would come
- * back round after round and undo the bound.
+ * Rounds `update + error` to multiples of 2^-G, up with probability equal to the fraction above the lower multiple, so
+ * that the mean over draws is the number itself (QSGD: Alistarh et al. 2017, section 3.1). What rounding left over is
+ * fed back next round (Karimireddy et al. 2019, "Error feedback fixes SignSGD", algorithm 2). Mass that clipping or
+ * saturation took away is NOT fed back: it would come back round after round and undo the bound.
  *
  * @param update clipped update, `[d]`, float units
  * @param error leftover of the last round, `[d]`, or `null` in the first

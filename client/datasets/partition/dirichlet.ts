@@ -7,12 +7,13 @@ const MINIMUM_SAMPLES = 20;
 const MAXIMUM_DRAWS = 50;
 
 /**
- * Label-skewed silos (Hsu, Qi and Brown 2019, "Measuring the effects of non-identical data distribution", in the per-class
- * form of Yurochkin et al. 2019, section 4): for each class, shares over the silos are drawn from Dirichlet(alpha) and the
- * class's shuffled samples cut accordingly. Small alpha: few classes per silo; large alpha: alike.
+ * Label-skewed silos (Hsu, Qi and Brown 2019, "Measuring the effects of non-identical data distribution", in the
+ * per-class form of Yurochkin et al. 2019, section 4): for each class, shares over the silos are drawn from
+ * Dirichlet(alpha) and the class's shuffled samples cut accordingly. Small alpha: few classes per silo; large alpha:
+ * alike.
  *
- * A draw that leaves a silo nearly empty is repeated. With a very small alpha every draw does: then the last one is kept
- * and the small silos are filled up from the largest.
+ * A draw that leaves a silo nearly empty is repeated. With a very small alpha every draw does: then the last one is
+ * kept and the small silos are filled up from the largest.
  *
  * @returns row indices of each silo; every row is in exactly one
  * @throws AssayError PARTITION_IMPOSSIBLE when there are fewer samples than silos
@@ -41,7 +42,10 @@ export function partitionDirichlet(dataset: Dataset, silos: number, alpha: numbe
   return drawn.map((rows) => Uint32Array.from(rows).sort());
 }
 
-/** Moves rows from the largest silo (the first of equals) to those below the minimum; the largest always has more than it. */
+/**
+ * Moves rows from the largest silo (the first of equals) to those below the minimum; the largest always has more than
+ * it.
+ */
 function fillUp(drawn: readonly number[][], minimum: number): void {
   for (const rows of drawn) {
     while (rows.length < minimum) {
@@ -78,7 +82,10 @@ export function sampleDirichlet(random: Random, size: number, alpha: number): nu
   return scaled.map((value) => value / sum);
 }
 
-/** Logarithm of a Gamma(shape, 1) draw: Marsaglia and Tsang 2000, section 6 for shapes below 1 (Gamma(a) = Gamma(a+1) * U^(1/a)). */
+/**
+ * Logarithm of a Gamma(shape, 1) draw: Marsaglia and Tsang 2000, section 6 for shapes below 1 (Gamma(a) = Gamma(a+1) *
+ * U^(1/a)).
+ */
 export function sampleLogGamma(random: Random, shape: number): number {
   if (shape < 1) return sampleLogGamma(random, shape + 1) + Math.log(1 - random.nextFloat()) / shape;
   const d = shape - 1 / 3;

@@ -1,7 +1,10 @@
 import { createRandom, permutation, type SeedPart } from '../../random.ts';
 import type { Dataset } from '../dataset.ts';
 
-/** Silos that are alike: a seeded shuffle dealt out in equal parts (the first `size mod silos` silos hold one sample more). */
+/**
+ * Silos that are alike: a seeded shuffle dealt out in equal parts (the first `size mod silos` silos hold one sample
+ * more).
+ */
 export function partitionIid(dataset: Dataset, silos: number, seed: SeedPart): Uint32Array[] {
   const order = permutation(createRandom(seed, 'iid', silos), dataset.size);
   const small = Math.floor(dataset.size / silos);

@@ -5,7 +5,10 @@ import type { TensorFlow } from '../../models/model.ts';
 import { replaceSlowGradients } from './gradients.ts';
 import { refuseWrongKernels } from './refusedKernels.ts';
 
-/** Name and version of the kernel set. Another set gives other bits: raise the number whenever a kernel or gradient changes. */
+/**
+ * Name and version of the kernel set. Another set gives other bits: raise the number whenever a kernel or gradient
+ * changes.
+ */
 export const ENGINE = 'tfjs-wasm/1';
 
 let loading: Promise<TensorFlow> | undefined;
@@ -17,7 +20,8 @@ export function loadTensorFlow(): Promise<TensorFlow> {
 }
 
 async function load(): Promise<TensorFlow> {
-  // The CommonJS bundles: one file each (about 50 ms in all). The ES modules are hundreds of files with extension-less imports.
+  // The CommonJS bundles: one file each (about 50 ms in all). The ES modules are hundreds of files with extension-less
+  // imports.
   const require = createRequire(import.meta.url);
   const tf = require('@tensorflow/tfjs-core') as TensorFlow;
   const wasm = require('@tensorflow/tfjs-backend-wasm') as typeof import('@tensorflow/tfjs-backend-wasm');

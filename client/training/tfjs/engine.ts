@@ -18,7 +18,10 @@ export interface EngineTask {
   readonly onProgress?: (progress: TrainProgress) => void;
 }
 
-/** Training in the calling thread, on any data set of the manifest's shape. `createTrainer` runs it in a worker; a simulation calls it directly. */
+/**
+ * Training in the calling thread, on any data set of the manifest's shape. `createTrainer` runs it in a worker; a
+ * simulation calls it directly.
+ */
 export interface Engine {
   readonly model: Model;
   init(seed: SeedPart): Float32Array;
@@ -27,8 +30,9 @@ export interface Engine {
 }
 
 /**
- * The built-in engine for a manifest: minibatch SGD with heavy-ball momentum (Polyak 1964) on softmax cross-entropy. Same task, same bits:
- * initial weights, shuffling and batching come from the seed, and all sums run in one thread in one order.
+ * The built-in engine for a manifest: minibatch SGD with heavy-ball momentum (Polyak 1964) on softmax cross-entropy.
+ * Same task, same bits: initial weights, shuffling and batching come from the seed, and all sums run in one thread in
+ * one order.
  *
  * @throws AssayError ENGINE_MISMATCH, MODEL_TENSORS, MODEL_UNKNOWN, MODEL_SETTINGS
  */
@@ -125,7 +129,10 @@ function crossEntropy(tf: TensorFlow, logits: Tensor2D, labels: Tensor2D) {
   return tf.neg(tf.mean(tf.sum(tf.mul(tf.logSoftmax(logits), labels), 1))) as Scalar;
 }
 
-/** The model of a manifest, after checking that both list the same tensors: coordinates of another order would mean other weights. */
+/**
+ * The model of a manifest, after checking that both list the same tensors: coordinates of another order would mean
+ * other weights.
+ */
 function checkManifestModel(manifest: TrainingManifest): Model {
   if (manifest.engine !== ENGINE) {
     throw new AssayError('ENGINE_MISMATCH', {

@@ -2,8 +2,9 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import type { TensorFlow } from '../../models/model.ts';
 
 /**
- * Stock TF.js writes the gradient of `a b` as products with a transpose flag, and its WASM backend runs every flagged product as a scalar loop.
- * The same products on operands that were transposed first run in its SIMD kernel; for matrices this is the whole difference between the two.
+ * Stock TF.js writes the gradient of `a b` as products with a transpose flag, and its WASM backend runs every flagged
+ * product as a scalar loop. The same products on operands that were transposed first run in its SIMD kernel; for
+ * matrices this is the whole difference between the two.
  *
  *     C = A B:   dA = dC B^T,   dB = A^T dC
  */

@@ -2,7 +2,10 @@ import type { NamedTensorInfoMap, Tensor } from '@tensorflow/tfjs-core';
 import { AssayError } from '../../../protocol/errors.ts';
 import type { TensorFlow } from '../../models/model.ts';
 
-/** Kernels of tfjs-backend-wasm 4.22 whose result is silently wrong or not repeatable, found by gradient checks against the cpu backend. */
+/**
+ * Kernels of tfjs-backend-wasm 4.22 whose result is silently wrong or not repeatable, found by gradient checks against
+ * the cpu backend.
+ */
 const REFUSED: Readonly<Record<string, string>> = {
   MaxPoolGrad: 'it loses the gradient of every window whose maximum is not above zero',
   MaxPool3DGrad: 'it loses the gradient of every window whose maximum is not above zero',
@@ -11,7 +14,8 @@ const REFUSED: Readonly<Record<string, string>> = {
 };
 
 /**
- * Puts a guard before the stock kernels that compute wrong numbers without saying so: training on them would look like learning.
+ * Puts a guard before the stock kernels that compute wrong numbers without saying so: training on them would look like
+ * learning.
  *
  * `_FusedMatMul` is right for plain matrices, but adds the bias once per 48-wide block when batched or transposed.
  */

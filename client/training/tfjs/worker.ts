@@ -3,7 +3,10 @@ import { AssayError } from '../../../protocol/errors.ts';
 import { createEngine } from './engine.ts';
 import type { TrainerReply, TrainerRequest, WorkerSetup } from './workerTrainer.ts';
 
-/** The thread that trains. It loads the engine once and then answers one request after another; nothing here reads or writes files. */
+/**
+ * The thread that trains. It loads the engine once and then answers one request after another; nothing here reads or
+ * writes files.
+ */
 const setup = workerData as WorkerSetup;
 const port = parentPort!;
 const engine = createEngine(setup.manifest);

@@ -39,8 +39,9 @@ interface Pending {
 }
 
 /**
- * A trainer whose engine runs in one worker thread of its own, so that the node goes on answering requests while it trains. The thread starts
- * with the first task and, should it die, anew with the next one; an idle thread does not keep the process alive.
+ * A trainer whose engine runs in one worker thread of its own, so that the node goes on answering requests while it
+ * trains. The thread starts with the first task and, should it die, anew with the next one; an idle thread does not
+ * keep the process alive.
  */
 export class WorkerTrainer implements Trainer {
   readonly engine: string;

@@ -4,8 +4,8 @@ import { createRandom, permutation, type SeedPart } from '../../../client/random
 import { type Manifest, tensorSlices } from '../../../protocol/encoding/manifest.ts';
 
 /**
- * Training of an MLP written out in doubles, straight from the equations (Rumelhart, Hinton and Williams 1986), no library:
- * what the engine is held to.
+ * Training of an MLP written out in doubles, straight from the equations (Rumelhart, Hinton and Williams 1986), no
+ * library: what the engine is held to.
  */
 export function trainReference(manifest: Manifest, data: Dataset, start: Float32Array, round: number, seed: SeedPart) {
   const settings = manifest.model as unknown as MlpSettings;

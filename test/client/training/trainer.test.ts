@@ -9,7 +9,10 @@ import type { Trainer } from '../../../client/training/trainer.ts';
 import { expectError } from '../support/expectError.ts';
 import { clouds, smallManifest } from '../support/smallFederation.ts';
 
-/** Hash of the weights that `support/trainOnce.ts` ends with, the same on every machine and Node version. Another engine version: another hash. */
+/**
+ * Hash of the weights that `support/trainOnce.ts` ends with, the same on every machine and Node version. Another engine
+ * version: another hash.
+ */
 const FIXED_WEIGHTS = '0xb727bce4bb56ce12b2893154dd406ad2e9a0ee26cd99b1e9780daf3568c6881c';
 
 const train = clouds(200, 'trainer');

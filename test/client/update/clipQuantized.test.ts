@@ -34,7 +34,8 @@ describe('client clipQuantized', () => {
   });
 
   it('clips one above the bound: by hand, (3, 4, 12) to a norm of 6', () => {
-    // normSq 169, bound 36: s16 = isqrt(36 * 2^32 / 169) = floor(6/13 * 2^16) = 30247; 3, 4, 12 times 0.46153 truncate to 1, 1, 5.
+    // normSq 169, bound 36: s16 = isqrt(36 * 2^32 / 169) = floor(6/13 * 2^16) = 30247; 3, 4, 12 times 0.46153 truncate
+    // to 1, 1, 5.
     const { quantized, normSq, scaleQ16 } = clipQuantized(Int16Array.from([3, -4, 12]), 36n);
     expect(scaleQ16).to.equal(30247);
     expect([...quantized]).to.deep.equal([1, -1, 5]);

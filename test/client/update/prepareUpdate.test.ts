@@ -62,7 +62,7 @@ describe('client prepareUpdate', () => {
     for (const bad of [NaN, Infinity, -Infinity]) {
       const trained = new Float32Array(8);
       trained[2 + 5] = bad;
-      const message = new RegExp(`1 of 8 weights.*hidden1/kernel\\[2, 1\\](.|\n)*Received: ${bad}`);
+      const message = new RegExp(`1 of 8 trained weights.*hidden1/kernel\\[2, 1\\](.|\n)*Received: ${bad}`);
       await expectError(() => checkFinite(trained, tensors), 'WEIGHTS_NOT_FINITE', message);
       await expectError(() => prepareUpdate({ ...task(new Array(8).fill(0)), trained }), 'WEIGHTS_NOT_FINITE');
     }
