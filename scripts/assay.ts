@@ -1,0 +1,31 @@
+/** The command `assay`. Each subcommand is a file in `commands/`; this one only puts them together and ends rightly. */
+import { Command, CommanderError } from 'commander';
+import { AssayError } from '../protocol/errors.ts';
+import { addAggregatorCommand } from './commands/aggregator.ts';
+import { addClientCommand } from './commands/client.ts';
+import { addDeployCommand } from './commands/deploy.ts';
+import { addKeysCommand } from './commands/keys.ts';
+
+const program = new Command('assay')
+  .description('Verifiable federated learning: every round can be replayed to the last bit, by anyone.')
+  .version('0.1.0')
+  .showHelpAfterError('(add --help for the options and examples)')
+  .configureHelp({ sortSubcommands: false, showGlobalOptions: true });
+
+addKeysCommand(program);
+addDeployCommand(program);
+addAggregatorCommand(program);
+addClientCommand(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) {
+    process.stderr.write(`${error instanceof AssayError ? `error: ${error.message}` : describeBug(error)}\n`);
+  }
+  process.exitCode = error instanceof CommanderError ? error.exitCode : 1;
+}
+
+function describeBug(error: unknown): string {
+  return `error: this is a fault of Assay, please report it\n${error instanceof Error ? error.stack : String(error)}`;
+}

@@ -1,0 +1,103 @@
+/** `assay aggregator`: the node that publishes each round's model. */
+import type { Command } from 'commander';
+import { aggregate } from '../../aggregator/aggregate.ts';
+import type { AggregatorEvent } from '../../aggregator/events.ts';
+import { ensureRegistered } from '../../chain/ensureRegistered.ts';
+import { AssayError } from '../../protocol/errors.ts';
+import { evaluator } from '../node/evaluator.ts';
+import { fetchManifest } from '../node/fetchManifest.ts';
+import { openNode } from '../node/openNode.ts';
+import { stopSignal, untilStopped } from '../node/untilStopped.ts';
+import { type FactsOptions, type NodeOptions, withNode } from '../options/shared.ts';
+import { ether } from '../options/values.ts';
+import { FactsFile } from '../output/factsFile.ts';
+import { describeAggregatorEvent, nodeLog } from '../output/nodeLog.ts';
+
+interface AggregatorOptions extends NodeOptions, FactsOptions {
+  readonly evaluate?: string;
+  readonly cache: string;
+  readonly exit: boolean;
+  readonly lie?: string;
+}
+
+const EXAMPLES = `
+Examples:
+  $ assay aggregator --federation 0x5FbD.. --state nodes/aggregator
+  $ assay aggregator --federation 0x5FbD.. --state nodes/aggregator --evaluate mnist --gateway-port 4100`;
+
+export function addAggregatorCommand(program: Command): void {
+  withNode(program.command('aggregator'))
+    .description('Run an aggregator: collect, verify, aggregate, publish, make rounds final.')
+    .option('--stake <ether>', 'stake to register with; default: what the federation asks for', ether)
+    .option('--evaluate <dataset>', 'evaluate each model on the held-out part of mnist or csv:PATH?label=COLUMN')
+    .option('--cache <folder>', 'folder for prepared data sets', '.cache/datasets')
+    .option('--exit', 'end when the last round is final instead of going on to serve payloads', false)
+    .option('--lie <round:coordinate>', 'publish one wrong coordinate in one round, to see an audit find it')
+    .addHelpText('after', EXAMPLES)
+    .action(runAggregator);
+}
+
+async function runAggregator(options: AggregatorOptions): Promise<void> {
+  const signal = stopSignal();
+  const log = nodeLog<AggregatorEvent>(options.log, describeAggregatorEvent);
+  const sabotage = options.lie === undefined ? undefined : parseLie(options.lie);
+  const node = await openNode(options, 'assay aggregator', log.say);
+  try {
+    const { federation, signer, state, payloads, gatewayUrl } = node;
+    log.say(`serving payloads at ${gatewayUrl}`);
+    const facts = new FactsFile(options.json, {
+      command: 'aggregator',
+      federation: federation.address,
+      account: signer.account.address,
+    });
+    const report = (event: AggregatorEvent): void => {
+      log.event(event);
+      facts.add(event);
+    };
+    const { sent, stake } = await ensureRegistered(federation, signer, 'aggregator', gatewayUrl, options.stake);
+    const transactions = sent.map((entry) => entry.sent.hash);
+    report({ type: 'registered', account: signer.account.address, stakeWei: stake, transactions });
+    const evaluation =
+      options.evaluate === undefined
+        ? undefined
+        : await evaluator(
+            options.evaluate,
+            options.cache,
+            await fetchManifest(federation, payloads, signal, log.say),
+            federation.parameters,
+          );
+    try {
+      await aggregate({
+        federation,
+        signer,
+        state,
+        payloads,
+        report,
+        signal,
+        pollMs: options.pollMs,
+        ...(evaluation === undefined ? {} : { evaluate: evaluation.evaluate }),
+        ...(sabotage === undefined ? {} : { sabotage }),
+      });
+    } finally {
+      await evaluation?.close();
+    }
+    await facts.write();
+    if (!options.exit) await untilStopped(signal);
+  } finally {
+    await node.close();
+  }
+}
+
+function parseLie(text: string): (round: number, model: Int32Array) => void {
+  const [round, coordinate] = text.split(':').map(Number);
+  if (!Number.isInteger(round) || !Number.isInteger(coordinate)) {
+    throw new AssayError('LIE', {
+      summary: 'not a lie',
+      expected: 'ROUND:COORDINATE, such as 3:12345',
+      received: text,
+    });
+  }
+  return (published, model) => {
+    if (published === round) model[coordinate!] = model[coordinate!]! + 1;
+  };
+}

@@ -1,0 +1,122 @@
+/** `assay client`: a participant's node. */
+import type { Command } from 'commander';
+import { ensureRegistered } from '../../chain/ensureRegistered.ts';
+import { attacks, parseAttack } from '../../client/attacks/registry.ts';
+import { loadSilo } from '../../client/datasets/loadSilo.ts';
+import type { ParticipantEvent } from '../../client/node/events.ts';
+import { participate } from '../../client/node/participate.ts';
+import { createTrainer } from '../../client/training/createTrainer.ts';
+import { AssayError } from '../../protocol/errors.ts';
+import { fetchManifest } from '../node/fetchManifest.ts';
+import { nodeSeed } from '../node/nodeSeed.ts';
+import { openNode } from '../node/openNode.ts';
+import { stopSignal, untilStopped } from '../node/untilStopped.ts';
+import { type FactsOptions, type NodeOptions, withNode } from '../options/shared.ts';
+import { ether, integer } from '../options/values.ts';
+import { FactsFile } from '../output/factsFile.ts';
+import { describeParticipantEvent, nodeLog } from '../output/nodeLog.ts';
+
+interface ClientOptions extends NodeOptions, FactsOptions {
+  readonly dataset: string;
+  readonly partition: string;
+  readonly silo: number;
+  readonly silos: number;
+  readonly dataSeed: string;
+  readonly seed?: string;
+  readonly cache: string;
+  readonly attack?: string;
+  readonly exit: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  $ assay client --federation 0x5FbD.. --state nodes/north --dataset 'csv:wards/north.csv?label=outcome'
+  $ assay client --federation 0x5FbD.. --state nodes/c0 --dataset mnist --partition dirichlet:0.5 --silo 0 --silos 10
+  $ assay client --config north.json        { "federation": "0x5FbD..", "state": "nodes/north", "dataset": "mnist" }`;
+
+export function addClientCommand(program: Command): void {
+  withNode(program.command('client'))
+    .description('Run a participant: train on local data, commit, reveal, serve the payloads.')
+    .option('--stake <ether>', 'stake to register with; default: what the federation asks for', ether)
+    .requiredOption('--dataset <spec>', 'mnist, or csv:PATH?label=COLUMN')
+    .option('--partition <spec>', 'by-file: all of it; iid or dirichlet:ALPHA: one silo of many', 'by-file')
+    .option('--silo <index>', "which silo of the partition is this participant's, from 0", integer(0), 0)
+    .option('--silos <count>', 'silos of the partition', integer(1), 1)
+    .option('--data-seed <text>', 'seed of the partition, the same in every silo', 'assay')
+    .option('--seed <text>', 'seed of training and rounding; default: random, kept in the state folder')
+    .option('--cache <folder>', 'folder for prepared data sets', '.cache/datasets')
+    .option('--attack <name>', `misbehave, to test a federation: ${attacks.map(({ name }) => name).join(', ')}`)
+    .option('--exit', 'end when the last round is published instead of going on to serve payloads', false)
+    .addHelpText('after', EXAMPLES)
+    .action(runClient);
+}
+
+async function runClient(options: ClientOptions): Promise<void> {
+  const signal = stopSignal();
+  const log = nodeLog<ParticipantEvent>(options.log, describeParticipantEvent);
+  const attack = options.attack === undefined ? undefined : parseAttack(options.attack);
+  if (options.silo >= options.silos) {
+    throw new AssayError('SILO', {
+      summary: 'there is no such silo',
+      expected: `--silo from 0 to ${options.silos - 1}`,
+      received: String(options.silo),
+    });
+  }
+  const node = await openNode(options, 'assay client', log.say);
+  try {
+    const { federation, signer, state, payloads, gatewayUrl } = node;
+    log.say(`serving payloads at ${gatewayUrl}`);
+    const facts = new FactsFile(options.json, {
+      command: 'client',
+      federation: federation.address,
+      account: signer.account.address,
+    });
+    const report = (event: ParticipantEvent): void => {
+      log.event(event);
+      facts.add(event);
+    };
+    const manifest = await fetchManifest(federation, payloads, signal, log.say);
+    const silo = await loadSilo({
+      dataset: options.dataset,
+      partition: options.partition,
+      silo: options.silo,
+      silos: options.silos,
+      seed: options.dataSeed,
+      cacheFolder: options.cache,
+    });
+    const train = attack?.corruptDataset?.(silo.train) ?? silo.train;
+    const trainer = createTrainer({ manifest, train, test: silo.test });
+    try {
+      const seed = await nodeSeed(state, options.seed);
+      const { sent, stake } = await ensureRegistered(federation, signer, 'participant', gatewayUrl, options.stake);
+      const account = signer.account.address;
+      const index = (await federation.participant(account))?.index ?? -1;
+      report({
+        type: 'registered',
+        account,
+        index,
+        stakeWei: stake,
+        transactions: sent.map((entry) => entry.sent.hash),
+      });
+      await participate({
+        federation,
+        signer,
+        manifest,
+        state,
+        payloads,
+        trainer,
+        seed,
+        report,
+        signal,
+        pollMs: options.pollMs,
+        ...(attack === undefined ? {} : { attack }),
+      });
+    } finally {
+      await trainer.close();
+    }
+    await facts.write();
+    if (!options.exit) await untilStopped(signal);
+  } finally {
+    await node.close();
+  }
+}

@@ -1,0 +1,132 @@
+/** `assay deploy`: the contracts and a new federation. */
+import { type Command, Option } from 'commander';
+import { type Address, getAddress, isAddress } from 'viem';
+import { createFederation } from '../../chain/createFederation.ts';
+import { deployAssay } from '../../chain/deploy.ts';
+import { mnistMlp, tabularMlp } from '../../client/models/presets.ts';
+import { AssayError } from '../../protocol/errors.ts';
+import { openPayloadStore } from '../../storage/payloadStore.ts';
+import { openStateFolder } from '../../storage/stateFolder.ts';
+import { type FederationSettings, planParameters, withFederationSettings } from '../federation/settings.ts';
+import { storeGenesis } from '../federation/storeGenesis.ts';
+import { openChain, openSigner } from '../node/openNode.ts';
+import { withConfigFile } from '../options/configFile.ts';
+import {
+  type ChainOptions,
+  type FactsOptions,
+  type KeyOptions,
+  withChain,
+  withFacts,
+  withKey,
+} from '../options/shared.ts';
+import { collect, integer, oneOf } from '../options/values.ts';
+import { writeFacts } from '../output/facts.ts';
+
+interface DeployCommandOptions extends ChainOptions, KeyOptions, FederationSettings, FactsOptions {
+  readonly state: string;
+  readonly name: string;
+  readonly model: 'mnist' | 'mlp';
+  readonly features?: number;
+  readonly classes?: number;
+  readonly hidden: number;
+  readonly seed: string;
+  readonly factory?: string;
+  readonly member: readonly string[];
+}
+
+const EXAMPLES = `
+Examples:
+  $ assay deploy --state nodes/aggregator --model mnist --participants 3 --rounds 5
+  $ assay deploy --state nodes/aggregator --model mlp --features 12 --classes 2 --participants 5 --byzantine 1
+  $ assay deploy --state nodes/aggregator --model mnist --member 0xAb58.. --member 0x1aE0..
+
+The manifest and the first model are put into the payload store of --state: start the aggregator with the same folder and
+it serves them. Without --member anyone who stakes may join.`;
+
+export function addDeployCommand(program: Command): void {
+  const command = withFederationSettings(withKey(withChain(program.command('deploy'))))
+    .description('Deploy the contracts and create a federation.')
+    .requiredOption(
+      '--state <folder>',
+      "state folder of the node that will serve the first model, usually the aggregator's",
+    )
+    .option('--name <text>', 'what people call the federation', 'assay')
+    .addOption(
+      new Option('--model <preset>', 'mnist: 784-64-10; mlp: one hidden layer for tables')
+        .argParser(oneOf('mnist', 'mlp'))
+        .default('mnist'),
+    )
+    .option('--features <n>', 'numbers per sample, for --model mlp', integer(1))
+    .option('--classes <n>', 'classes, for --model mlp', integer(2))
+    .option('--hidden <n>', 'width of the hidden layer, for --model mlp', integer(1), 32)
+    .option('--seed <text>', 'seed of the first model', 'assay')
+    .option('--factory <address>', 'use this factory instead of deploying the contracts again')
+    .option('--member <address>', 'put this account on the allow-list; repeatable', collect, []);
+  withFacts(withConfigFile(command)).addHelpText('after', EXAMPLES).action(runDeploy);
+}
+
+async function runDeploy(options: DeployCommandOptions): Promise<void> {
+  const say = (text: string): void => {
+    process.stdout.write(`${text}\n`);
+  };
+  const members = options.member.map(checkAddress);
+  const preset = choosePreset(options);
+  const state = await openStateFolder(options.state, { owner: 'assay deploy' });
+  try {
+    const connection = await openChain(options, say);
+    const signer = await openSigner(connection, options, options.state);
+    const store = await openPayloadStore(state.file('payloads'));
+    const genesis = await storeGenesis(store, preset.manifest, options.seed, preset.maxUpdateNorm);
+    const parameters = planParameters(options, genesis, members.length === 0);
+    const deployment =
+      options.factory === undefined
+        ? await deployAssay({ rpcUrl: options.rpcUrl, account: signer.account })
+        : { factory: checkAddress(options.factory), gasUsed: 0n };
+    const created = await createFederation(connection, signer, deployment.factory, parameters, members);
+    say(`factory     ${deployment.factory}`);
+    say(`federation  ${created.address}`);
+    say(`model       ${options.model}, ${genesis.dimension} parameters, root ${genesis.modelRoot}`);
+    say(
+      `rule        ${options.rule}, f = ${parameters.rule.byzantine}, ${parameters.minParticipants} participants, ${parameters.totalRounds} rounds`,
+    );
+    say('');
+    say('Next, each in a terminal of its own:');
+    say(`  assay aggregator --rpc-url ${options.rpcUrl} --federation ${created.address} --state ${options.state}`);
+    say(`  assay client --rpc-url ${options.rpcUrl} --federation ${created.address} --state nodes/NAME --dataset ...`);
+    await writeFacts(options.json, {
+      command: 'deploy',
+      chainId: connection.chainId,
+      factory: deployment.factory,
+      federation: created.address,
+      transaction: created.sent.hash,
+      gas: { contracts: deployment.gasUsed, createFederation: created.sent.gasUsed },
+      manifestCid: genesis.manifestCid,
+      genesisModelCid: genesis.modelCid,
+      genesisModelRoot: genesis.modelRoot,
+      dimension: genesis.dimension,
+    });
+  } finally {
+    await state.close();
+  }
+}
+
+function choosePreset({ model, name, features, classes, hidden }: DeployCommandOptions) {
+  if (model === 'mnist') return mnistMlp(name);
+  if (features === undefined || classes === undefined) {
+    throw new AssayError('MODEL_OPTIONS', {
+      summary: '--model mlp needs to know the shape of the data',
+      expected: '--features N and --classes N',
+      received: `features ${features ?? 'not given'}, classes ${classes ?? 'not given'}`,
+    });
+  }
+  return tabularMlp(name, { features, classes, hidden });
+}
+
+function checkAddress(text: string): Address {
+  if (isAddress(text)) return getAddress(text);
+  throw new AssayError('ADDRESS', {
+    summary: 'not an address',
+    expected: '0x and 40 hexadecimal digits with a valid checksum',
+    received: text,
+  });
+}

@@ -1,0 +1,137 @@
+/** The options that describe a new federation, and the contract parameters that follow from them. */
+import { type Command, Option } from 'commander';
+import { normSqBoundOf } from '../../client/update/clipUpdate.ts';
+import { minimumUpdates, parseRule, RULE_NAMES } from '../../protocol/aggregation/rule.ts';
+import { Q16, SERVER_OPTIMIZERS, type ServerOptimizer } from '../../protocol/aggregation/serverStep.ts';
+import type { Hex } from '../../protocol/encoding/bytes.ts';
+import { cidToBytes } from '../../protocol/encoding/cid.ts';
+import { DEFAULT_MODEL_FRACTION_BITS, DEFAULT_UPDATE_FRACTION_BITS } from '../../protocol/encoding/fixedPoint.ts';
+import { DEFAULT_CHUNK_SIZE } from '../../protocol/encoding/layout.ts';
+import { AssayError } from '../../protocol/errors.ts';
+import { checkLearningParameters, type FederationParameters, NO_NORM_BOUND } from '../../protocol/round/parameters.ts';
+import { decimal, ether, integer, oneOf } from '../options/values.ts';
+
+export interface FederationSettings {
+  readonly rule: string;
+  readonly byzantine: number;
+  readonly selected?: number;
+  readonly server: ServerOptimizer;
+  readonly serverLearningRate: number;
+  readonly serverMomentum: number;
+  /** L2 norm in units of weights, or 'none'. */
+  readonly normBound?: string;
+  readonly participants: number;
+  readonly maxParticipants?: number;
+  readonly minUpdates?: number;
+  readonly rounds: number;
+  readonly stake: bigint;
+  readonly aggregatorStake: bigint;
+  readonly missedRevealPenalty: bigint;
+  readonly missedTurnPenalty: bigint;
+  readonly commitWindow: number;
+  readonly revealWindow: number;
+  readonly aggregateWindow: number;
+  readonly challengeWindow: number;
+  readonly withdrawalDelay: number;
+}
+
+export function withFederationSettings(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--rule <name>', 'aggregation rule').argParser(oneOf(...RULE_NAMES)).default('nnm+trimmed-mean'),
+    )
+    .option('--byzantine <f>', 'Byzantine participants the rule must survive', integer(0, 49), 0)
+    .option('--selected <m>', 'm of multi-krum; default: n - f', integer(1, 100))
+    .addOption(new Option('--server <step>', 'server step').argParser(oneOf(...SERVER_OPTIMIZERS)).default('fedAvg'))
+    .option('--server-learning-rate <rate>', 'learning rate of the server step', decimal(0.0001, 16), 1)
+    .option('--server-momentum <beta>', 'momentum of fedAvgM', decimal(0, 0.9999), 0)
+    .option('--norm-bound <norm>', "largest L2 norm of an update in units of weights, or none; default: the model's")
+    .option('--participants <n>', 'participants needed before round 1 opens', integer(1, 100), 3)
+    .option('--max-participants <n>', 'most participants; default: as many as are needed', integer(1, 100))
+    .option('--min-updates <n>', 'fewest updates that are aggregated; default: what the rule needs', integer(1, 100))
+    .option('--rounds <n>', 'rounds to run; 0 for no end', integer(0, 2 ** 31), 10)
+    .option('--stake <ether>', 'stake of a participant', ether, 10n ** 18n)
+    .option('--aggregator-stake <ether>', 'stake of an aggregator', ether, 10n * 10n ** 18n)
+    .option('--missed-reveal-penalty <ether>', 'burned for a commit that is not revealed', ether, 10n ** 17n)
+    .option('--missed-turn-penalty <ether>', 'burned for a turn in which nothing is published', ether, 10n ** 17n)
+    .option('--commit-window <seconds>', 'from the first commit of a round', integer(1), 3600)
+    .option('--reveal-window <seconds>', 'from the end of commits', integer(1), 3600)
+    .option('--aggregate-window <seconds>', "length of an aggregator's turn", integer(1), 3600)
+    .option('--challenge-window <seconds>', 'from publication to finality', integer(1), 86_400)
+    .option(
+      '--withdrawal-delay <seconds>',
+      'from a request to leave to the withdrawal of the stake',
+      integer(0),
+      86_400,
+    );
+}
+
+export interface StoredGenesis {
+  readonly manifestCid: string;
+  readonly modelCid: string;
+  readonly modelRoot: Hex;
+  readonly dimension: number;
+  /** L2 norm that suits the model, used unless the settings name another. */
+  readonly maxUpdateNorm: number;
+}
+
+/** @throws AssayError naming the first setting that cannot work. */
+export function planParameters(
+  settings: FederationSettings,
+  genesis: StoredGenesis,
+  openMembership: boolean,
+): FederationParameters {
+  const rule = parseRule(settings.rule, settings.byzantine, settings.selected);
+  const parameters: FederationParameters = {
+    manifestCid: cidToBytes(genesis.manifestCid),
+    genesisModelCid: cidToBytes(genesis.modelCid),
+    genesisModelRoot: genesis.modelRoot,
+    dimension: genesis.dimension,
+    chunkSize: DEFAULT_CHUNK_SIZE,
+    modelFractionBits: DEFAULT_MODEL_FRACTION_BITS,
+    updateFractionBits: DEFAULT_UPDATE_FRACTION_BITS,
+    normSqBound: parseNormBound(settings.normBound, genesis.maxUpdateNorm),
+    rule,
+    serverStep: {
+      optimizer: settings.server,
+      learningRateQ16: Math.round(settings.serverLearningRate * Q16),
+      momentumQ16: Math.round(settings.serverMomentum * Q16),
+    },
+    openMembership,
+    minParticipants: settings.participants,
+    minUpdates: settings.minUpdates ?? minimumUpdates(rule),
+    maxParticipants: settings.maxParticipants ?? settings.participants,
+    totalRounds: settings.rounds,
+    participantStake: settings.stake,
+    aggregatorStake: settings.aggregatorStake,
+    missedRevealPenalty: settings.missedRevealPenalty,
+    missedTurnPenalty: settings.missedTurnPenalty,
+    commitWindowSeconds: settings.commitWindow,
+    revealWindowSeconds: settings.revealWindow,
+    aggregateWindowSeconds: settings.aggregateWindow,
+    challengeWindowSeconds: settings.challengeWindow,
+    withdrawalDelaySeconds: settings.withdrawalDelay,
+  };
+  checkLearningParameters(parameters);
+  if (parameters.minParticipants < parameters.minUpdates) {
+    throw new AssayError('TOO_FEW_PARTICIPANTS', {
+      summary: `${settings.rule} with f = ${rule.byzantine} is not defined for that few participants`,
+      expected: `--participants ${parameters.minUpdates} or more`,
+      received: String(parameters.minParticipants),
+      fix: 'add participants, or tolerate fewer Byzantine ones with --byzantine',
+    });
+  }
+  return parameters;
+}
+
+function parseNormBound(text: string | undefined, preset: number): bigint {
+  if (text === undefined) return normSqBoundOf(preset, DEFAULT_UPDATE_FRACTION_BITS);
+  if (text === 'none') return NO_NORM_BOUND;
+  const norm = Number(text);
+  if (text.trim() !== '' && norm > 0 && norm < 65_536) return normSqBoundOf(norm, DEFAULT_UPDATE_FRACTION_BITS);
+  throw new AssayError('NORM_BOUND', {
+    summary: 'not a norm bound',
+    expected: 'a positive number below 65536, or none',
+    received: text,
+  });
+}

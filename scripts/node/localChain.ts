@@ -1,0 +1,113 @@
+/** The development chain on this machine: starting one, and the ether that its well-known accounts hold. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Address, createWalletClient, type Hex, http } from 'viem';
+import { mnemonicToAccount } from 'viem/accounts';
+import { type Connection, connect } from '../../chain/rpc.ts';
+import { AssayError } from '../../protocol/errors.ts';
+
+/** The mnemonic that Hardhat and anvil publish. Its accounts belong to everybody: worthless anywhere but on a local chain. */
+const DEVELOPMENT_MNEMONIC = 'test test test test test test test test test test test junk';
+const DEVELOPMENT_CHAIN_ID = 31337;
+const START_PATIENCE_SECONDS = 60;
+
+export interface LocalChain {
+  readonly url: string;
+  readonly process: ChildProcess;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a Hardhat node on 127.0.0.1 and waits until it answers.
+ * @param logFile where its output goes; null: to this process's own.
+ * @throws AssayError `PORT_TAKEN` or `CHAIN_START`.
+ */
+export async function startLocalChain(port: number, logFile: string | null): Promise<LocalChain> {
+  await requireFreePort(port);
+  const project = fileURLToPath(new URL('../..', import.meta.url));
+  const cli = join(dirname(createRequire(import.meta.url).resolve('hardhat/package.json')), 'dist/src/cli.js');
+  const log = logFile === null ? null : openSync(logFile, 'a');
+  const child = spawn(process.execPath, [cli, 'node', '--hostname', '127.0.0.1', '--port', String(port)], {
+    cwd: project,
+    stdio: log === null ? 'inherit' : ['ignore', log, log],
+    env: { ...process.env, HARDHAT_DISABLE_TELEMETRY_PROMPT: 'true' },
+    // A group of its own: Ctrl-C in the terminal reaches the command, which then ends the chain last.
+    detached: log !== null,
+  });
+  if (log !== null) closeSync(log);
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const url = `http://127.0.0.1:${port}`;
+  const failed = exited.then(() => {
+    throw new AssayError('CHAIN_START', {
+      summary: 'the local chain ended before it answered',
+      received: logFile === null ? 'see its output above' : `see ${logFile}`,
+      fix: 'run `npm run setup`, then try again',
+    });
+  });
+  failed.catch(() => undefined); // awaited below while it matters
+  await Promise.race([connect({ rpcUrl: url, patienceSeconds: START_PATIENCE_SECONDS }), failed]);
+  const stop = async (): Promise<void> => {
+    child.kill('SIGTERM');
+    await exited;
+  };
+  return { url, process: child, stop };
+}
+
+/** A free port of 127.0.0.1. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+function requireFreePort(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (cause: NodeJS.ErrnoException) =>
+      reject(
+        new AssayError('PORT_TAKEN', {
+          summary: `port ${port} of 127.0.0.1 is taken`,
+          expected: 'a free port',
+          received: cause.code ?? cause.message,
+          fix: 'end the program that listens there, or choose another with --port',
+        }),
+      ),
+    );
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve()));
+  });
+}
+
+/**
+ * Sends ether from the first development account.
+ * @throws AssayError `NOT_A_LOCAL_CHAIN` anywhere but on chain 31337.
+ */
+export async function fundFromLocalChain(
+  connection: Connection,
+  accounts: readonly Address[],
+  wei: bigint,
+): Promise<Hex[]> {
+  if (connection.chainId !== DEVELOPMENT_CHAIN_ID) {
+    throw new AssayError('NOT_A_LOCAL_CHAIN', {
+      summary: 'only a local development chain gives ether away',
+      expected: `chain id ${DEVELOPMENT_CHAIN_ID}`,
+      received: String(connection.chainId),
+      fix: 'send ether to these accounts from a wallet of yours',
+    });
+  }
+  const account = mnemonicToAccount(DEVELOPMENT_MNEMONIC);
+  const wallet = createWalletClient({ account, chain: connection.chain, transport: http(connection.options.rpcUrl) });
+  let nonce = await connection.publicClient.getTransactionCount({ address: account.address, blockTag: 'pending' });
+  const hashes: Hex[] = [];
+  for (const to of accounts) hashes.push(await wallet.sendTransaction({ to, value: wei, nonce: nonce++ }));
+  await Promise.all(hashes.map((hash) => connection.publicClient.waitForTransactionReceipt({ hash })));
+  return hashes;
+}

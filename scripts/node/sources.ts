@@ -1,0 +1,62 @@
+/** Where a node looks for payloads: what was named on the command line, and the gateways that members announced on the chain. */
+import type { Address } from 'viem';
+import type { Federation } from '../../chain/federation.ts';
+import type { Hex } from '../../protocol/encoding/bytes.ts';
+import { type PayloadAccess, payloadAccess } from '../../storage/payloadAccess.ts';
+import type { PayloadStore } from '../../storage/payloadStore.ts';
+import type { FetchAttempt } from '../../storage/sourceList.ts';
+import { peerSource, publicGatewaySource } from '../../storage/sources/gatewaySource.ts';
+import { connectKubo } from '../../storage/sources/kuboNode.ts';
+import type { PayloadSource } from '../../storage/sources/payloadSource.ts';
+import { storeSource } from '../../storage/sources/storeSource.ts';
+import type { SourceOptions } from '../options/shared.ts';
+
+/** Announcements are read again when they are older than this. */
+const ANNOUNCEMENTS_MS = 3_000;
+
+/**
+ * @param own this node's gateway, which it need not ask
+ */
+export async function nodePayloads(
+  federation: Federation,
+  store: PayloadStore,
+  options: SourceOptions,
+  own: string | undefined,
+  onAttempt?: (attempt: FetchAttempt) => void,
+): Promise<PayloadAccess> {
+  const kubo = options.kuboRpc === undefined ? [] : [await connectKubo(options.kuboRpc)];
+  const named = options.peer.map((url) => peerSource(url));
+  const publicGateways = options.publicGateway.map((url) => publicGatewaySource(url));
+  const announcements = new Announcements(federation);
+  const sources = async (owner: Hex | undefined): Promise<PayloadSource[]> => {
+    const members = await announcements.urls(owner);
+    const peers = members.filter((url) => url !== own && !options.peer.includes(url)).map((url) => peerSource(url));
+    return [storeSource(store), ...named, ...peers, ...kubo, ...publicGateways];
+  };
+  return payloadAccess(store, sources, onAttempt);
+}
+
+class Announcements {
+  private readonly federation: Federation;
+  private readAt = Number.NEGATIVE_INFINITY;
+  private known: Promise<Map<Address, string>> = Promise.resolve(new Map());
+
+  constructor(federation: Federation) {
+    this.federation = federation;
+  }
+
+  /** Each URL once, the owner's first. What is no http URL is somebody's mistake or joke, and passed over. */
+  async urls(owner: Hex | undefined): Promise<string[]> {
+    if (performance.now() - this.readAt > ANNOUNCEMENTS_MS) {
+      this.readAt = performance.now();
+      this.known = this.federation.gateways();
+      this.known.catch(() => {
+        this.readAt = Number.NEGATIVE_INFINITY;
+      });
+    }
+    const gateways = await this.known;
+    const first = owner === undefined ? undefined : gateways.get(owner as Address);
+    const urls = [...(first === undefined ? [] : [first]), ...gateways.values()];
+    return [...new Set(urls)].filter((url) => URL.canParse(url) && /^https?:$/.test(new URL(url).protocol));
+  }
+}

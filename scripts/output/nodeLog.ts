@@ -1,0 +1,98 @@
+/** What a node prints: a line a fact for people, or a JSON line a fact for machines. */
+import type { AggregatorEvent } from '../../aggregator/events.ts';
+import type { ParticipantEvent } from '../../client/node/events.ts';
+import { toJson } from './facts.ts';
+import { bytes, eth, percent, seconds, shortHash } from './text.ts';
+
+export interface NodeLog<Event extends { readonly type: string }> {
+  event(event: Event): void;
+  /** A remark that is no fact of the protocol. */
+  say(text: string): void;
+}
+
+export function nodeLog<Event extends { readonly type: string }>(
+  form: 'text' | 'json',
+  describe: (event: Event) => string | null,
+): NodeLog<Event> {
+  const print = (line: string): void => {
+    process.stdout.write(`${line}\n`);
+  };
+  const clock = (): string => new Date().toISOString().slice(11, 19);
+  if (form === 'json') {
+    return {
+      event: (event) => print(toJson({ time: new Date().toISOString(), ...event })),
+      say: (text) => print(toJson({ time: new Date().toISOString(), type: 'note', text })),
+    };
+  }
+  return {
+    event: (event) => {
+      const line = describe(event);
+      if (line !== null) print(`${clock()} ${line}`);
+    },
+    say: (text) => print(`${clock()} ${text}`),
+  };
+}
+
+const at = (round: number): string => `[ROUND ${round}]`;
+
+export function describeParticipantEvent(event: ParticipantEvent): string | null {
+  switch (event.type) {
+    case 'registered':
+      return `registered as participant ${event.index} ${event.account}, ${eth(event.stakeWei)} at stake`;
+    case 'waiting':
+      return `waiting ${event.reason}`;
+    case 'modelFetched':
+      return `${at(event.round)} base model ${shortHash(event.modelRoot)} fetched and verified`;
+    case 'modelRefused':
+      return `${at(event.round)} will not train: ${event.message}`;
+    case 'training':
+      return `${at(event.round)} train: local epoch ${event.epoch}/${event.epochs}, loss ${event.loss.toFixed(4)}`;
+    case 'trained':
+      return `${at(event.round)} train: ${event.samples} samples, accuracy ${percent(event.accuracy)}, norm ${event.norm.toFixed(3)}${
+        event.clipFactor < 1 ? ` clipped by ${event.clipFactor.toFixed(3)}` : ''
+      }, ${seconds(event.seconds)}`;
+    case 'stored':
+      return `${at(event.round)} stored ${bytes(event.bytes)} as ${event.cid}, root ${shortHash(event.root)}`;
+    case 'resumed':
+      return `${at(event.round)} going on where this node stopped (${event.stage})`;
+    case 'committed':
+    case 'revealed':
+      return `${at(event.round)} ${event.type} in ${shortHash(event.transaction)}, ${event.gasUsed} gas`;
+    case 'missed':
+      return `${at(event.round)} missed: ${event.reason}`;
+    case 'ended':
+      return `all ${event.rounds} rounds are published; serving payloads until stopped (Ctrl-C)`;
+  }
+}
+
+export function describeAggregatorEvent(event: AggregatorEvent): string | null {
+  switch (event.type) {
+    case 'registered':
+      return `registered as aggregator ${event.account}, ${eth(event.stakeWei)} at stake`;
+    case 'waiting':
+      return `waiting ${event.reason}`;
+    case 'roundOpened':
+      return `${at(event.round)} open for ${event.expected} participants`;
+    case 'revealed':
+      return `${at(event.round)} ${event.revealed} of ${event.committed} updates revealed`;
+    case 'collected': {
+      const left = event.excluded.map(({ participant, reason }) => `${shortHash(participant)} left out (${reason})`);
+      return [
+        `${at(event.round)} aggregate_train: Received ${event.valid} results and ${event.excluded.length} failures, ${bytes(event.payloadBytes)}`,
+        ...left,
+      ].join('; ');
+    }
+    case 'published':
+      return `${at(event.round)} published model ${shortHash(event.modelRoot)} in ${shortHash(event.transaction)}${
+        event.metrics === null ? '' : `, accuracy ${event.metrics.accuracy.toFixed(4)}`
+      }, ${seconds(event.aggregateSeconds)}`;
+    case 'abandoned':
+      return `${at(event.round)} abandoned: too few updates`;
+    case 'finalized':
+      return `${at(event.round)} final`;
+    case 'penalised':
+      return `${at(event.round)} ${event.participant} committed and did not reveal: penalty charged`;
+    case 'ended':
+      return `all ${event.rounds} rounds are final`;
+  }
+}
