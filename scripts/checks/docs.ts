@@ -96,15 +96,14 @@ function thisProject(root: string): Project {
 if (import.meta.main) {
   const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
   const project = thisProject(root);
-  const docs = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).filter((file) =>
-    file.endsWith('.md'),
-  );
-  const files = ['README.md', ...docs.sort().map((file) => `docs/${file}`)].filter((file) =>
-    existsSync(join(root, file)),
-  );
+  const docs = existsSync(join(root, 'docs'))
+    ? readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+    : [];
+  const pages = docs.filter((file) => file.endsWith('.md')).sort();
+  const files = ['README.md', ...pages.map((file) => `docs/${file}`)].filter((file) => existsSync(join(root, file)));
   const wrong = files.flatMap((file) => findFalseStatements(file, readFileSync(join(root, file), 'utf8'), project));
-  for (const line of wrong) console.error(line);
   if (!files.includes('README.md')) wrong.push('README.md is missing');
+  for (const line of wrong) console.error(line);
   console.log(
     wrong.length > 0 ? `${wrong.length} statements are not true` : `${files.length} documents agree with the project`,
   );

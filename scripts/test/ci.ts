@@ -46,7 +46,7 @@ process.exitCode = failed > 0 ? 1 : 0;
 
 /** The real IPFS daemon: the one named, the one on the PATH, or one built by `.ci/kubo.sh` where Go can reach its proxy. */
 function kubo(): string | undefined {
-  if (!existsSync(join(ROOT, 'test', 'kubo'))) return undefined;
+  if (!existsSync(join(ROOT, 'test', 'kubo'))) return skip('kubo: there are no tests in test/kubo');
   const named = process.env.ASSAY_IPFS_BIN;
   if (named !== undefined) return named;
   if (spawnSync('ipfs', ['--version'], { stdio: 'ignore' }).status === 0) return 'ipfs';
