@@ -1,4 +1,3 @@
-import { tensorSlices } from '../../protocol/encoding/manifest.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { layerNames, type MlpSettings } from '../models/mlp.ts';
 import type { ModelSpec } from '../models/model.ts';
@@ -33,6 +32,13 @@ export function encodeLayersModel(
       fix: 'export it as safetensors',
     });
   }
+  if (weights.length !== model.dimensions) {
+    throw new AssayError('WEIGHTS_LENGTH', {
+      summary: 'the weights are not those of the model',
+      expected: `${model.dimensions} coordinates`,
+      received: `${weights.length} coordinates`,
+    });
+  }
   const settings = model.spec as unknown as MlpSettings;
   const widths = [...settings.hidden, settings.classes];
   const layers = layerNames(settings).map((name, i) => ({
@@ -46,16 +52,12 @@ export function encodeLayersModel(
     },
   }));
 
-  // The specification of weights gives no offsets: they follow each other, and each Dense layer has its kernel before
-  // its bias.
-  const slices = new Map(tensorSlices(model.tensors).map((slice) => [slice.name, slice]));
-  const order = layerNames(settings).flatMap((layer) => [slices.get(`${layer}/kernel`)!, slices.get(`${layer}/bias`)!]);
+  // Loading goes by name, so the weights stay in manifest order.
   const weightsBin = new Uint8Array(4 * model.dimensions);
   const view = new DataView(weightsBin.buffer);
-  let at = 0;
-  for (const { offset, length } of order) {
-    for (let i = offset; i < offset + length; i++, at += 4) view.setFloat32(at, weights[i]!, true);
-  }
+  weights.forEach((weight, i) => {
+    view.setFloat32(4 * i, weight, true);
+  });
   const modelJson = {
     format: 'layers-model',
     generatedBy: 'Assay',
@@ -70,7 +72,7 @@ export function encodeLayersModel(
     weightsManifest: [
       {
         paths: ['weights.bin'],
-        weights: order.map(({ name, shape }) => ({ name, shape, dtype: 'float32' })),
+        weights: model.tensors.map(({ name, shape }) => ({ name, shape, dtype: 'float32' })),
       },
     ],
   };

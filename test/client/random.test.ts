@@ -42,6 +42,9 @@ describe('client random', () => {
     for (let i = 0; i < 70_000; i++) counts[random.nextInt(7)]!++;
     // Six standard deviations of a binomial count are 556.
     for (const count of counts) expect(count).to.be.within(10_000 - 556, 10_000 + 556);
+    // A plain remainder would give the lower third of this range half of all draws.
+    const low = Array.from({ length: 9000 }, () => random.nextInt(3 * 2 ** 30)).filter((drawn) => drawn < 2 ** 30);
+    expect(low.length).to.be.within(3000 - 270, 3000 + 270);
   });
 
   it('draws floats in [0, 1) and normals of mean 0 and deviation 1', () => {

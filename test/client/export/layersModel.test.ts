@@ -4,6 +4,7 @@ import { encodeLayersModel } from '../../../client/export/layersModel.ts';
 import { loadTensorFlow } from '../../../client/training/tfjs/backend.ts';
 import { createEngine } from '../../../client/training/tfjs/engine.ts';
 import { tensorSlices } from '../../../protocol/encoding/manifest.ts';
+import { expectError } from '../support/expectError.ts';
 import { clouds, smallManifest } from '../support/smallFederation.ts';
 
 const layers = createRequire(import.meta.url)('@tensorflow/tfjs-layers') as typeof import('@tensorflow/tfjs-layers');
@@ -35,6 +36,7 @@ describe('client layers model', () => {
       ]),
     );
     const expected = tf.softmax(engine.model.logits(tf, named, samples)).dataSync();
+    await expectError(() => encodeLayersModel(manifest.model, weights.slice(1), {}), 'WEIGHTS_LENGTH');
     expect(probabilities).to.have.length(64 * 3);
     probabilities.forEach((value, i) => {
       expect(value).to.be.closeTo(expected[i]!, 1e-6);

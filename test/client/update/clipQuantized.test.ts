@@ -29,6 +29,7 @@ describe('client clipQuantized', () => {
           expect([...result.quantized]).to.deep.equal([...quantized]);
           expect(result.scaleQ16).to.equal(65536);
         }
+        if (normSq > 0n) expect(clipQuantized(quantized, normSq - 1n).normSq < normSq).to.equal(true);
       }),
     );
   });
