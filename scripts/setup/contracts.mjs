@@ -20,10 +20,7 @@ export async function compileContracts(root, node) {
   const digest = sourcesDigest(root);
   await timed('compiling the contracts (hardhat build)', async () => {
     const hardhat = join(root, 'node_modules', 'hardhat', 'dist', 'src', 'cli.js');
-    const { status, output } = await runJavaScript(node, [hardhat, 'build', '--no-tests'], {
-      cwd: root,
-      env: { ...process.env, HARDHAT_DISABLE_TELEMETRY_PROMPT: 'true' },
-    });
+    const { status, output } = await runJavaScript(node, [hardhat, 'build', '--no-tests'], { cwd: root });
     if (status !== 0) throw new SetupError('The contracts do not compile', { fix: 'see the compiler below', output });
   });
   mkdirSync(join(root, '.cache', 'setup'), { recursive: true });

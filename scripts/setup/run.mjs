@@ -28,6 +28,7 @@ export async function setUp({ root = ROOT, contracts = true } = {}) {
   if (!isReady()) {
     await withSetupLock(join(root, '.runtime'), async () => {
       if (isReady()) return;
+      say('preparing this folder (a minute or two the first time; later runs skip what is in place)');
       const node = readyNode(root) ?? (await installNode(root));
       if (!packagesAreReady(root)) await installPackages(root, node);
       if (contracts && !contractsAreReady(root)) await compileContracts(root, node);
@@ -41,6 +42,8 @@ export async function setUp({ root = ROOT, contracts = true } = {}) {
  * @param {string[]} argv
  */
 export async function main(argv) {
+  // Hardhat reports its use to a public host unless it is told not to; nothing here leaves the machine unasked.
+  process.env.HARDHAT_DISABLE_TELEMETRY ??= 'true';
   const contracts = argv[0] !== '--without-contracts';
   const [command, ...args] = contracts ? argv : argv.slice(1);
   let node;

@@ -136,6 +136,14 @@ describe('set-up', () => {
       .and.to.contain('git checkout');
   });
 
+  it('keeps Hardhat from reporting its use to a public host', async () => {
+    await run([]);
+    await writeFile(join(root, 'scripts', 'echo.ts'), 'console.log(process.env.HARDHAT_DISABLE_TELEMETRY);');
+    expect((await run(['scripts/echo.ts'], { env: { HARDHAT_DISABLE_TELEMETRY: undefined } })).stdout).to.equal(
+      'true\n',
+    );
+  });
+
   it('names a tool that is not there', async () => {
     const { status, stderr } = await run(['no-such-tool']);
     expect(status).to.equal(127);
@@ -167,7 +175,10 @@ describe('set-up', () => {
     });
   }
 
-  function start(args: string[], { cwd = root, env = {} }: { cwd?: string; env?: Record<string, string> } = {}) {
+  function start(
+    args: string[],
+    { cwd = root, env = {} }: { cwd?: string; env?: Record<string, string | undefined> } = {},
+  ) {
     return spawn(process.execPath, [join(root, 'scripts', 'setup', 'run.mjs'), ...args], {
       cwd,
       env: { ...process.env, ...env },
