@@ -199,6 +199,8 @@ describe('parseCid', () => {
       `${HELLO} `,
       HELLO.slice(0, -1),
       `${HELLO}a`,
+      `${HELLO}=`,
+      `${HELLO}======`,
       `${HELLO.slice(0, -1)}f`, // the same 36 bytes, but bits set in the padding
       `z${HELLO.slice(1)}`,
       'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG',
