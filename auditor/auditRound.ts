@@ -1,0 +1,297 @@
+/** One round, question by question. Whatever a dishonest peer can do ends as a finding, never as an exception. */
+import { minimumUpdates } from '../protocol/aggregation/rule.ts';
+import { hasServerState } from '../protocol/aggregation/serverStep.ts';
+import { trimSampleSize } from '../protocol/aggregation/trimming.ts';
+import { findFirstDivergence } from '../protocol/dispute/findFirstDivergence.ts';
+import type { Finding } from '../protocol/dispute/finding.ts';
+import type { Evidence } from '../protocol/round/evidence.ts';
+import type { Submission } from '../protocol/round/submission.ts';
+import { type AuditContext, cidTextOrNull } from './auditContext.ts';
+import type { PublishedModel, RoundFacts } from './chain/assembleRounds.ts';
+import { checkRound } from './chain/checkChain.ts';
+import { aggregator, finding } from './finding.ts';
+import type { Snapshot } from './payloads/snapshots.ts';
+import {
+  accumulatorHolds,
+  commitsMatchReveals,
+  leaderPublished,
+  normsWithinBound,
+  rootsAreNew,
+} from './questions/chainQuestions.ts';
+import { evidenceAgrees, evidenceIsThere } from './questions/evidenceQuestions.ts';
+import { modelPayloadHolds, publishedNumbersHold } from './questions/publishedNumbers.ts';
+import { type AuditedUpdate, readUpdates } from './questions/updateQuestions.ts';
+import type { Replay, ReplayInput } from './replay/replayRound.ts';
+import type { RoundReport } from './report/auditReport.ts';
+
+export interface RoundAudit {
+  readonly report: RoundReport;
+  /** Null when the round could not be, or need not be, computed anew. */
+  readonly replay: Replay | null;
+}
+
+export async function auditRound(context: AuditContext, round: RoundFacts): Promise<RoundAudit> {
+  const started = performance.now();
+  const { facts } = context;
+  const findings = [
+    ...checkRound(facts, round),
+    ...commitsMatchReveals(facts, round),
+    ...accumulatorHolds(round),
+    ...rootsAreNew(round, context.revealed),
+    ...normsWithinBound(facts, round),
+    ...leaderPublished(facts, round),
+  ];
+  const { published } = round;
+  const audit = published === null ? null : await auditPublication(context, round, published);
+  findings.push(...(audit?.findings ?? []));
+  const notes = audit?.notes ?? [];
+  const verified = audit === null ? 'unpublished' : audit.replay === null ? 'unverifiable' : 'replayed';
+  const report: RoundReport = {
+    round: round.round,
+    opening: round.opening,
+    phase: round.state?.phase ?? round.eventPhase,
+    ok: findings.every(({ severity }) => severity !== 'breach') && verified !== 'unverifiable',
+    verified,
+    updates: audit?.rows.length ?? round.reveals.length - round.voided.size,
+    voided: round.voided.size,
+    payloadBytes: audit?.payloadBytes ?? 0,
+    baseModelRoot: round.baseModelRoot,
+    modelRoot: published?.publication.modelRoot ?? null,
+    publishedBy: published?.aggregator ?? null,
+    publicationTransaction: published?.place.transactionHash ?? null,
+    claimedAccuracy: audit?.evidence?.metrics?.accuracy ?? null,
+    claimedLoss: audit?.evidence?.metrics?.loss ?? null,
+    trimmed: audit === null ? null : trimShares(context, audit.rows, audit.replay),
+    seconds: (performance.now() - started) / 1000,
+    findings,
+    notes,
+  };
+  return { report, replay: audit?.replay ?? null };
+}
+
+interface PublicationAudit {
+  readonly findings: readonly Finding[];
+  readonly notes: string[];
+  /** The updates that count. */
+  readonly rows: readonly Submission[];
+  readonly evidence: Evidence | null;
+  readonly replay: Replay | null;
+  readonly payloadBytes: number;
+}
+
+async function auditPublication(
+  context: AuditContext,
+  round: RoundFacts,
+  published: PublishedModel,
+): Promise<PublicationAudit> {
+  const { facts, snapshots } = context;
+  const modelCid = cidTextOrNull(published.publication.modelCid);
+  const [updates, read, model] = await Promise.all([
+    readUpdates(context, round),
+    context.evidence.read(published),
+    modelCid === null ? noCid() : snapshots.read(modelCid, published.aggregator),
+  ]);
+  const evidence = read.status === 'found' ? read.document : null;
+  const stateful = hasServerState(facts.parameters.serverStep);
+  const [start, state] = await Promise.all([
+    startOfRound(context, round),
+    stateful ? stateSnapshot(context, evidence, published.aggregator) : null,
+  ]);
+  const notes: string[] = [];
+  const choice = chooseRows(updates, evidence);
+  const counted = await judgeExclusion(context, round, published, model, start, choice);
+  const findings: Finding[] = [...choice.findings, ...counted.findings, ...evidenceIsThere(round, published, read)];
+
+  let replay: Replay | null = null;
+  const rows = counted.rows.map(({ submission }) => submission);
+  if ('reason' in start) notes.push(start.reason);
+  else if (choice.missing.length > 0) {
+    notes.push(`Not computed anew: the payloads of participants ${choice.missing.join(', ')} are needed and missing.`);
+  } else if (rows.length < minimumUpdates(facts.parameters.rule)) {
+    notes.push(`Not computed anew: the rule is not defined for the ${rows.length} updates that hold.`);
+  } else {
+    const input = replayInput(context, counted.rows, start);
+    replay = await context.pool.replay(input);
+    const whole = { context, round, published, model, state, evidence, rows, input, replay };
+    findings.push(...publishedNumbersHold(whole));
+  }
+  findings.push(...modelPayloadHolds(context, round, published, model, replay));
+  if (evidence !== null) {
+    const kinds = new Set(findings.map(({ kind }) => kind));
+    const judged = choice.missing.length > 0 ? null : rows;
+    findings.push(...evidenceAgrees(context, round, published, evidence, judged, replay, state, kinds));
+  }
+  const wrong = round.parent?.published ?? null;
+  if (wrong !== null && 'fromReplay' in start && start.fromReplay) {
+    notes.push(`Computed from the replayed model of round ${round.parent?.round}: its published bytes cannot be used.`);
+  }
+  const bytes = (snapshot: Snapshot | null) => (snapshot?.status === 'found' ? snapshot.vector.byteLength : 0);
+  const updateBytes = updates.reduce((sum, update) => sum + (update.status === 'holds' ? update.bytes : 0), 0);
+  const evidenceBytes = 'bytes' in read ? read.bytes : 0;
+  return {
+    findings,
+    notes,
+    rows,
+    evidence,
+    replay,
+    payloadBytes: updateBytes + evidenceBytes + bytes(model) + bytes(state),
+  };
+}
+
+async function noCid(): Promise<Snapshot> {
+  return { status: 'invalid', attempts: ['the CID on the chain is none'] };
+}
+
+/** The server state that the round left, as the evidence names it. */
+async function stateSnapshot(
+  { snapshots }: AuditContext,
+  evidence: Evidence | null,
+  owner: string,
+): Promise<Snapshot | null> {
+  const cid = evidence?.stateCid ?? null;
+  if (cid === null || !/^baf[ky][a-z2-7]{55}$/.test(cid)) return null;
+  return snapshots.read(cid, owner);
+}
+
+type Start =
+  | { readonly base: Int32Array; readonly velocity: Int32Array | null; readonly fromReplay: boolean }
+  | { readonly reason: string };
+
+/**
+ * The model and the server state that the round starts from: what was PUBLISHED before it, right or wrong, so that one lie
+ * does not make every later round wrong. Where those bytes cannot be had, the replay of that round serves if its roots are
+ * the published ones.
+ */
+async function startOfRound(context: AuditContext, round: RoundFacts): Promise<Start> {
+  const { facts, snapshots } = context;
+  const parent = round.parent;
+  const before = parent?.published ?? null;
+  const cid = cidTextOrNull(before?.publication.modelCid ?? facts.parameters.genesisModelCid);
+  const model = cid === null ? await noCid() : await snapshots.read(cid, before?.aggregator ?? null);
+  let base = model.status === 'found' && model.root === round.baseModelRoot ? model.vector : null;
+  let velocity: Int32Array | null = null;
+  let velocityMissing = false;
+  if (before !== null && hasServerState(facts.parameters.serverStep)) {
+    const read = await context.evidence.read(before);
+    const evidence = read.status === 'found' ? read.document : null;
+    const state = await stateSnapshot(context, evidence, before.aggregator);
+    if (state?.status === 'found' && state.root === before.publication.stateRoot) velocity = state.vector;
+    else velocityMissing = true;
+  }
+  let fromReplay = false;
+  if (parent !== null && (base === null || velocityMissing)) {
+    const replay = await context.replayOf(parent);
+    if (base === null && replay?.roots.modelRoot === round.baseModelRoot) {
+      base = replay.model;
+      fromReplay = true;
+    }
+    if (velocityMissing && replay?.roots.stateRoot === before?.publication.stateRoot) {
+      velocity = replay?.velocity ?? null;
+      velocityMissing = velocity === null;
+      fromReplay = true;
+    }
+  }
+  const source = parent === null ? 'the genesis model' : `the model of round ${parent.round}`;
+  if (base === null) {
+    return { reason: `Not computed anew: ${source} has no bytes with the root ${round.baseModelRoot}.` };
+  }
+  if (velocityMissing) {
+    return { reason: `Not computed anew: the server state of round ${parent?.round} has no bytes with its root.` };
+  }
+  return { base, velocity, fromReplay };
+}
+
+interface RowChoice {
+  /** The updates the aggregator had to use, as far as it did. */
+  readonly rows: readonly HeldUpdate[];
+  /** Updates that hold and that the aggregator left out. */
+  readonly wronglyExcluded: readonly HeldUpdate[];
+  /** Indices of updates that the aggregator used and whose bytes this audit does not have. */
+  readonly missing: readonly number[];
+  readonly findings: readonly Finding[];
+}
+
+type HeldUpdate = Extract<AuditedUpdate, { readonly status: 'holds' }>;
+
+/**
+ * Who counts: every submission that was revealed, not voided and not proven invalid by its own bytes; and not one that
+ * nobody serves, when the aggregator said that nobody served it to it either.
+ */
+function chooseRows(updates: readonly AuditedUpdate[], evidence: Evidence | null): RowChoice {
+  const used = new Set(evidence?.submissions.map(({ index }) => index));
+  const saidUnavailable = new Set(
+    evidence?.excluded.filter(({ reason }) => reason === 'unavailable').map(({ index }) => index),
+  );
+  const rows: HeldUpdate[] = [];
+  const wronglyExcluded: HeldUpdate[] = [];
+  const missing: number[] = [];
+  const findings: Finding[] = [];
+  for (const update of updates) {
+    const { index } = update.submission;
+    if (update.status === 'holds') {
+      if (evidence === null || used.has(index)) rows.push(update);
+      else wronglyExcluded.push(update);
+    } else if (update.status === 'unavailable' && (used.has(index) || !saidUnavailable.has(index))) {
+      missing.push(index);
+      findings.push({ ...update.finding, severity: 'breach' });
+    } else {
+      findings.push(update.finding);
+    }
+  }
+  return { rows, wronglyExcluded, missing, findings };
+}
+
+/**
+ * Updates that hold and are not among the evidence's rows. When the published model is the one of everybody, the document
+ * is wrong and not the model. Else they were left out; the other numbers are judged by the rows that were used, since they
+ * follow from this one lie, and where the model departs is shown against everybody's.
+ */
+async function judgeExclusion(
+  context: AuditContext,
+  round: RoundFacts,
+  published: PublishedModel,
+  model: Snapshot,
+  start: Start,
+  { rows, wronglyExcluded }: RowChoice,
+): Promise<{ readonly rows: readonly HeldUpdate[]; readonly findings: readonly Finding[] }> {
+  if (wronglyExcluded.length === 0) return { rows, findings: [] };
+  const { modelRoot } = published.publication;
+  const everybody = [...rows, ...wronglyExcluded].sort((a, b) => a.submission.index - b.submission.index);
+  const enough = everybody.length >= minimumUpdates(context.facts.parameters.rule);
+  const right = 'reason' in start || !enough ? null : await context.pool.replay(replayInput(context, everybody, start));
+  if (right?.roots.modelRoot === modelRoot) return { rows: everybody, findings: [] };
+  const known = model.status === 'found' && model.root === modelRoot;
+  const names = wronglyExcluded.map(({ submission: { index, participant } }) => `${index} (${participant})`).join(', ');
+  const message = `The model leaves out participant ${names}, whose payload is there and is what was revealed.`;
+  const place =
+    right !== null && known ? findFirstDivergence(round.round, context.layout, right.model, model.vector) : null;
+  return {
+    rows,
+    findings: [
+      finding('wronglyExcluded', round.round, aggregator(published.aggregator), message, {
+        expected: right === null ? null : right.roots.modelRoot,
+        received: modelRoot,
+        divergence: place,
+      }),
+    ],
+  };
+}
+
+function replayInput(
+  { facts }: AuditContext,
+  rows: readonly HeldUpdate[],
+  { base, velocity }: Extract<Start, { readonly base: Int32Array }>,
+): ReplayInput {
+  return { parameters: facts.parameters, rows: rows.map(({ row }) => row), base, velocity };
+}
+
+function trimShares(
+  { layout }: AuditContext,
+  rows: readonly Submission[],
+  replay: Replay | null,
+): RoundReport['trimmed'] {
+  const counts = replay?.trimmed ?? null;
+  if (counts === null) return null;
+  const sampled = trimSampleSize(layout.chunkCount, layout.chunkSize);
+  return rows.map(({ index, participant }, row) => ({ index, participant, share: counts[row]! / sampled }));
+}

@@ -1,0 +1,171 @@
+/** Does the evidence document agree with the chain and with the replay? It is a convenience: nothing in it is believed. */
+import { type Mixing, mixingHash } from '../../protocol/aggregation/preAggregation/mixing.ts';
+import { hasServerState } from '../../protocol/aggregation/serverStep.ts';
+import type { Finding } from '../../protocol/dispute/finding.ts';
+import { cidFromBytes } from '../../protocol/encoding/cid.ts';
+import { type Evidence, MAX_EVIDENCE_BYTES, parseEvidence } from '../../protocol/round/evidence.ts';
+import type { Submission } from '../../protocol/round/submission.ts';
+import { type AuditContext, cidTextOrNull } from '../auditContext.ts';
+import type { PublishedModel, RoundFacts } from '../chain/assembleRounds.ts';
+import { aggregator, finding } from '../finding.ts';
+import type { PayloadOutcome, PayloadReader } from '../payloads/payloadReader.ts';
+import type { Snapshot } from '../payloads/snapshots.ts';
+import type { Replay } from '../replay/replayRound.ts';
+
+export type ReadEvidence =
+  | { readonly status: 'found'; readonly document: Evidence; readonly bytes: number }
+  | { readonly status: 'malformed'; readonly reason: string; readonly bytes: number }
+  | Exclude<PayloadOutcome, { readonly status: 'found' }>;
+
+/** Evidence documents by publication: the next round asks for the server state's CID in it. */
+export class EvidenceReader {
+  private readonly payloads: PayloadReader;
+  private readonly kept = new Map<PublishedModel, Promise<ReadEvidence>>();
+
+  constructor(payloads: PayloadReader) {
+    this.payloads = payloads;
+  }
+
+  read(published: PublishedModel): Promise<ReadEvidence> {
+    const known = this.kept.get(published);
+    if (known !== undefined) return known;
+    const evidence = this.fetch(published);
+    this.kept.set(published, evidence);
+    return evidence;
+  }
+
+  private async fetch({ publication, aggregator: owner }: PublishedModel): Promise<ReadEvidence> {
+    const cid = cidTextOrNull(publication.evidenceCid);
+    if (cid === null) return { status: 'invalid', attempts: ['the CID on the chain is none'] };
+    const outcome = await this.payloads.read({ cid, maxBytes: MAX_EVIDENCE_BYTES, owner });
+    if (outcome.status !== 'found') return outcome;
+    const bytes = outcome.bytes.length;
+    try {
+      return { status: 'found', document: parseEvidence(outcome.bytes), bytes };
+    } catch (error) {
+      return { status: 'malformed', reason: error instanceof Error ? error.message : String(error), bytes };
+    }
+  }
+}
+
+/** Is the document there, and is it one? */
+export function evidenceIsThere(round: RoundFacts, published: PublishedModel, evidence: ReadEvidence): Finding[] {
+  if (evidence.status === 'found') return [];
+  const accused = aggregator(published.aggregator);
+  if (evidence.status === 'malformed') {
+    return [
+      finding('evidenceMismatch', round.round, accused, 'The evidence document is not well-formed.', {
+        received: evidence.reason,
+      }),
+    ];
+  }
+  const kind = evidence.status === 'invalid' ? 'payloadInvalid' : 'payloadUnavailable';
+  const message = 'The evidence document could not be had from any source.';
+  return [finding(kind, round.round, accused, message, { received: evidence.attempts.join('; ') })];
+}
+
+/** Whether the document's rows are these submissions, in order. */
+export function claimsRows(document: Evidence, rows: readonly Submission[]): boolean {
+  return (
+    document.submissions.length === rows.length &&
+    document.submissions.every(({ index, participant, root, normSq, cid }, i) => {
+      const row = rows[i]!;
+      return (
+        index === row.index &&
+        participant.toLowerCase() === row.participant &&
+        root === row.root &&
+        BigInt(normSq) === row.normSq &&
+        cid === cidFromBytes(row.cid)
+      );
+    })
+  );
+}
+
+/** The mixing matrix of the document, if it is the one whose hash was published and fits n rows. */
+export function claimedMixing({ mixing }: Evidence, publishedHash: string, n: number): Mixing | null {
+  if (mixing === null || mixing.columns !== n || mixing.rows > n || mixing.weights.length !== mixing.rows * n)
+    return null;
+  const claimed = { ...mixing, weights: Int32Array.from(mixing.weights) };
+  return mixingHash(claimed) === publishedHash ? claimed : null;
+}
+
+/**
+ * The first point at which the document contradicts the chain or the replay. What follows from a finding that the
+ * published numbers gave already (`alreadyWrong`) is not repeated.
+ */
+export function evidenceAgrees(
+  { facts }: AuditContext,
+  round: RoundFacts,
+  published: PublishedModel,
+  document: Evidence,
+  rows: readonly Submission[] | null,
+  replay: Replay | null,
+  state: Snapshot | null,
+  alreadyWrong: ReadonlySet<Finding['kind']>,
+): Finding[] {
+  const { publication } = published;
+  const stateful = hasServerState(facts.parameters.serverStep);
+  const checks: (readonly [what: string, expected: string, received: string])[] = [
+    ['chainId', String(facts.chainId), String(document.chainId)],
+    ['federation', facts.federation, document.federation.toLowerCase()],
+    ['round', String(round.round), String(document.round)],
+    ['baseModelRoot', round.baseModelRoot, document.baseModelRoot],
+    ['modelRoot', publication.modelRoot, document.modelRoot],
+    ['stateRoot', publication.stateRoot, document.stateRoot],
+    ['gramRoot', publication.gramRoot, document.gramRoot],
+    ['mixingHash', publication.mixingHash, document.mixingHash],
+  ];
+  if (rows !== null && !alreadyWrong.has('modelMismatch')) {
+    const received = document.submissions.map(({ index }) => index).join(', ');
+    const expected = rows.map(({ index }) => index).join(', ');
+    checks.push(['submissions', expected, claimsRows(document, rows) ? expected : `${received} (or other contents)`]);
+    const left = round.reveals.filter(({ submission: s }) => !round.voided.has(s.index) && !rows.includes(s));
+    if (!alreadyWrong.has('wronglyExcluded')) {
+      checks.push(['excluded', whoText(left.map((r) => r.submission)), whoText(document.excluded)]);
+    }
+  }
+  if (replay !== null && rows !== null && claimsRows(document, rows)) {
+    if (!alreadyWrong.has('gramMismatch')) checks.push(['gram', gramText(replay.gram), gramText(document.gram)]);
+    if (!alreadyWrong.has('gramMismatch') && !alreadyWrong.has('mixingMismatch')) {
+      const hash = replay.mixing === null ? 'none' : mixingHash(replay.mixing);
+      const { mixing } = document;
+      const received = mixing === null ? 'none' : mixingHash({ ...mixing, weights: Int32Array.from(mixing.weights) });
+      checks.push(['mixing', hash, received]);
+      // Who was trimmed follows from the mixed rows.
+      const trimmed = document.submissions.map((submission) => submission.trimmed ?? 'none').join(', ');
+      checks.push(['trimmed', (replay.trimmed ?? rows.map(() => 'none')).join(', '), trimmed]);
+    }
+  }
+  if (!stateful) checks.push(['stateCid', 'null', document.stateCid ?? 'null']);
+  else if (state === null || state.status !== 'found') {
+    checks.push(['stateCid', 'the CID of the server state’s bytes', document.stateCid ?? 'null']);
+  } else if (!alreadyWrong.has('stateMismatch')) {
+    checks.push(['stateCid', `bytes with the root ${publication.stateRoot}`, `bytes with the root ${state.root}`]);
+    if (state.root === publication.stateRoot) checks.pop();
+  }
+  const wrong = checks.find(([, expected, received]) => expected !== received);
+  if (wrong === undefined) return [];
+  const [what, expected, received] = wrong;
+  const message = `The evidence document is wrong at "${what}".`;
+  return [
+    finding('evidenceMismatch', round.round, aggregator(published.aggregator), message, {
+      expected: shorten(expected),
+      received: shorten(received),
+    }),
+  ];
+}
+
+function gramText(gram: ArrayLike<bigint | string> | null): string {
+  return gram === null
+    ? 'none'
+    : Array.from<bigint | string, string>(gram, (value) => BigInt(value).toString()).join(', ');
+}
+
+function whoText(list: readonly { readonly index: number; readonly participant: string }[]): string {
+  const sorted = [...list].sort((a, b) => a.index - b.index);
+  return sorted.map(({ index, participant }) => `${index} ${participant.toLowerCase()}`).join(', ') || 'nobody';
+}
+
+function shorten(text: string): string {
+  return text.length > 400 ? `${text.slice(0, 400)}...` : text;
+}
