@@ -115,8 +115,8 @@ contract FederationViews is Standing, IFederationViews {
         // A round that opened a moment ago, as of now, may have been open before: then its record is of the void opening.
         bool stored = record.head.opening == head.opening;
         if (stored) {
-            found.accumulator = record.accumulator;
-            found.seed = record.seed;
+            found.accumulator = _accumulator(number);
+            found.seed = head.seedFixed ? record.seed : bytes32(0);
             found.modelRoot = record.modelRoot;
             found.publicationHash = record.publicationHash;
             found.aggregator = record.aggregator;

@@ -17,21 +17,22 @@ struct FederationState {
     /// Lists of expected participants closed so far: one at each round's first commit, one at each extension.
     uint32 rosters;
     /// Participants expected in a list that closes now.
-    uint16 activeParticipants;
+    uint8 activeParticipants;
     /// Participant indices ever given.
-    uint16 participantSlots;
+    uint8 participantSlots;
 }
 
-/// @dev One slot, the hot part of a round.
+/// @dev One slot (240 bits; counts of participants are at most 100), the hot part of a round. In a phase from Open to Aggregate the round is the current one, so that commits
+///      and reveals need not read which round that is.
 struct RoundHead {
     RoundPhase phase;
     uint32 opening;
     /// Commit, Reveal: the deadline. Aggregate: when turns began to count. Challenge, Final: when it was published.
     uint40 clock;
     /// Participants in the list that may commit; set by the first commit.
-    uint16 expected;
-    uint16 committed;
-    uint16 revealed;
+    uint8 expected;
+    uint8 committed;
+    uint8 revealed;
     uint8 voided;
     /// Participants that committed but are not active any more (the owner removed them meanwhile).
     uint8 departed;
@@ -42,8 +43,11 @@ struct RoundHead {
     uint32 turnBase;
     /// Missed turns since `clock` that were charged.
     uint8 turnsCharged;
+    /// Number of the list of expected participants; set by the first commit.
+    uint32 roster;
 }
 
+/// @dev `accumulator` and `seed` are EMPTY until there is one: whoever opens the round pays for the slots, not the first to reveal.
 struct RoundRecord {
     RoundHead head;
     bytes32 accumulator;
@@ -64,9 +68,12 @@ struct ParticipantRecord {
     uint32 joinedRoster;
     /// ... up to this one.
     uint32 lastRoster;
-    uint16 index;
+    /// At most 100.
+    uint8 index;
     bool revealed;
     bool registered;
+    /// stake >= participantStake
+    bool funded;
 }
 
 struct ParticipantAccount {
@@ -91,15 +98,10 @@ struct AggregatorAccount {
     bool registered;
 }
 
-struct RevealedRoot {
-    address participant;
-    uint32 round;
-    uint32 opening;
-}
-
 /// @dev State, and the two things everybody does with coin: owing it to a stake, and burning it.
 abstract contract FederationStorage is IFederationEvents, Initializable, Ownable2Step {
     uint32 internal constant NO_END = type(uint32).max;
+    bytes32 internal constant EMPTY = bytes32(uint256(1));
     address internal constant BURN_ADDRESS = 0x000000000000000000000000000000000000dEaD;
 
     FederationState internal _state;
@@ -107,11 +109,12 @@ abstract contract FederationStorage is IFederationEvents, Initializable, Ownable
     mapping(uint256 number => RoundRecord) internal _rounds;
     mapping(address account => ParticipantAccount) internal _participants;
     mapping(uint256 index => address) internal _participantAt;
-    uint16[] internal _freeIndices;
+    uint8[] internal _freeIndices;
     AggregatorEntry[] internal _rotation;
     mapping(address account => AggregatorAccount) internal _aggregators;
     mapping(address account => bool) internal _members;
-    mapping(bytes32 root => RevealedRoot) internal _revealedRoots;
+    /// @dev 160 bits participant | 32 bits round | 32 bits opening of the first reveal of this root.
+    mapping(bytes32 root => uint256) internal _revealedRoots;
     uint256 internal _totalBurned;
 
     /// @dev The implementation belongs to nobody and can not be initialized; clones get their owner in `initialize`.
@@ -124,14 +127,42 @@ abstract contract FederationStorage is IFederationEvents, Initializable, Ownable
         return uint40(block.timestamp);
     }
 
+    /// @dev Writes a head in one go; the compiler would write the slot's fields one by one. The order is that of RoundHead.
+    function _storeHead(uint256 number, RoundHead memory head) internal {
+        uint256 word = uint256(head.phase);
+        word |= uint256(head.opening) << 8;
+        word |= uint256(head.clock) << 40;
+        word |= uint256(head.expected) << 80;
+        word |= uint256(head.committed) << 88;
+        word |= uint256(head.revealed) << 96;
+        word |= uint256(head.voided) << 104;
+        word |= uint256(head.departed) << 112;
+        word |= uint256(head.seedBlock) << 120;
+        word |= (head.seedFixed ? uint256(1) : 0) << 160;
+        word |= uint256(head.turnBase) << 168;
+        word |= uint256(head.turnsCharged) << 200;
+        word |= uint256(head.roster) << 208;
+        RoundHead storage stored = _rounds[number].head;
+        // SAFETY: the head is one slot, the first of its record; a test compares every field after a round trip.
+        assembly ("memory-safe") {
+            sstore(stored.slot, word)
+        }
+    }
+
     /// @dev Root of the model that a round starts from. Round 0's model is the genesis model.
     function _baseModelRoot(uint256 number) internal view returns (bytes32) {
         return _rounds[number - 1].modelRoot;
     }
 
+    /// @dev The accumulator as the specification has it: zero before the first reveal.
+    function _accumulator(uint256 number) internal view returns (bytes32) {
+        bytes32 stored = _rounds[number].accumulator;
+        return stored == EMPTY ? bytes32(0) : stored;
+    }
+
     function _isActive(ParticipantAccount storage account) internal view returns (bool) {
         ParticipantRecord storage record = account.record;
-        return record.registered && record.lastRoster == NO_END && record.stake >= _parameters.participantStake;
+        return record.registered && record.lastRoster == NO_END && record.funded;
     }
 
     function _onRoster(ParticipantRecord memory record, uint256 roster) internal pure returns (bool) {

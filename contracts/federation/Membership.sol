@@ -59,6 +59,7 @@ abstract contract Membership is Stakes {
         record.joinedRoster = _state.rosters;
         record.lastRoster = NO_END;
         record.registered = true;
+        record.funded = true;
         account.record = record;
         _participantAt[record.index] = msg.sender;
         ++_state.activeParticipants;
@@ -107,16 +108,17 @@ abstract contract Membership is Stakes {
 
     /// @dev An index that a withdrawn participant gave back, or the next one. It was given back after its last round was final,
     ///      so within a round that can still be disputed an index means one participant.
-    function _takeIndex() private returns (uint16 index) {
+    function _takeIndex() private returns (uint8) {
         uint256 free = _freeIndices.length;
         if (free != 0) {
-            index = _freeIndices[free - 1];
+            uint8 given = _freeIndices[free - 1];
             _freeIndices.pop();
-            return index;
+            return given;
         }
-        index = _state.participantSlots;
+        uint8 index = _state.participantSlots;
         // INVARIANT (C-03): never more participants than a fraud proof can carry.
         if (index >= _parameters.maxParticipants) revert TooManyParticipants(_parameters.maxParticipants);
         _state.participantSlots = index + 1;
+        return index;
     }
 }

@@ -45,12 +45,21 @@ abstract contract RoundClock is Rotation {
     /// @dev Does the transitions that are due for the current round and returns it as it stands now.
     function _advance() internal returns (uint256 number, RoundHead memory head) {
         number = _state.currentRound;
-        if (number == 0) return (number, head);
-        head = _rounds[number].head;
+        if (number != 0) (number, head) = _advance(number, _rounds[number].head);
+    }
+
+    /// @dev The same for a caller that names a round: if that one is under way it is the current round, and a slot is not read.
+    function _advanceFrom(uint256 named) internal returns (uint256, RoundHead memory) {
+        RoundHead memory head = _rounds[named].head;
+        if (head.phase < RoundPhase.Open || head.phase > RoundPhase.Aggregate) return _advance();
+        return _advance(named, head);
+    }
+
+    function _advance(uint256 number, RoundHead memory head) private returns (uint256, RoundHead memory) {
         Elapsed memory elapsed = _elapse(head);
         bool changed;
         if (elapsed.commitWindowExtended) {
-            ++_state.rosters;
+            head.roster = ++_state.rosters;
             emit CommitWindowExtended(uint64(number), head.expected, head.clock);
             changed = true;
         }
@@ -63,7 +72,8 @@ abstract contract RoundClock is Rotation {
             changed = true;
         }
         if (head.phase == RoundPhase.Aggregate && _chargeMissedTurns(number, head)) changed = true;
-        if (changed) _rounds[number].head = head;
+        if (changed) _storeHead(number, head);
+        return (number, head);
     }
 
     /// @dev Commit -> Reveal now, because everybody expected has committed.
@@ -74,8 +84,9 @@ abstract contract RoundClock is Rotation {
     }
 
     function _announceReveals(uint256 number, RoundHead memory head) private {
+        // The seed will be the hash of this block, which nobody knows yet: whoever closes the commits cannot choose it.
+        head.seedBlock = uint40(block.number);
         emit RevealPhaseOpened(uint64(number), head.committed, head.clock);
-        _anchorSeed(number, head);
     }
 
     /// @dev Reveal -> Aggregate or Abandoned now, because every commit has been revealed.
@@ -100,7 +111,7 @@ abstract contract RoundClock is Rotation {
         );
         _fixSeed(number, head);
         _chargeMissedTurns(number, head);
-        _rounds[number].head = head;
+        _storeHead(number, head);
         return (number, head);
     }
 
@@ -111,7 +122,7 @@ abstract contract RoundClock is Rotation {
     ) internal returns (uint256 currentNumber, RoundHead memory currentHead) {
         head.phase = RoundPhase.Abandoned;
         RoundRecord storage record = _rounds[number];
-        record.head = head;
+        _storeHead(number, head);
         record.modelRoot = _baseModelRoot(number);
         emit RoundAbandoned(uint64(number), head.revealed - head.voided, _parameters.minUpdates);
         _openRoundAfter(number);
@@ -150,20 +161,17 @@ abstract contract RoundClock is Rotation {
         // SAFETY: rounds and openings are counted one per transaction; 2^32 of them are out of reach.
         state.currentRound = uint32(number);
         ++state.openings;
-        _state = state;
+        _state.currentRound = state.currentRound;
+        _state.openings = state.openings;
         RoundRecord storage record = _rounds[number];
         if (record.head.opening != 0) delete _rounds[number];
         RoundHead memory head;
         head.phase = RoundPhase.Open;
         head.opening = state.openings;
-        record.head = head;
+        _storeHead(number, head);
+        record.accumulator = EMPTY;
+        record.seed = EMPTY;
         emit RoundOpened(uint64(number), state.openings, _baseModelRoot(number), state.activeParticipants);
-    }
-
-    /// @dev The seed will be the hash of this block, which nobody knows yet: whoever closes the commits cannot choose it.
-    function _anchorSeed(uint256 number, RoundHead memory head) private {
-        head.seedBlock = uint40(block.number);
-        emit SeedAnchored(uint64(number), uint64(block.number));
     }
 
     /// @dev Fixes the seed at the first action in a later block; anchors it anew when the chain has forgotten the block's hash.
@@ -172,7 +180,8 @@ abstract contract RoundClock is Rotation {
         if (head.seedFixed || head.seedBlock == 0 || block.number <= head.seedBlock) return false;
         bytes32 blockHash = blockhash(head.seedBlock);
         if (blockHash == bytes32(0)) {
-            _anchorSeed(number, head);
+            head.seedBlock = uint40(block.number);
+            emit SeedReanchored(uint64(number), uint64(block.number));
         } else {
             bytes32 seed = keccak256(abi.encode(blockHash, uint64(number), address(this)));
             _rounds[number].seed = seed;

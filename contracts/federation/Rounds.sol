@@ -6,14 +6,14 @@ import {Cid} from "../libraries/Cid.sol";
 import {CommitHash, SealedUpdate} from "../libraries/CommitHash.sol";
 import {Role} from "../types/Actors.sol";
 import {Publication, RoundPhase} from "../types/Round.sol";
-import {ParticipantAccount, ParticipantRecord, RevealedRoot, RoundHead, RoundRecord} from "./FederationStorage.sol";
+import {ParticipantAccount, ParticipantRecord, RoundHead, RoundRecord} from "./FederationStorage.sol";
 import {Stakes} from "./Stakes.sol";
 
 /// @dev The life of a round, in its order: commit, reveal, publish, finalize.
 abstract contract Rounds is Stakes {
     /// @inheritdoc IFederationActions
     function commitUpdate(uint64 number_, bytes32 commitHash) external {
-        (uint256 number, RoundHead memory head) = _advance();
+        (uint256 number, RoundHead memory head) = _advanceFrom(number_);
         bool first = head.phase == RoundPhase.Open;
         // INVARIANT (C-10): commits are for the current round, while it takes commits.
         if (number_ != number || (!first && head.phase != RoundPhase.Commit)) {
@@ -25,29 +25,33 @@ abstract contract Rounds is Stakes {
         if (_owesReveal(account.record, number, head)) _chargeMissedReveal(msg.sender, number, head);
         ParticipantRecord memory record = account.record;
         // INVARIANT (C-13): every commit has its stake behind it.
-        if (record.stake < _parameters.participantStake) revert StakeTooLow(record.stake, _parameters.participantStake);
+        if (!record.funded) revert StakeTooLow(record.stake, _parameters.participantStake);
         if (first) _startClock(number, head);
         // INVARIANT (C-11): only who is on the list that the first commit (or an extension) closed.
-        if (!_onRoster(record, _state.rosters)) revert NotExpected(number_, msg.sender);
+        if (!_onRoster(record, head.roster)) revert NotExpected(number_, msg.sender);
         // INVARIANT (C-12): one commit per participant and opening.
         if (record.committedOpening == head.opening) revert AlreadyCommitted(number_, msg.sender);
 
-        record.committedRound = uint32(number);
-        record.committedOpening = head.opening;
-        record.revealed = false;
-        account.record = record;
+        // Field by field: the compiler would write all others of the slot one by one, too.
+        account.record.committedRound = uint32(number);
+        account.record.committedOpening = head.opening;
+        account.record.revealed = false;
         account.commitHash = commitHash;
         ++head.committed;
         // On its way out since the owner removed it: an extension would not find it among the active.
         if (record.lastRoster != NO_END) ++head.departed;
         emit UpdateCommitted(number_, msg.sender, commitHash);
-        _closeCommitsIfComplete(number, head);
-        _rounds[number].head = head;
+        bool closed = _closeCommitsIfComplete(number, head);
+        if (first || closed || record.lastRoster != NO_END) {
+            _storeHead(number, head);
+        } else {
+            _rounds[number].head.committed = head.committed;
+        }
     }
 
     /// @dev Open -> Commit: the first commit starts the clock and closes the list of who is expected.
     function _startClock(uint256 number, RoundHead memory head) private {
-        ++_state.rosters;
+        head.roster = ++_state.rosters;
         head.phase = RoundPhase.Commit;
         head.clock = _now() + _parameters.commitWindowSeconds;
         head.expected = _state.activeParticipants;
@@ -56,7 +60,7 @@ abstract contract Rounds is Stakes {
 
     /// @inheritdoc IFederationActions
     function revealUpdate(uint64 number_, bytes32 root, uint64 normSq, bytes calldata cid, bytes32 salt) external {
-        (uint256 number, RoundHead memory head) = _advance();
+        (uint256 number, RoundHead memory head) = _advanceFrom(number_);
         // INVARIANT (C-20): reveals are for the current round, after commits are closed.
         if (number_ != number || head.phase != RoundPhase.Reveal) {
             revert WrongPhase(number_, _phaseOf(number_), RoundPhase.Reveal);
@@ -90,10 +94,9 @@ abstract contract Rounds is Stakes {
         if (sealed_ != account.commitHash) revert CommitHashMismatch(account.commitHash, sealed_);
         _claimRoot(root, number, head.opening);
 
-        record.revealed = true;
-        account.record = record;
+        account.record.revealed = true;
         ++head.revealed;
-        bytes32 accumulator = _rounds[number].accumulator;
+        bytes32 accumulator = _accumulator(number);
         _rounds[number].accumulator = CommitHash.accumulate(
             accumulator,
             record.index,
@@ -104,25 +107,26 @@ abstract contract Rounds is Stakes {
         );
         emit UpdateRevealed(number_, msg.sender, record.index, root, normSq, cid);
         if (head.revealed == head.committed) _closeReveals(number, head);
-        else _rounds[number].head = head;
+        else _rounds[number].head.revealed = head.revealed;
     }
 
     /// @dev A root belongs to who revealed it first. Its owner may use it again if that reveal was voided with its round.
     function _claimRoot(bytes32 root, uint256 number, uint32 opening) private {
-        RevealedRoot memory known = _revealedRoots[root];
-        if (known.participant != address(0)) {
-            bool void_ = known.round > number || _rounds[known.round].head.opening != known.opening;
+        uint256 known = _revealedRoots[root];
+        if (known != 0) {
+            address owner_ = address(uint160(known));
+            // SAFETY: three fields of 160, 32 and 32 bits.
+            uint32 knownRound = uint32(known >> 160);
+            bool void_ = knownRound > number || _rounds[knownRound].head.opening != uint32(known >> 192);
             // INVARIANT (C-27): nobody reveals a copy, of another's update or of its own.
-            if (known.participant != msg.sender || !void_) {
-                revert RootAlreadyRevealed(root, known.round, known.participant);
-            }
+            if (owner_ != msg.sender || !void_) revert RootAlreadyRevealed(root, knownRound, owner_);
         }
-        _revealedRoots[root] = RevealedRoot({participant: msg.sender, round: uint32(number), opening: opening});
+        _revealedRoots[root] = uint256(uint160(msg.sender)) | (number << 160) | (uint256(opening) << 192);
     }
 
     /// @inheritdoc IFederationActions
     function publishRound(uint64 number_, Publication calldata publication) external {
-        (uint256 number, RoundHead memory head) = _advance();
+        (uint256 number, RoundHead memory head) = _advanceFrom(number_);
         // INVARIANT (C-30): only the current round, only when reveals are closed.
         if (number_ != number || head.phase != RoundPhase.Aggregate) {
             revert WrongPhase(number_, _phaseOf(number_), RoundPhase.Aggregate);
@@ -143,7 +147,7 @@ abstract contract Rounds is Stakes {
         head.clock = _now();
         head.turnBase = turn;
         RoundRecord storage record = _rounds[number];
-        record.head = head;
+        _storeHead(number, head);
         record.modelRoot = publication.modelRoot;
         record.publicationHash = keccak256(abi.encode(publication));
         record.aggregator = msg.sender;

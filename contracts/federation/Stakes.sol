@@ -26,6 +26,7 @@ abstract contract Stakes is Standing, IFederationActions {
             bool wasActive = _isActive(account);
             stake = (account.record.stake + msg.value).toUint96();
             account.record.stake = stake;
+            account.record.funded = stake >= _parameters.participantStake;
             if (!wasActive && _isActive(account)) {
                 account.record.joinedRoster = _state.rosters;
                 ++_state.activeParticipants;
@@ -65,7 +66,7 @@ abstract contract Stakes is Standing, IFederationActions {
             account.exitRequestedAt = _now();
             emit ExitRequested(msg.sender, role, _now() + _parameters.withdrawalDelaySeconds);
             bool awaited = _isExpected(account.record, head);
-            account.record.lastRoster = awaited ? _state.rosters - 1 : _state.rosters;
+            account.record.lastRoster = awaited ? head.roster - 1 : _state.rosters;
             if (awaited) {
                 --head.expected;
                 if (account.record.committedOpening == head.opening) {
@@ -140,7 +141,7 @@ abstract contract Stakes is Standing, IFederationActions {
         emit ExitRequested(account_, Role.Participant, _now() + _parameters.withdrawalDelaySeconds);
         if (head.phase == RoundPhase.Commit && account.record.committedOpening == head.opening) {
             ++head.departed;
-            _rounds[number].head = head;
+            _storeHead(number, head);
         }
     }
 
@@ -160,6 +161,7 @@ abstract contract Stakes is Standing, IFederationActions {
         if (penalty > record.stake) penalty = record.stake;
         uint64 missedRound = record.committedRound;
         record.stake -= penalty;
+        record.funded = record.stake >= _parameters.participantStake;
         record.committedOpening = 0;
         account.record = record;
         emit RevealMissed(missedRound, participant_, penalty, record.stake);
@@ -174,11 +176,13 @@ abstract contract Stakes is Standing, IFederationActions {
     /// @dev Stores a round in Commit that lost somebody it waited for: maybe everybody else has committed already.
     function _storeCommitHead(uint256 number, RoundHead memory head) private {
         _closeCommitsIfComplete(number, head);
-        _rounds[number].head = head;
+        _storeHead(number, head);
     }
 
     /// @dev Commit -> Reveal at once when everybody expected has committed.
-    function _closeCommitsIfComplete(uint256 number, RoundHead memory head) internal {
-        if (head.committed == head.expected && head.committed >= _parameters.minUpdates) _closeCommits(number, head);
+    function _closeCommitsIfComplete(uint256 number, RoundHead memory head) internal returns (bool) {
+        if (head.committed != head.expected || head.committed < _parameters.minUpdates) return false;
+        _closeCommits(number, head);
+        return true;
     }
 }

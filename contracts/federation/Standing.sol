@@ -9,11 +9,11 @@ import {RoundClock} from "./RoundClock.sol";
 /// @dev How a participant stands to the round: questions that actions and views ask alike.
 abstract contract Standing is RoundClock {
     /// @dev Whether a round in Commit counts on this participant: it is on the round's list and its stake suffices.
-    function _isExpected(ParticipantRecord memory record, RoundHead memory head) internal view returns (bool) {
+    function _isExpected(ParticipantRecord memory record, RoundHead memory head) internal pure returns (bool) {
         return
             head.phase == RoundPhase.Commit &&
-            _onRoster(record, _state.rosters) &&
-            record.stake >= _parameters.participantStake;
+            _onRoster(record, head.roster) &&
+            record.funded;
     }
 
     /// @dev Whether the record's commit belongs to its round's present opening.

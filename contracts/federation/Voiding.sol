@@ -31,7 +31,7 @@ abstract contract Voiding is Rounds {
         if (head.phase == RoundPhase.Aggregate && head.revealed - head.voided < _parameters.minUpdates) {
             _abandon(number, head);
         } else {
-            _rounds[number].head = head;
+            _storeHead(number, head);
         }
     }
 
@@ -51,10 +51,12 @@ abstract contract Voiding is Rounds {
         head.clock = _now();
         ++head.turnBase;
         head.turnsCharged = 0;
-        record.head = head;
+        _storeHead(number_, head);
         record.modelRoot = bytes32(0);
         record.publicationHash = bytes32(0);
         record.aggregator = address(0);
+        // A round under way is the current one: the one that was, is not under way any more.
+        if (number != number_) _rounds[number].head.phase = RoundPhase.None;
         // SAFETY: number_ <= number, which has 32 bits.
         _state.currentRound = uint32(number_);
         emit RoundVoided(number_, publisher, uint64(number));

@@ -24,9 +24,11 @@ interface IFederationEvents {
     event CommitRetracted(uint64 indexed round, address indexed participant);
     /// @notice Too few commits at the deadline: there is another window, and everybody active now is expected.
     event CommitWindowExtended(uint64 indexed round, uint16 expected, uint64 deadline);
+    /// @notice Commits are closed. The round's seed will come from the hash of the block that carries this event.
     event RevealPhaseOpened(uint64 indexed round, uint16 committed, uint64 deadline);
-    /// @notice The round's seed will come from the hash of this block.
-    event SeedAnchored(uint64 indexed round, uint64 blockNumber);
+    /// @notice Nobody acted for so long that the chain forgot the hash of the block in which commits were closed: the seed will come
+    ///         from the hash of this block instead.
+    event SeedReanchored(uint64 indexed round, uint64 blockNumber);
     event SeedFixed(uint64 indexed round, bytes32 seed);
     event UpdateRevealed(
         uint64 indexed round,

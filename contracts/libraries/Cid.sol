@@ -10,14 +10,9 @@ library Cid {
     uint256 internal constant LENGTH = 36;
 
     /// @dev Reverts with InvalidCid.
-    function check(bytes memory cid) internal pure {
+    function check(bytes calldata cid) internal pure {
         // INVARIANT (C-25): a CID is a canonical sha2-256 CIDv1 of codec raw or dag-pb.
-        if (cid.length != LENGTH) revert InvalidCid(cid);
-        bytes4 prefix;
-        // SAFETY: the length was checked; reads the first word behind it.
-        assembly ("memory-safe") {
-            prefix := mload(add(cid, 32))
-        }
+        bytes4 prefix = cid.length == LENGTH ? bytes4(cid) : bytes4(0);
         if (prefix != 0x01551220 && prefix != 0x01701220) revert InvalidCid(cid);
     }
 }

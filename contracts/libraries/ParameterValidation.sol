@@ -17,7 +17,7 @@ library ParameterValidation {
     uint256 internal constant MAX_MODEL_FRACTION_BITS = 30;
     uint256 internal constant MAX_FRACTION_SHIFT = 16;
 
-    function validate(FederationParameters memory p) internal pure {
+    function validate(FederationParameters calldata p) internal pure {
         Cid.check(p.manifestCid);
         Cid.check(p.genesisModelCid);
         // INVARIANT (C-62): a zero root proves nothing, so no model has it.

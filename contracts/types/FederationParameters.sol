@@ -45,18 +45,18 @@ struct ServerStep {
 /// @param genesisModelCid 36-byte binary CIDv1 of the model snapshot that round 1 starts from
 /// @param genesisModelRoot root of that snapshot's tree
 /// @param participantStake wei a participant must have at stake to take part
-/// @param commitWindowSeconds time for commits, counted from the round's FIRST commit
-/// @param revealWindowSeconds time for reveals, counted from the end of commits
-/// @param totalRounds number of rounds; 0 = no end
-/// @param minParticipants registered participants needed before round 1 opens
-/// @param minUpdates fewest valid updates that are aggregated; at least what the rule needs
+/// @param missedRevealPenalty wei burned for a commit that was not revealed, at most participantStake
+/// @param withdrawalDelaySeconds from a request to exit to the earliest withdrawal
 /// @param maxParticipants most participants registered at one time, at most 100
 /// @param openMembership true: anyone may register; false: only members on the allow-list, in either role
 /// @param normSqBound largest squared L2 norm of an encoded update; type(uint64).max = none
+/// @param commitWindowSeconds time for commits, counted from the round's FIRST commit
+/// @param revealWindowSeconds time for reveals, counted from the end of commits
 /// @param aggregateWindowSeconds length of one aggregator's turn
 /// @param challengeWindowSeconds from publication to the earliest finalization
-/// @param withdrawalDelaySeconds from a request to exit to the earliest withdrawal
-/// @param missedRevealPenalty wei burned for a commit that was not revealed, at most participantStake
+/// @param totalRounds number of rounds; 0 = no end
+/// @param minParticipants registered participants needed before round 1 opens
+/// @param minUpdates fewest valid updates that are aggregated; at least what the rule needs
 /// @param aggregatorStake wei an aggregator must put at stake to register
 /// @param missedTurnPenalty wei burned for a turn missed, at most aggregatorStake
 /// @param dimension d, coordinates of the model
@@ -69,21 +69,21 @@ struct FederationParameters {
     bytes manifestCid;
     bytes genesisModelCid;
     bytes32 genesisModelRoot;
-    // one slot: what a commit reads (248 bits)
+    // one slot (248 bits)
     uint96 participantStake;
+    uint96 missedRevealPenalty;
+    uint32 withdrawalDelaySeconds;
+    uint16 maxParticipants;
+    bool openMembership;
+    // one slot: what a round reads (256 bits)
+    uint64 normSqBound;
     uint32 commitWindowSeconds;
     uint32 revealWindowSeconds;
+    uint32 aggregateWindowSeconds;
+    uint32 challengeWindowSeconds;
     uint32 totalRounds;
     uint16 minParticipants;
     uint16 minUpdates;
-    uint16 maxParticipants;
-    bool openMembership;
-    // one slot: what a reveal or a publication reads (256 bits)
-    uint64 normSqBound;
-    uint32 aggregateWindowSeconds;
-    uint32 challengeWindowSeconds;
-    uint32 withdrawalDelaySeconds;
-    uint96 missedRevealPenalty;
     // one slot (256 bits)
     uint96 aggregatorStake;
     uint96 missedTurnPenalty;
