@@ -20,10 +20,10 @@ describe('set-up', () => {
     await project('1.0.0');
     const echo = [
       'const args: string[] = process.argv.slice(2);',
+      "if (args[0] === 'catch') process.on('SIGTERM', () => process.exit(21));",
       "console.log(['ran', ...args, process.cwd()].join(' '));",
       "if (args[0] === 'exit') process.exit(Number(args[1]));",
       "if (args[0] === 'wait') setInterval(() => {}, 1000);",
-      "if (args[0] === 'catch') process.on('SIGTERM', () => process.exit(21));",
       "if (args[0] === 'catch') setInterval(() => {}, 1000);",
     ];
     await writeFile(join(root, 'scripts', 'echo.ts'), echo.join('\n'));
