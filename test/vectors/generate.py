@@ -298,7 +298,24 @@ def merkle_sum():
     inner = sum_node(left, right)
     shrunk = sum_node((inner[0], 1), (ZERO32, 0))
     refuse("an inner node that claims less than its children", "a node's sum is recomputed from its children", root=shrunk[0], norm_sq=1, depth=2, count=3, index=0, path=[right, (ZERO32, 0)])
-    return {"about": "Merkle-sum commitments of updates: docs/spec/commitments.md", "cases": cases, "refused": refused}
+    # Consistent trees over something that is no update of the layout: only who knows K and the number of chunks can refuse.
+    by_layout = []
+    other = sum_leaf(chunks[1])
+    for name, reason, leaf in [
+        ("a leaf of one coordinate less", "a chunk has 2K bytes", chunk[:-2]),
+        ("a leaf of one coordinate more", "a chunk has 2K bytes", chunk + b"\7\0"),
+        ("a leaf with an odd byte more", "a chunk has 2K bytes", chunk + b"\7"),
+        ("an empty leaf", "a chunk has 2K bytes", b""),
+    ]:
+        odd = (sha(b"\x00", u64(squares(leaf[: len(leaf) // 2 * 2])), leaf), squares(leaf[: len(leaf) // 2 * 2]))
+        top = sum_node(odd, other)
+        fields = sum_fields(top[0], top[1], 16, 2, 1, 0, leaf, [other])
+        by_layout.append({"name": name, "reason": reason, **fields})
+    full = sum_tree(chunks_of([5] * 64, 16, "h"))
+    fields = sum_fields(*full[-1][0], 16, 3, 2, 3, struct.pack("<16h", *[5] * 16), path_of(full, 3))
+    by_layout.append({"name": "a chunk in the padding of the tree", "reason": "index < chunkCount", **fields})
+    about = "Merkle-sum commitments of updates: docs/spec/commitments.md"
+    return {"about": about, "cases": cases, "refused": refused, "refusedByLayout": by_layout}
 
 
 # ---------------------------------------------------------------------------------------------------- merkle.json
@@ -382,7 +399,22 @@ def merkle():
     update_tagged = sha(b"\x00", chunk)
     other = tree([update_tagged] + [sha(b"\x00", c) for c in chunks[1:]], depth, ZERO32, lambda a, b: sha(b"\x01", a, b))
     refuse("a tree with the update's tags", "model and update trees have different tags", root=other[-1][0], path=path_of(other, index))
-    return {"about": "Merkle commitments of model snapshots and server states: docs/spec/commitments.md", "cases": cases, "refused": refused}
+    by_layout = []
+    for name, leaf in [
+        ("a leaf of one coordinate less", chunk[:-4]),
+        ("a leaf of one coordinate more", chunk + b"\7\0\0\0"),
+        ("a leaf with an odd byte more", chunk + b"\7"),
+        ("an empty leaf", b""),
+    ]:
+        fields = dict(chunkSize=16, chunkCount=2, depth=1, root=hexed(model_node(model_leaf(leaf), levels[0][1])), index=0)
+        path_hashes = [hexed(levels[0][1])]
+        by_layout.append({"name": name, "reason": "a chunk has 4K bytes", **fields, "chunk": hexed(leaf), "pathHashes": path_hashes})
+    full = model_tree(chunks_of([5] * 64, 16, "i"))
+    fields = dict(chunkSize=16, chunkCount=3, depth=2, root=hexed(full[-1][0]), index=3, chunk=hexed(struct.pack("<16i", *[5] * 16)))
+    path_hashes = [hexed(h) for h in path_of(full, 3)]
+    by_layout.append({"name": "a chunk in the padding of the tree", "reason": "index < chunkCount", **fields, "pathHashes": path_hashes})
+    about = "Merkle commitments of model snapshots and server states: docs/spec/commitments.md"
+    return {"about": about, "cases": cases, "refused": refused, "refusedByLayout": by_layout}
 
 
 # ---------------------------------------------------------------------------------------------------- round hashes

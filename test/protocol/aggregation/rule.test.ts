@@ -1,10 +1,8 @@
 import { expect } from 'chai';
 import {
-  COMBINES,
   checkRowCount,
   minimumUpdates,
   needsGram,
-  PRE_AGGREGATIONS,
   parseRule,
   RULE_NAMES,
   type Rule,
@@ -85,11 +83,5 @@ describe('rule names', () => {
     for (const name of RULE_NAMES.filter((known) => known !== 'multi-krum')) {
       expectAssayError('RULE_PARAMETERS', () => parseRule(name, 1, 3));
     }
-  });
-
-  it('stand in the order of the Solidity enums', () => {
-    // contracts/types/FederationParameters.sol: PreAggregation, Combine
-    expect(PRE_AGGREGATIONS).to.deep.equal(['none', 'multiKrum', 'nearestNeighborMixing']);
-    expect(COMBINES).to.deep.equal(['mean', 'median', 'trimmedMean']);
   });
 });

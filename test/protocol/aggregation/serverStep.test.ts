@@ -85,7 +85,7 @@ describe('the server step', () => {
   });
 
   it('keeps a state with FedAvgM only', () => {
-    expect(SERVER_OPTIMIZERS).to.deep.equal(['fedAvg', 'fedAvgM']); // the order of the Solidity enum ServerOptimizer
+    expect(SERVER_OPTIMIZERS).to.deep.equal(['fedAvg', 'fedAvgM']);
     expect(SERVER_OPTIMIZERS.map((optimizer) => hasServerState({ ...FED_AVG, optimizer }))).to.deep.equal([
       false,
       true,

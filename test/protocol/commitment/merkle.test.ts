@@ -30,7 +30,7 @@ interface Refused extends Proof, Omit<VectorLayout, 'dimension'> {
   readonly reason: string;
   readonly root: Hex;
 }
-const { cases, refused } = loadVectors<Case, Refused>('merkle.json');
+const { cases, refused, refusedByLayout } = loadVectors<Case, Refused>('merkle.json');
 
 function chunkOf(payload: Uint8Array, layout: VectorLayout, index: number): Uint8Array {
   return payload.slice(index * layout.chunkSize * 4, (index + 1) * layout.chunkSize * 4);
@@ -51,7 +51,7 @@ describe('Merkle commitments of models', () => {
     });
   }
 
-  for (const vector of refused) {
+  for (const vector of [...refused, ...refusedByLayout]) {
     it(`refused: ${vector.name} (${vector.reason})`, () => {
       const layout = { dimension: vector.chunkCount * vector.chunkSize, ...vector };
       const proof = { index: vector.index, path: vector.pathHashes.map(fromHex) };
@@ -89,6 +89,26 @@ describe('Merkle commitments of models', () => {
       }),
       runs(40),
     );
+  });
+
+  it('have one spelling: a sibling is 32 bytes', () => {
+    const layout = vectorLayout(32, 16);
+    const opened = (k: number) => {
+      const payload = encodeModel(
+        Int32Array.from({ length: 32 }, (_, i) => (i === 16 ? k : 1)),
+        layout,
+      );
+      return { payload, path: proveModelChunk(payload, layout, 0).path };
+    };
+    let k = 0;
+    while (opened(k).path[0]![31] !== 0) k++; // a sibling that ends in a zero byte: one byte short hashes the same
+    const { payload, path } = opened(k);
+    const root = commitModel(decodeModel(payload, layout), layout);
+    const verify = (sibling: Uint8Array) =>
+      verifyModelChunk(root, layout, chunkOf(payload, layout, 0), { index: 0, path: [sibling] });
+    expect(verify(path[0]!)).to.equal(true);
+    expect(verify(path[0]!.slice(0, 31))).to.equal(false);
+    expect(verify(Uint8Array.of(...path[0]!, 0))).to.equal(false);
   });
 
   it('never throw on what an attacker sends', () => {

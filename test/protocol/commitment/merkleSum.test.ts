@@ -28,7 +28,7 @@ interface Refused extends SumProofVector, Omit<VectorLayout, 'dimension'> {
   readonly root: Hex;
   readonly normSq: string;
 }
-const { cases, refused } = loadVectors<Case, Refused>('merkleSum.json');
+const { cases, refused, refusedByLayout } = loadVectors<Case, Refused>('merkleSum.json');
 
 function chunkOf(payload: Uint8Array, layout: VectorLayout, index: number): Uint8Array {
   return payload.slice(index * layout.chunkSize * 2, (index + 1) * layout.chunkSize * 2);
@@ -74,7 +74,7 @@ describe('Merkle-sum commitments', () => {
     });
   }
 
-  for (const vector of refused) {
+  for (const vector of [...refused, ...refusedByLayout]) {
     it(`refused: ${vector.name} (${vector.reason})`, () => {
       const layout = { dimension: vector.chunkCount * vector.chunkSize, ...vector };
       const commitment = { root: vector.root, normSq: BigInt(vector.normSq) };
@@ -152,13 +152,26 @@ describe('Merkle-sum commitments', () => {
     }
   });
 
-  it('refuse a chunk in the padding of the tree, even of a tree that has one there', () => {
-    const wide = vectorLayout(16 * 4, 16);
-    const payload = encodeUpdate(new Int16Array(64).fill(1), wide);
-    const proof = proveUpdateChunk(payload, wide, 3);
-    expect(verifyUpdateChunk(commitUpdate(payload, wide), wide, chunkOf(payload, wide, 3), proof)).to.equal(true);
-    const narrow = vectorLayout(16 * 3, 16); // the same depth, three chunks
-    expect(verifyUpdateChunk(commitUpdate(payload, wide), narrow, chunkOf(payload, wide, 3), proof)).to.equal(false);
+  it('have one spelling: a sibling is 32 bytes, a sum is never negative', () => {
+    const layout = vectorLayout(32, 16);
+    // A sibling whose hash ends in a zero byte, so that a field one byte short would hash the same.
+    let payload: Uint8Array = new Uint8Array();
+    let proof: SumProof = { index: 0, path: [] };
+    for (let k = 0; proof.path[0]?.hash[31] !== 0; k++) {
+      payload = encodeUpdate(
+        Int16Array.from({ length: 32 }, (_, i) => (i === 16 ? k : 1)),
+        layout,
+      );
+      proof = proveUpdateChunk(payload, layout, 0);
+    }
+    const commitment = commitUpdate(payload, layout);
+    const [sibling] = proof.path as [{ hash: Uint8Array; sum: bigint }];
+    const verify = (path: SumProof['path'], normSq = commitment.normSq) =>
+      verifyUpdateChunk({ ...commitment, normSq }, layout, chunkOf(payload, layout, 0), { index: 0, path });
+    expect(verify([sibling])).to.equal(true);
+    expect(verify([{ ...sibling, hash: sibling.hash.slice(0, 31) }])).to.equal(false);
+    expect(verify([{ ...sibling, hash: Uint8Array.of(...sibling.hash, 9) }])).to.equal(false);
+    expect(verify([{ ...sibling, sum: -1n }], 15n)).to.equal(false);
   });
 
   it('never throw on what an attacker sends', () => {

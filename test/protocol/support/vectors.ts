@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { fromHex, type Hex } from '../../../protocol/encoding/bytes.ts';
 
 /** The files of test/vectors as their README describes them. */
-export function loadVectors<Case, Refused = never>(name: string): { cases: Case[]; refused: Refused[] } {
+export function loadVectors<Case, Refused = never>(
+  name: string,
+): { cases: Case[]; refused: Refused[]; refusedByLayout: Refused[] } {
   return JSON.parse(readFileSync(new URL(`../../vectors/${name}`, import.meta.url), 'utf8'));
 }
 
