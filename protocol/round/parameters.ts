@@ -77,4 +77,11 @@ export function checkLearningParameters(parameters: LearningParameters): void {
       received: `modelFractionBits = ${F}, updateFractionBits = ${G}`,
     });
   }
+  if (parameters.normSqBound < 1n || parameters.normSqBound > NO_NORM_BOUND) {
+    throw new AssayError('NORM_BOUND', {
+      summary: 'impossible norm bound',
+      expected: `1 <= normSqBound <= ${NO_NORM_BOUND} (which stands for no bound)`,
+      received: String(parameters.normSqBound),
+    });
+  }
 }

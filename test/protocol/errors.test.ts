@@ -29,6 +29,7 @@ const ways: Record<string, () => unknown> = {
   LEAF_INDEX: () => protocol.proveUpdateChunk(new Uint8Array(64), layout, 2),
   MANIFEST: () => protocol.parseManifest(new TextEncoder().encode('{')),
   MODEL_ROOT: () => protocol.verifyModel(new Uint8Array(128), layout, protocol.ZERO_HASH),
+  NORM_BOUND: () => protocol.checkLearningParameters({ ...parameters, normSqBound: 0n }),
   NOT_FINITE: () => protocol.floatToFixed(Float32Array.of(Number.NaN), 24),
   NO_GRAM: () => new protocol.RoundComputation(parameters, 3).gram(),
   PAYLOAD_LENGTH: () => protocol.decodeUpdate(new Uint8Array(63), layout),

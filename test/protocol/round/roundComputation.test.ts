@@ -214,6 +214,10 @@ describe('learning parameters', () => {
     );
     const serverStep = { ...FED_AVG, learningRateQ16: 0 };
     expectAssayError('SERVER_STEP', () => checkLearningParameters({ ...good, serverStep }));
+    checkLearningParameters({ ...good, normSqBound: 1n });
+    for (const normSqBound of [-1n, 0n, 2n ** 64n]) {
+      expectAssayError('NORM_BOUND', () => checkLearningParameters({ ...good, normSqBound }));
+    }
   });
 
   const bits: [F: number, G: number, ok: boolean][] = [
