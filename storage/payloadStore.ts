@@ -8,7 +8,7 @@
  * Every read verifies every block it returns against the CID, so a bit that flips on the disk is an error and never bad
  * bytes. Writes appear whole or not at all. Memory stays at a few MiB whatever the payload's size.
  */
-import { type FileHandle, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseCid } from '../protocol/encoding/cid.ts';
 import {
@@ -20,8 +20,8 @@ import {
 } from '../protocol/encoding/unixfsFile.ts';
 import { AssayError } from '../protocol/errors.ts';
 import { type AtomicFileSystem, openAtomicFile, TEMPORARY_SUFFIX, writeFileAtomic } from './atomicFile.ts';
-import { CarReader, encodeCarHeader, encodeSectionHead } from './car.ts';
 import { leavesOf, type VerifiedBlock, type WantedBlock, walkFile } from './fileWalk.ts';
+import { encodeNodesFile, placesIn, readNodesFile } from './nodesFile.ts';
 import { inLeafPieces, joinPieces } from './pieces.ts';
 
 const NODES = '.nodes.car';
@@ -129,7 +129,7 @@ export class PayloadStore {
       if (expectedCid !== undefined && cid !== expectedCid) throw mismatch(expectedCid, cid);
       const before = await this.#sizeOnDisk(cid);
       if (pin) await this.pin(cid);
-      const nodesFile = nodes.length === 0 ? undefined : encodeNodes(cid, nodes);
+      const nodesFile = nodes.length === 0 ? undefined : encodeNodesFile(cid, nodes);
       // The nodes first: a payload under its name is complete.
       if (nodesFile !== undefined) await writeFileAtomic(this.#path(cid) + NODES, nodesFile, this.#writeOptions());
       await writer.commit(this.#path(cid));
@@ -306,20 +306,7 @@ export class PayloadStore {
 
   /** The nodes as the disk gives them; the walk verifies each before it is believed. */
   async #readNodes(cid: string): Promise<Map<string, Uint8Array>> {
-    const nodes = new Map<string, Uint8Array>();
-    if (parseCid(cid).codec === 'raw') return nodes;
-    const path = this.#path(cid) + NODES;
-    let file: Uint8Array | undefined = await readFile(path).catch(() => new Uint8Array(0));
-    const reader = new CarReader(async () => {
-      const once = file;
-      file = undefined;
-      return once;
-    }, path);
-    await reader.header();
-    for (let section = await reader.section(); section !== undefined; section = await reader.section()) {
-      nodes.set(section.cid, section.bytes);
-    }
-    return nodes;
+    return parseCid(cid).codec === 'raw' ? new Map() : readNodesFile(this.#path(cid) + NODES);
   }
 
   async #findInner(blockCid: string): Promise<{ root: string; fileOffset: number } | undefined> {
@@ -352,29 +339,6 @@ async function readBlock(file: FileHandle, nodes: Map<string, Uint8Array>, wante
     filled += bytesRead;
   }
   return filled === bytes.length ? bytes : bytes.subarray(0, filled);
-}
-
-/** Where every block below `root` begins, by the nodes alone. Unverified: whoever uses a place reads through the walk. */
-function* placesIn(
-  root: string,
-  nodes: ReadonlyMap<string, Uint8Array>,
-  fileOffset = 0,
-  place?: FilePlace,
-): Generator<{ readonly cid: string; readonly fileOffset: number }> {
-  const node = decodeFileNode(root, nodes.get(root) ?? new Uint8Array(0), place);
-  let childOffset = fileOffset;
-  for (const link of node.links) {
-    yield { cid: link.cid, fileOffset: childOffset };
-    if (node.height > 1) yield* placesIn(link.cid, nodes, childOffset, { ...link, height: node.height - 1 });
-    childOffset += link.fileBytes;
-  }
-}
-
-function encodeNodes(root: string, nodes: readonly FileNodeBlock[]): Uint8Array {
-  return Buffer.concat([
-    encodeCarHeader([root]),
-    ...nodes.flatMap((node) => [encodeSectionHead(node.cid, node.bytes.length), node.bytes]),
-  ]);
 }
 
 function tooLarge(maxBytes: number, received: number): AssayError {
