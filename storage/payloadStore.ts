@@ -11,13 +11,7 @@
 import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseCid } from '../protocol/encoding/cid.ts';
-import {
-  decodeFileNode,
-  type FileNodeBlock,
-  type FilePlace,
-  LEAF_BYTES,
-  UnixfsFileBuilder,
-} from '../protocol/encoding/unixfsFile.ts';
+import { type FileNodeBlock, LEAF_BYTES, UnixfsFileBuilder } from '../protocol/encoding/unixfsFile.ts';
 import { AssayError } from '../protocol/errors.ts';
 import { type AtomicFileSystem, openAtomicFile, TEMPORARY_SUFFIX, writeFileAtomic } from './atomicFile.ts';
 import { leavesOf, type VerifiedBlock, type WantedBlock, walkFile } from './fileWalk.ts';
