@@ -33,19 +33,23 @@ export interface RoundAudit {
 export async function auditRound(context: AuditContext, round: RoundFacts): Promise<RoundAudit> {
   const started = performance.now();
   const { facts } = context;
+  const contradictions = [...checkRound(facts, round), ...accumulatorHolds(round)];
   const findings = [
-    ...checkRound(facts, round),
+    ...contradictions,
     ...commitsMatchReveals(facts, round),
-    ...accumulatorHolds(round),
     ...rootsAreNew(round, context.revealed),
     ...normsWithinBound(facts, round),
     ...leaderPublished(facts, round),
   ];
   const { published } = round;
-  const audit = published === null ? null : await auditPublication(context, round, published);
+  // Nobody is accused on the word of a chain that contradicts itself.
+  const judged = contradictions.length === 0;
+  const audit = published === null || !judged ? null : await auditPublication(context, round, published);
   findings.push(...(audit?.findings ?? []));
   const notes = audit?.notes ?? [];
-  const verified = audit === null ? 'unpublished' : audit.replay === null ? 'unverifiable' : 'replayed';
+  if (!judged) notes.push('Not computed anew: what the chain says about the round contradicts itself.');
+  const unverifiable = !judged || (audit !== null && audit.replay === null);
+  const verified = unverifiable ? 'unverifiable' : audit === null ? 'unpublished' : 'replayed';
   const report: RoundReport = {
     round: round.round,
     opening: round.opening,

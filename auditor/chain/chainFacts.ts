@@ -110,6 +110,12 @@ const receiptSchema = z.strictObject({
   status: count.nullable(),
 });
 
+const aggregatorSchema = z.strictObject({
+  account: address,
+  activeFromRound: count,
+  activeUntilRound: count,
+});
+
 export const chainFactsSchema = z.strictObject({
   chainId: count,
   federation: address,
@@ -119,6 +125,8 @@ export const chainFactsSchema = z.strictObject({
   currentRound: count,
   lastFinalRound: count,
   totalBurned: bigInteger,
+  /** Registered now, in the order of the rotation, with the rounds in which each stands in it. */
+  aggregators: z.array(aggregatorSchema),
   /** Rounds 1.. in order. */
   rounds: z.array(roundStateSchema),
   /** All logs of the contract up to `head`, in order. */

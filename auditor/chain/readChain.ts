@@ -91,10 +91,11 @@ async function readOnce(rpc: Rpc, options: ReadChainOptions): Promise<ChainFacts
   };
   const parameters = decodeParameters((await call('parameters'))[0]);
   const fromBlock = options.fromBlock ?? (await firstBlock(rpc, federation, head.number));
-  const [currentRound, lastFinalRound, totalBurned, logs] = await Promise.all([
+  const [currentRound, lastFinalRound, totalBurned, aggregators, logs] = await Promise.all([
     call('currentRound').then((result) => Number(result[0])),
     call('lastFinalRound').then((result) => Number(result[0])),
     call('totalBurned').then((result) => result[0] as bigint),
+    call('aggregators').then((result) => (result[0] as Result).map(decodeAggregator)),
     readLogs(rpc, federation, fromBlock, head.number),
   ]);
   const events = decodeEvents(logs);
@@ -121,6 +122,7 @@ async function readOnce(rpc: Rpc, options: ReadChainOptions): Promise<ChainFacts
     currentRound,
     lastFinalRound,
     totalBurned,
+    aggregators,
     rounds,
     logs,
     revealCalldata: Object.fromEntries(calldata.filter((entry): entry is readonly [Hex, Hex] => entry[1] !== null)),
@@ -222,6 +224,14 @@ function decodeParameters(p: Result): FederationParameters {
     aggregateWindowSeconds: Number(p.aggregateWindowSeconds),
     challengeWindowSeconds: Number(p.challengeWindowSeconds),
     withdrawalDelaySeconds: Number(p.withdrawalDelaySeconds),
+  };
+}
+
+function decodeAggregator(view: Result): ChainFacts['aggregators'][number] {
+  return {
+    account: hexOf(view.account),
+    activeFromRound: Number(view.activeFromRound),
+    activeUntilRound: Number(view.activeUntilRound),
   };
 }
 

@@ -109,7 +109,7 @@ export function normsWithinBound({ parameters }: ChainFacts, round: RoundFacts):
  * Did the leader of the turn publish? The phase opens with the name of its first leader; a turn that nobody used names who
  * missed it, each aggregator once, so after a whole circle their list is the rotation.
  */
-export function leaderPublished({ parameters }: ChainFacts, round: RoundFacts): Finding[] {
+export function leaderPublished({ parameters, aggregators }: ChainFacts, round: RoundFacts): Finding[] {
   const { published } = round;
   if (published === null) return [];
   const { turns, publishedAt, aggregator: publisher } = published;
@@ -142,7 +142,12 @@ export function leaderPublished({ parameters }: ChainFacts, round: RoundFacts): 
     const leader = missed[turnsPassed % missed.length]!;
     return publisher === leader ? [] : wrong(`${leader}, leader of turn ${turns.firstTurn + turnsPassed}`);
   }
-  // Everybody missed exactly once and it is the first one's turn again, or the next one's turn has come.
-  if (publisher === missed[0] || !missed.includes(publisher)) return [];
+  if (!missed.includes(publisher)) return []; // the next one's turn has come
+  // Everybody missed exactly once, and it is the first one's turn again: then nobody else stood in the rotation.
+  const others = aggregators.some(
+    ({ account, activeFromRound, activeUntilRound }) =>
+      activeFromRound <= round.round && round.round <= activeUntilRound && !missed.includes(account),
+  );
+  if (publisher === missed[0] && !others) return [];
   return wrong(`an aggregator that had not missed its turn yet, or ${missed[0]} after a whole circle`);
 }

@@ -1,0 +1,75 @@
+import { expect } from 'chai';
+import { auditReportSchema, jsonReport } from '../../auditor/report/auditReport.ts';
+import { parseRule, type ServerStep } from '../../protocol/index.ts';
+import { auditWorld, buildWorld } from './fixtures/federation.ts';
+
+const MOMENTUM: ServerStep = { optimizer: 'fedAvgM', learningRateQ16: 60_000, momentumQ16: 58_982 };
+
+describe('auditing an honest federation', () => {
+  for (const [name, f] of [
+    ['fedavg', 0],
+    ['median', 2],
+    ['trimmed-mean', 2],
+    ['krum', 2],
+    ['multi-krum', 2],
+    ['nnm+trimmed-mean', 2],
+  ] as const) {
+    for (const serverStep of [undefined, MOMENTUM]) {
+      it(`finds nothing with ${name} and ${serverStep?.optimizer ?? 'fedAvg'}`, async () => {
+        const world = buildWorld({ rule: parseRule(name, f), ...(serverStep === undefined ? {} : { serverStep }) });
+        const report = await auditWorld(world);
+        expect(report.findings).to.deep.equal([]);
+        expect(report.rounds.map(({ verified }) => verified)).to.deep.equal(Array(4).fill('replayed'));
+        expect(report.ok).to.equal(true);
+        expect(
+          report.rounds.every(({ ok, updates, payloadBytes }) => ok && updates === 7 && payloadBytes > 7 * 1400),
+        ).to.equal(true);
+        expect(report.rounds.map(({ claimedAccuracy }) => claimedAccuracy)).to.deep.equal([0.51, 0.52, 0.53, 0.54]);
+      });
+    }
+  }
+
+  it('gives the same report whatever the concurrency and wherever it is computed', async () => {
+    const world = buildWorld({ rule: parseRule('nnm+trimmed-mean', 2), serverStep: MOMENTUM, rounds: 6 });
+    const reports = await Promise.all(
+      [{ concurrency: 1 }, { concurrency: 6 }].map(async (scope) => strip(await auditWorld(world, scope))),
+    );
+    expect(reports[1]).to.deep.equal(reports[0]);
+  });
+
+  it('leaves voided submissions out, and passes over abandoned rounds', async () => {
+    const world = buildWorld({
+      rule: parseRule('trimmed-mean', 1),
+      rounds: 5,
+      voided: { 2: [0, 5], 4: [3] },
+      abandoned: [3],
+    });
+    const report = await auditWorld(world);
+    expect(report.findings).to.deep.equal([]);
+    expect(report.ok).to.equal(true);
+    expect(report.rounds.map(({ updates }) => updates)).to.deep.equal([7, 5, 7, 6, 7]);
+    expect(report.rounds[2]).to.include({ verified: 'unpublished', phase: 'abandoned' });
+  });
+
+  it('audits a range of rounds by itself, the first one from the published model before it', async () => {
+    const world = buildWorld({ rule: parseRule('median', 2), serverStep: MOMENTUM });
+    const report = await auditWorld(world, { rounds: { from: 3, to: 3 } });
+    expect(report.rounds.map(({ round, verified }) => [round, verified])).to.deep.equal([[3, 'replayed']]);
+    expect(report.ok).to.equal(true);
+  });
+
+  it('says so when there is no such round', async () => {
+    const world = buildWorld({ rule: parseRule('median', 2) });
+    const error = await auditWorld(world, { rounds: { from: 9 } }).catch((e: Error) => e);
+    expect(error).to.include({ code: 'NO_SUCH_ROUND' });
+  });
+
+  it('makes a JSON report that its own schema reads back', async () => {
+    const report = await auditWorld(buildWorld({ rule: parseRule('trimmed-mean', 2) }));
+    expect(auditReportSchema.parse(JSON.parse(jsonReport(report)))).to.deep.equal(report);
+  });
+});
+
+function strip<T extends { seconds: number; rounds: readonly { seconds: number }[] }>(report: T) {
+  return { ...report, seconds: 0, rounds: report.rounds.map((round) => ({ ...round, seconds: 0 })) };
+}
