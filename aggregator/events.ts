@@ -9,6 +9,8 @@ export type AggregatorEvent =
       readonly account: Hex;
       readonly stakeWei: bigint;
       readonly transactions: readonly Hex[];
+      /** Null when nothing had to be sent. */
+      readonly gasUsed: bigint | null;
     }
   | { readonly type: 'waiting'; readonly reason: string }
   | { readonly type: 'roundOpened'; readonly round: number; readonly expected: number }

@@ -1,6 +1,6 @@
 /** Makes sure that a node's account holds its role: registered, staked, and known by its present gateway. */
 
-import { formatEther } from 'viem';
+import { formatEther, type Hex } from 'viem';
 import { AssayError } from '../protocol/errors.ts';
 import type { Federation, Role } from './federation.ts';
 import type { Signer } from './rpc.ts';
@@ -8,7 +8,9 @@ import { type Sent, settlePending } from './transaction.ts';
 
 export interface Registration {
   /** The transactions it took; none when everything was in place. */
-  readonly sent: readonly { readonly action: 'register' | 'topUp' | 'setGateway'; readonly sent: Sent }[];
+  readonly transactions: readonly Hex[];
+  /** Their gas; null when there were none. */
+  readonly gasUsed: bigint | null;
   readonly stake: bigint;
 }
 
@@ -48,7 +50,7 @@ export async function ensureRegistered(
     }
     await requireBalance(federation, account, stake);
     const sent = await federation.register(signer, role, gateway, stake);
-    return { sent: [{ action: 'register', sent }], stake };
+    return { transactions: [sent.hash], gasUsed: sent.gasUsed, stake };
   }
   if (registered.exitRequestedAt !== 0n) {
     throw new AssayError('LEFT', {
@@ -56,17 +58,20 @@ export async function ensureRegistered(
       fix: 'withdraw the stake with `assay client --leave`, or join with another key',
     });
   }
-  const sent: { action: 'topUp' | 'setGateway'; sent: Sent }[] = [];
-  if (registered.stake < required) {
-    const missing = required - registered.stake;
-    await requireBalance(federation, account, missing);
-    sent.push({ action: 'topUp', sent: await federation.topUp(signer, role, missing) });
+  const sent: Sent[] = [];
+  const toppedUp = registered.stake < required ? required - registered.stake : 0n;
+  if (toppedUp > 0n) {
+    await requireBalance(federation, account, toppedUp);
+    sent.push(await federation.topUp(signer, role, toppedUp));
   }
   if ((await federation.gateways()).get(account) !== gateway) {
-    sent.push({ action: 'setGateway', sent: await federation.setGateway(signer, gateway) });
+    sent.push(await federation.setGateway(signer, gateway));
   }
-  const stake = sent.some(({ action }) => action === 'topUp') ? required : registered.stake;
-  return { sent, stake };
+  return {
+    transactions: sent.map(({ hash }) => hash),
+    gasUsed: sent.length === 0 ? null : sent.reduce((sum, { gasUsed }) => sum + gasUsed, 0n),
+    stake: registered.stake + toppedUp,
+  };
 }
 
 async function requireBalance(federation: Federation, account: `0x${string}`, stake: bigint): Promise<void> {

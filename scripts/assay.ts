@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { AssayError } from '../protocol/errors.ts';
 import { addAggregatorCommand } from './commands/aggregator.ts';
 import { addClientCommand } from './commands/client.ts';
+import { addDemoCommand } from './commands/demo.ts';
 import { addDeployCommand } from './commands/deploy.ts';
 import { addKeysCommand } from './commands/keys.ts';
 
@@ -12,6 +13,7 @@ const program = new Command('assay')
   .showHelpAfterError('(add --help for the options and examples)')
   .configureHelp({ sortSubcommands: false, showGlobalOptions: true });
 
+addDemoCommand(program);
 addKeysCommand(program);
 addDeployCommand(program);
 addAggregatorCommand(program);

@@ -27,12 +27,7 @@ export interface PayloadAccess {
  * What a CID itself disproves: whoever named it published no payload of the right kind or length, and no source can mend
  * that. (`PAYLOAD_UNAVAILABLE` on the other hand may be over in a moment.)
  */
-export const PROVABLY_INVALID: ReadonlySet<string> = new Set([
-  'PAYLOAD_LENGTH',
-  'PAYLOAD_TOO_LARGE',
-  'UNIXFS_NODE',
-  'CID_MISMATCH',
-]);
+export const PROVABLY_INVALID: ReadonlySet<string> = new Set(['PAYLOAD_LENGTH', 'PAYLOAD_TOO_LARGE', 'UNIXFS_NODE']);
 
 /** `sources` names where to look, the likeliest first; asked anew for each fetch, since peers come and go. */
 export function payloadAccess(

@@ -8,6 +8,8 @@ export type ParticipantEvent =
       readonly index: number;
       readonly stakeWei: bigint;
       readonly transactions: readonly Hex[];
+      /** Null when nothing had to be sent. */
+      readonly gasUsed: bigint | null;
     }
   | { readonly type: 'waiting'; readonly reason: string }
   | { readonly type: 'modelFetched'; readonly round: number; readonly modelRoot: Hex; readonly cid: string }

@@ -21,6 +21,11 @@ export interface ParticipantContext extends TrainContext {
 /** The phase moved on between a look and an act: look again. */
 const LOST_RACES = new Set(['WrongPhase', 'AlreadyCommitted', 'AlreadyRevealed', 'SeedNotFixed', 'NotExpected']);
 
+/** The base model of the last round this process trained in. */
+interface Bases {
+  last: Int32Array | null;
+}
+
 /**
  * Runs until `signal` fires or the federation's last round is published.
  * @throws AssayError for what only its operator can mend: no answer from the chain, no funds, broken training, a full disk.
@@ -29,6 +34,7 @@ export async function participate(context: ParticipantContext): Promise<void> {
   const { federation, signal, pollMs, report } = context;
   const { totalRounds } = federation.parameters;
   let refusedOpening = 0;
+  const bases: Bases = { last: null };
   let told = '';
   const tellOnce = (reason: string): void => {
     if (reason !== told) report({ type: 'waiting', reason });
@@ -45,7 +51,7 @@ export async function participate(context: ParticipantContext): Promise<void> {
     }
     if (view.opening === refusedOpening) continue;
     try {
-      if (view.phase === 'open' || view.phase === 'commit') await commit(context, view);
+      if (view.phase === 'open' || view.phase === 'commit') await commit(context, view, bases);
       else if (view.phase === 'reveal') await reveal(context, view);
     } catch (error) {
       if (LOST_RACES.has(revertName(error) ?? '')) continue;
@@ -60,7 +66,7 @@ export async function participate(context: ParticipantContext): Promise<void> {
   }
 }
 
-async function commit(context: ParticipantContext, view: RoundView): Promise<void> {
+async function commit(context: ParticipantContext, view: RoundView, bases: Bases): Promise<void> {
   const { federation, signer, state, report } = context;
   const account = signer.account.address;
   if (await federation.hasCommitted(view.number, account)) return;
@@ -68,7 +74,9 @@ async function commit(context: ParticipantContext, view: RoundView): Promise<voi
   if (submission !== undefined && isFor(submission, view)) {
     report({ type: 'resumed', round: view.number, stage: submission.stage });
   } else {
-    submission = await trainUpdate(context, view, await fetchBaseModel(context, view));
+    const base = await fetchBaseModel(context, view);
+    submission = await trainUpdate(context, view, base, bases.last);
+    bases.last = base;
   }
   const sealed = commitHash({
     ...submission,

@@ -52,9 +52,15 @@ export async function fetchBaseModel(context: TrainContext, view: RoundView): Pr
 
 /**
  * Trains, clips, quantises with error feedback, encodes, stores; the salt and the payload are on the disk when it returns.
+ * @param previousBase the base of the round before, for attacks that read the federation's own steps
  * @throws AssayError `WEIGHTS_NOT_FINITE`, `TRAINER_FAILED`, `DISK_FULL`.
  */
-export async function trainUpdate(context: TrainContext, view: RoundView, base: Int32Array): Promise<SubmissionState> {
+export async function trainUpdate(
+  context: TrainContext,
+  view: RoundView,
+  base: Int32Array,
+  previousBase: Int32Array | null,
+): Promise<SubmissionState> {
   const { federation, manifest, state, payloads, trainer, seed, attack, report } = context;
   const { modelFractionBits, updateFractionBits, normSqBound } = federation.parameters;
   const layout = layoutOf(federation.parameters);
@@ -76,6 +82,7 @@ export async function trainUpdate(context: TrainContext, view: RoundView, base: 
     updateFractionBits,
     round,
     seed,
+    previousBase: previousBase === null ? null : fixedToFloat(previousBase, modelFractionBits),
     ...(attack === undefined ? {} : { attack }),
   });
   const { samples, loss, accuracy, seconds } = trained;

@@ -54,9 +54,14 @@ async function runAggregator(options: AggregatorOptions): Promise<void> {
       log.event(event);
       facts.add(event);
     };
-    const { sent, stake } = await ensureRegistered(federation, signer, 'aggregator', gatewayUrl, options.stake);
-    const transactions = sent.map((entry) => entry.sent.hash);
-    report({ type: 'registered', account: signer.account.address, stakeWei: stake, transactions });
+    const { stake, ...registration } = await ensureRegistered(
+      federation,
+      signer,
+      'aggregator',
+      gatewayUrl,
+      options.stake,
+    );
+    report({ type: 'registered', account: signer.account.address, stakeWei: stake, ...registration });
     const evaluation =
       options.evaluate === undefined
         ? undefined

@@ -88,16 +88,16 @@ async function runClient(options: ClientOptions): Promise<void> {
     const trainer = createTrainer({ manifest, train, test: silo.test });
     try {
       const seed = await nodeSeed(state, options.seed);
-      const { sent, stake } = await ensureRegistered(federation, signer, 'participant', gatewayUrl, options.stake);
+      const { stake, ...registration } = await ensureRegistered(
+        federation,
+        signer,
+        'participant',
+        gatewayUrl,
+        options.stake,
+      );
       const account = signer.account.address;
       const index = (await federation.participant(account))?.index ?? -1;
-      report({
-        type: 'registered',
-        account,
-        index,
-        stakeWei: stake,
-        transactions: sent.map((entry) => entry.sent.hash),
-      });
+      report({ type: 'registered', account, index, stakeWei: stake, ...registration });
       await participate({
         federation,
         signer,

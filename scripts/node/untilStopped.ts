@@ -7,17 +7,23 @@ export function stopSignal(): AbortSignal {
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
+  // Forked by the demonstration: when that process is gone, however it went, this one ends too.
+  process.on('disconnect', stop);
+  process.channel?.unref();
   return controller.signal;
 }
 
-export function untilStopped(signal: AbortSignal): Promise<void> {
+/** Resolves when the signal fires; does not keep the process alive. */
+export function stopped(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    // Keeps the process alive while nothing else does.
-    const timer = setInterval(() => undefined, 2 ** 30);
-    signal.addEventListener('abort', () => {
-      clearInterval(timer);
-      resolve();
-    });
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
   });
+}
+
+/** Resolves when the signal fires and keeps the process alive until then. */
+export async function untilStopped(signal: AbortSignal): Promise<void> {
+  const alive = setInterval(() => undefined, 2 ** 30);
+  await stopped(signal);
+  clearInterval(alive);
 }

@@ -1,0 +1,92 @@
+/** The demonstration's `--json`: its schema (docs/spec/facts.md) and how it is made from what was seen. */
+import { z } from 'zod';
+import { type AuditReport, findingSchema } from '../../auditor/report/auditReport.ts';
+import type { Scoreboard } from './scoreboard.ts';
+
+const gasSchema = z.strictObject({
+  count: z.int(),
+  total: z.int(),
+  mean: z.int(),
+  least: z.int(),
+  most: z.int(),
+});
+
+export const demoFactsSchema = z.strictObject({
+  command: z.literal('demo'),
+  federation: z.string(),
+  chainId: z.int(),
+  rpcUrl: z.string(),
+  seed: z.string(),
+  rule: z.string(),
+  normBound: z.string(),
+  clients: z.int(),
+  byzantine: z.int(),
+  attack: z.string().nullable(),
+  /** Accuracy of the last model on 2,000 held-out digits, 0..1. */
+  finalAccuracy: z.number(),
+  finalModelRoot: z.string(),
+  rounds: z.array(
+    z.strictObject({
+      round: z.int(),
+      accuracy: z.number(),
+      modelRoot: z.string(),
+      transaction: z.string(),
+      updates: z.int(),
+      payloadBytes: z.int(),
+      /** train: the slowest participant; aggregate: fetching, verifying, computing, evaluating; audit: the same, replayed. */
+      seconds: z.strictObject({ train: z.number(), aggregate: z.number(), audit: z.number() }),
+    }),
+  ),
+  /** Whole demonstration, and its two sums that are compared. */
+  seconds: z.number(),
+  aggregationSeconds: z.number(),
+  auditSeconds: z.number(),
+  audit: z.strictObject({ ok: z.boolean(), findings: z.array(findingSchema) }),
+  gas: z.record(z.string(), gasSchema),
+  /** Mean share of coordinates at which each participant's row was trimmed; null where the rule trims none. */
+  trimmed: z.array(z.strictObject({ participant: z.string(), byzantine: z.boolean(), share: z.number() })).nullable(),
+  files: z.record(z.string(), z.string()),
+});
+
+export type DemoFacts = z.infer<typeof demoFactsSchema>;
+
+/** The parts of the facts that follow from what the nodes and the auditor said. */
+export function roundFacts(board: Scoreboard, report: AuditReport): DemoFacts['rounds'] {
+  return board.publishedRounds().map(({ number, progress, published }) => ({
+    round: number,
+    accuracy: published.metrics?.accuracy ?? 0,
+    modelRoot: published.modelRoot,
+    transaction: published.transaction,
+    updates: published.updates,
+    payloadBytes: published.payloadBytes,
+    seconds: {
+      train: progress.trainSeconds,
+      aggregate: published.aggregateSeconds,
+      audit: report.rounds.find(({ round }) => round === number)?.seconds ?? 0,
+    },
+  }));
+}
+
+export function gasFacts(board: Scoreboard): DemoFacts['gas'] {
+  return Object.fromEntries(
+    [...board.gas].map(([action, gas]) => [action, { ...gas, mean: Math.round(gas.total / gas.count) }]),
+  );
+}
+
+/** Most trimmed first. */
+export function trimmedFacts(board: Scoreboard, byzantine: ReadonlySet<string>): DemoFacts['trimmed'] {
+  const shares = new Map<string, number[]>();
+  for (const { published } of board.publishedRounds()) {
+    for (const { participant, share } of published.trimmed ?? []) {
+      shares.set(participant, [...(shares.get(participant) ?? []), share]);
+    }
+  }
+  if (shares.size === 0) return null;
+  return [...shares]
+    .map(([participant, all]) => ({
+      participant,
+      byzantine: byzantine.has(participant.toLowerCase()),
+      share: all.reduce((sum, share) => sum + share, 0) / all.length,
+    }))
+    .sort((a, b) => b.share - a.share);
+}

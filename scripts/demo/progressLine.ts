@@ -1,0 +1,39 @@
+/** How far the current round is: a bar on a terminal, nothing in a log (there the finished rounds are the progress). */
+import { SingleBar } from 'cli-progress';
+import type { RoundProgress } from './scoreboard.ts';
+
+export class ProgressLine {
+  private readonly bar: SingleBar | null;
+  private readonly clients: number;
+
+  constructor(clients: number) {
+    this.clients = clients;
+    this.bar =
+      process.stdout.isTTY === true
+        ? new SingleBar({
+            format: '{label} [{bar}] {stage}',
+            barsize: 30,
+            hideCursor: true,
+            clearOnComplete: true,
+            linewrap: false,
+            barCompleteChar: '=',
+            barIncompleteChar: ' ',
+          })
+        : null;
+  }
+
+  begin(label: string): void {
+    this.bar?.start(3 * this.clients, 0, { label, stage: '' });
+  }
+
+  show({ trained, committed, revealed }: RoundProgress): void {
+    const n = this.clients;
+    const stage = `trained ${trained}/${n}, committed ${committed}/${n}, revealed ${revealed}/${n}`;
+    this.bar?.update(trained + committed + revealed, { stage });
+  }
+
+  /** Removes the bar, so that a line can be printed. */
+  end(): void {
+    this.bar?.stop();
+  }
+}

@@ -1,0 +1,56 @@
+/** The last page of the demonstration. */
+import { chart } from '../output/chart.ts';
+import { percent, seconds, table, thousands } from '../output/text.ts';
+import type { DemoFacts } from './demoFacts.ts';
+
+export function summary(facts: DemoFacts, names: ReadonlyMap<string, string>): string[] {
+  const { rounds, audit, gas, trimmed, files } = facts;
+  return [
+    '',
+    'Accuracy by round (2,000 held-out digits)',
+    ...chart(rounds.map(({ accuracy }) => accuracy)),
+    `  final: ${facts.finalAccuracy.toFixed(4)}, model root ${facts.finalModelRoot}`,
+    '',
+    'Gas by action',
+    ...table([
+      ['action', 'times', 'mean', 'least', 'most'],
+      ...Object.entries(gas).map(([action, { count, mean, least, most }]) => [
+        action,
+        String(count),
+        ...[mean, least, most].map(thousands),
+      ]),
+    ]).map((line) => `  ${line}`),
+    '',
+    ...(trimmed === null
+      ? []
+      : [
+          'Trimmed most (share of coordinates at which the row around a participant fell outside the trimmed mean)',
+          ...table([
+            ['participant', 'share', ''],
+            ...trimmed
+              .slice(0, 5)
+              .map(({ participant, byzantine, share }) => [
+                names.get(participant.toLowerCase()) ?? participant,
+                percent(share),
+                byzantine ? 'Byzantine' : 'honest',
+              ]),
+          ]).map((line) => `  ${line}`),
+          '',
+        ]),
+    `Time      ${seconds(facts.seconds)} in all; aggregating ${rounds.length} rounds took ${seconds(facts.aggregationSeconds)}, auditing them ${seconds(facts.auditSeconds)}`,
+    `Audit     ${audit.ok ? `every round holds: ${rounds.length} replayed to the last bit` : 'FAILED'}`,
+    ...audit.findings.flatMap(({ kind, round, message, expected, received, divergence }) => [
+      `  ${kind} in round ${round}: ${message}`,
+      ...(divergence === null
+        ? [`    expected ${expected}, received ${received}`]
+        : [
+            `    round ${divergence.round}, chunk ${divergence.chunk}, coordinate ${divergence.coordinate}: expected ${divergence.expected}, published ${divergence.published}`,
+          ]),
+    ]),
+    '',
+    'Files',
+    ...table([['what', 'where'], ...Object.entries(files)])
+      .slice(1)
+      .map((line) => `  ${line}`),
+  ];
+}
