@@ -288,7 +288,10 @@ async function openBundle(path: string, expectedRoot: string | undefined): Promi
         received: root,
       });
     }
-    const facts = await readIndex(path, root, blockOf, corrupt);
+    const index = await readIndex(path, root, blockOf, corrupt);
+    // The header is the only part without a hash of its own: it must say what the document says.
+    if (roots.join() !== [root, ...index.payloads].join()) throw corrupt('other roots than its document names');
+    const facts = index.chain;
     return { facts, payloads: bundlePayloads(path, blockOf), close: () => file.close() };
   } catch (error) {
     await file.close();
@@ -301,7 +304,7 @@ async function readIndex(
   root: string,
   blockOf: (cid: string) => Promise<Uint8Array>,
   corrupt: (received: string, cause?: unknown) => AssayError,
-): Promise<ChainFacts> {
+): Promise<z.output<typeof indexSchema>> {
   let document: unknown;
   try {
     const bytes = await assembleFile({ cid: root, maxBytes: MAX_INDEX_BYTES }, blockOf);
@@ -311,7 +314,7 @@ async function readIndex(
     throw corrupt(cause instanceof Error ? cause.message : String(cause), cause);
   }
   const parsed = indexSchema.safeParse(document);
-  if (parsed.success) return parsed.data.chain;
+  if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
   throw new AssayError('BUNDLE_FORMAT', {
     summary: `${path} is not a bundle of this version: its document is wrong at ${issue.path.join('.') || 'the top'}`,

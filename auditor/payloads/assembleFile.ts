@@ -33,13 +33,7 @@ export async function assembleFile(
     if (payloadCid(root) !== request.cid) throw new SourceFailure('sent bytes with another CID', true);
     return root;
   }
-  let node: FileNode;
-  try {
-    node = decodeFileNode(request.cid, root);
-  } catch (cause) {
-    throw new UnusableContent(cause instanceof Error ? cause.message : String(cause));
-  }
-  checkLength(request, node.fileBytes);
+  const node = checkRootNode(request, root);
   const bytes = new Uint8Array(node.fileBytes);
   let offset = 0;
   const copy = async (links: readonly FileLink[], height: number): Promise<void> => {
@@ -59,6 +53,23 @@ export async function assembleFile(
   await copy(node.links, node.height);
   if (payloadCid(bytes) !== request.cid) throw new UnusableContent('the CID is not that of its own bytes');
   return bytes;
+}
+
+/**
+ * The root of a file of several blocks, once its hash is known to be right: what it says about the file's length is the
+ * owner's word, whoever sent it.
+ *
+ * @throws UnusableContent
+ */
+export function checkRootNode(request: PayloadRequest, root: Uint8Array): FileNode {
+  let node: FileNode;
+  try {
+    node = decodeFileNode(request.cid, root);
+  } catch (cause) {
+    throw new UnusableContent(cause instanceof Error ? cause.message : String(cause));
+  }
+  checkLength(request, node.fileBytes);
+  return node;
 }
 
 function checkLength({ exactBytes, maxBytes }: PayloadRequest, length: number): void {

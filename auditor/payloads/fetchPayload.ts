@@ -14,7 +14,7 @@ import {
   NODE_LINKS,
   RAW_CODEC,
 } from '../../protocol/encoding/unixfsFile.ts';
-import { assembleFile, SourceFailure, UnusableContent } from './assembleFile.ts';
+import { assembleFile, checkRootNode, SourceFailure, UnusableContent } from './assembleFile.ts';
 import type { PayloadRequest } from './payloadReader.ts';
 
 export interface FetchLimits {
@@ -39,7 +39,7 @@ export async function fetchPayload(gateway: string, request: PayloadRequest, lim
     // A raw block may be a whole leaf: then its hash still tells whether the owner or the gateway is to blame for the length.
     const body = capped(response.body, format === 'raw' ? LEAF_BYTES : carBytesBound(request.maxBytes), idle);
     if (format === 'raw') return await assembleFile(request, await wholeBlock(request.cid, body));
-    return await assembleFile(request, await carBlocks(body));
+    return await assembleFile(request, await carBlocks(request, body));
   } catch (error) {
     if (error instanceof SourceFailure || error instanceof UnusableContent) throw error;
     if (idle.expired) throw new SourceFailure(`was silent for ${limits.idleMilliseconds} ms`, false);
@@ -65,12 +65,16 @@ async function wholeBlock(cid: string, body: AsyncIterable<Uint8Array>): Promise
   return () => bytes;
 }
 
-async function carBlocks(body: AsyncIterable<Uint8Array>): Promise<(cid: string) => Uint8Array> {
+async function carBlocks(
+  request: PayloadRequest,
+  body: AsyncIterable<Uint8Array>,
+): Promise<(cid: string) => Uint8Array> {
   const blocks = new Map<string, Uint8Array>();
   for await (const { cid, bytes } of await CarBlockIterator.fromIterable(body)) {
     const name = cid.toString();
     const codec = cid.code === RAW_CODEC ? RAW_CODEC : DAG_PB_CODEC;
     if (blockCid(codec, bytes) !== name) throw new SourceFailure(`sent a block that does not hash to ${name}`, true);
+    if (name === request.cid) checkRootNode(request, bytes); // a file of the wrong length is not fetched to its end
     blocks.set(name, bytes);
   }
   return (cid) => {

@@ -55,24 +55,24 @@ export class ReplayPool {
     const worker = this.idle.pop() ?? (this.all.size < this.most ? this.start() : undefined);
     if (worker === undefined) return;
     this.queue.shift();
-    const settle = (done: () => void) => {
-      worker.removeAllListeners();
-      done();
+    const settle = () => {
+      worker.off('message', onMessage);
+      worker.off('error', onError);
       this.next();
     };
-    worker.once('message', (answer: { replay: Replay } | { error: unknown }) =>
-      settle(() => {
-        this.idle.push(worker);
-        if ('replay' in answer) waiting.resolve(answer.replay);
-        else waiting.reject(answer.error);
-      }),
-    );
-    worker.once('error', (error) =>
-      settle(() => {
-        this.all.delete(worker);
-        waiting.reject(error);
-      }),
-    );
+    const onMessage = (answer: { readonly replay: Replay } | { readonly error: unknown }) => {
+      this.idle.push(worker);
+      if ('replay' in answer) waiting.resolve(answer.replay);
+      else waiting.reject(answer.error);
+      settle();
+    };
+    const onError = (error: unknown) => {
+      this.all.delete(worker); // it has ended; the next replay starts another
+      waiting.reject(error);
+      settle();
+    };
+    worker.on('message', onMessage);
+    worker.on('error', onError);
     worker.postMessage(waiting.input);
   }
 

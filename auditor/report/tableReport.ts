@@ -7,7 +7,9 @@ const COLUMNS = ['round', 'phase', 'updates', 'payloads', 'model root', 'claimed
 /** The whole report, with a final newline. */
 export function tableReport(report: AuditReport): string {
   const lines = [...tableLines(report.rounds)];
-  const noted = report.rounds.flatMap(({ round, notes }) => notes.map((note) => `  note, round ${round}: ${note}`));
+  const noted = report.rounds.flatMap(({ round, notes }) =>
+    notes.map((note) => `  note, round ${round}: ${printable(note)}`),
+  );
   if (noted.length > 0) lines.push('', ...noted);
   if (report.findings.length > 0) lines.push('', ...report.findings.flatMap(findingLines));
   lines.push('', verdict(report));

@@ -1,0 +1,109 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { ReplayPool } from '../../auditor/replay/replayPool.ts';
+import { replayRound } from '../../auditor/replay/replayRound.ts';
+import type { Hex } from '../../protocol/encoding/bytes.ts';
+import { payloadCid } from '../../protocol/encoding/cid.ts';
+import { bytesOf } from '../../protocol/encoding/vectors.ts';
+import { parseRule } from '../../protocol/index.ts';
+import { auditWorld, buildWorld, rootOf, type World } from './fixtures/federation.ts';
+
+describe('an audit that remembers', () => {
+  let folder: string;
+  let cachePath: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'assay-cache-'));
+  });
+  beforeEach(() => {
+    cachePath = join(folder, `${Math.random()}.json`);
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  const rule = parseRule('trimmed-mean', 2);
+  const verified = async (world: World) =>
+    (await auditWorld(world, { cachePath })).rounds.map((round) => round.verified);
+
+  it('does only new rounds the second time', async () => {
+    const four = buildWorld({ rule, rounds: 4 });
+    const three = { ...four, facts: firstRounds(four, 3) };
+    expect(await verified(three)).to.deep.equal(['replayed', 'replayed', 'replayed']);
+    four.payloads.clear(); // a remembered round needs no payload any more
+    for (const [cid, bytes] of buildWorld({ rule, rounds: 4 }).payloads) four.payloads.set(cid, bytes);
+    expect(await verified(four)).to.deep.equal(['remembered', 'remembered', 'remembered', 'replayed']);
+    const report = await auditWorld(four, { cachePath });
+    expect(report.ok).to.equal(true);
+    expect(report.rounds.map(({ updates }) => updates)).to.deep.equal([7, 7, 7, 7]);
+  });
+
+  it('audits a round anew when a reorganisation moved it or it was published anew', async () => {
+    const world = buildWorld({ rule, rounds: 3 });
+    await verified(world);
+    const moved: Hex = `0x${'77'.repeat(32)}`;
+    const log = world.facts.logs.findLast(({ topics }) => topics[1] === topicOf(2))!; // its publication
+    log.blockHash = moved;
+    expect(await verified(world)).to.deep.equal(['remembered', 'replayed', 'replayed']); // 3 builds on 2
+    const redone = buildWorld({
+      rule,
+      rounds: 3,
+      hooks: {
+        compute(draft) {
+          if (draft.round !== 2) return;
+          draft.model[5] = draft.model[5]! + 1;
+          draft.roots.modelRoot = rootOf(world, draft.model);
+        },
+      },
+    });
+    const report = await auditWorld(redone, { cachePath });
+    expect(report.rounds.map((round) => round.verified)).to.deep.equal(['remembered', 'replayed', 'replayed']);
+    expect(report.findings.map(({ kind, round }) => [kind, round])).to.deep.equal([['modelMismatch', 2]]);
+  });
+
+  it('never remembers a round that did not hold', async () => {
+    const world = buildWorld({ rule, rounds: 2 });
+    world.payloads.delete(payloadCid(bytesOf(world.models[2]!)));
+    await verified(world);
+    expect(await verified(world)).to.deep.equal(['remembered', 'replayed']);
+  });
+
+  it('takes a damaged file for an empty one', async () => {
+    const world = buildWorld({ rule, rounds: 1 });
+    await writeFile(cachePath, '{"format":"assay-audit-cache/1","rounds":{"0x":{}}}');
+    expect(await verified(world)).to.deep.equal(['replayed']);
+    expect(JSON.parse(await readFile(cachePath, 'utf8')).format).to.equal('assay-audit-cache/1');
+    expect(await verified(world)).to.deep.equal(['remembered']);
+  });
+});
+
+describe('replaying in worker threads', () => {
+  it('gives the same bits as in this thread, and hands errors on', async () => {
+    const { facts } = buildWorld({ rule: parseRule('nnm+trimmed-mean', 2), rounds: 1 });
+    const length = 704; // 700 coordinates in whole chunks of 32
+    const rows = Array.from({ length: 7 }, (_, i) =>
+      Int16Array.from({ length }, (_, k) => ((k * (i + 3)) % 900) - 450),
+    );
+    const input = { parameters: facts.parameters, rows, base: new Int32Array(length).fill(7), velocity: null };
+    const pool = new ReplayPool({ workers: 2, workerCoordinates: 0 });
+    try {
+      const replays = await Promise.all([1, 2, 3, 4, 5].map(() => pool.replay(input)));
+      for (const replay of replays) expect(replay).to.deep.equal(replayRound(input));
+      const error = await pool.replay({ ...input, rows: rows.slice(0, 2) }).catch((e: Error) => e);
+      expect(error).to.be.instanceOf(Error);
+      expect((error as Error).message).to.contain('not defined for this number of updates');
+      expect(await pool.replay(input)).to.deep.equal(replayRound(input));
+    } finally {
+      await pool.close();
+    }
+  });
+});
+
+function firstRounds(world: World, rounds: number): World['facts'] {
+  const { facts } = world;
+  const end = facts.logs.findIndex(({ topics }) => topics[1] === topicOf(rounds + 1));
+  return { ...facts, logs: facts.logs.slice(0, end), rounds: facts.rounds.slice(0, rounds), currentRound: rounds };
+}
+
+function topicOf(round: number): string {
+  return `0x${round.toString(16).padStart(64, '0')}`;
+}
