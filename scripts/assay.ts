@@ -2,10 +2,15 @@
 import { Command, CommanderError } from 'commander';
 import { AssayError } from '../protocol/errors.ts';
 import { addAggregatorCommand } from './commands/aggregator.ts';
+import { addAuditCommand } from './commands/audit.ts';
+import { addChainCommand } from './commands/chain.ts';
 import { addClientCommand } from './commands/client.ts';
 import { addDemoCommand } from './commands/demo.ts';
 import { addDeployCommand } from './commands/deploy.ts';
+import { addExportCommand } from './commands/export.ts';
 import { addKeysCommand } from './commands/keys.ts';
+import { addModelCommand } from './commands/model.ts';
+import { addStatusCommand } from './commands/status.ts';
 
 const program = new Command('assay')
   .description('Verifiable federated learning: every round can be replayed to the last bit, by anyone.')
@@ -14,10 +19,15 @@ const program = new Command('assay')
   .configureHelp({ sortSubcommands: false, showGlobalOptions: true });
 
 addDemoCommand(program);
+addChainCommand(program);
 addKeysCommand(program);
 addDeployCommand(program);
 addAggregatorCommand(program);
 addClientCommand(program);
+addAuditCommand(program);
+addExportCommand(program);
+addStatusCommand(program);
+addModelCommand(program);
 
 try {
   await program.parseAsync();

@@ -1,5 +1,5 @@
 /** The development chain on this machine: starting one, and the ether that its well-known accounts hold. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
@@ -17,34 +17,35 @@ const START_PATIENCE_SECONDS = 60;
 
 export interface LocalChain {
   readonly url: string;
-  readonly process: ChildProcess;
+  /** Resolves when the chain has ended. */
+  readonly ended: Promise<void>;
   stop(): Promise<void>;
 }
 
 /**
  * Starts a Hardhat node on 127.0.0.1 and waits until it answers.
- * @param logFile where its output goes; null: to this process's own.
+ * @param logFile where its output goes
  * @throws AssayError `PORT_TAKEN` or `CHAIN_START`.
  */
-export async function startLocalChain(port: number, logFile: string | null): Promise<LocalChain> {
+export async function startLocalChain(port: number, logFile: string): Promise<LocalChain> {
   await requireFreePort(port);
   const project = fileURLToPath(new URL('../..', import.meta.url));
   const cli = join(dirname(createRequire(import.meta.url).resolve('hardhat/package.json')), 'dist/src/cli.js');
-  const log = logFile === null ? null : openSync(logFile, 'a');
+  const log = openSync(logFile, 'a');
   const child = spawn(process.execPath, [cli, 'node', '--hostname', '127.0.0.1', '--port', String(port)], {
     cwd: project,
-    stdio: log === null ? 'inherit' : ['ignore', log, log],
+    stdio: ['ignore', log, log],
     env: { ...process.env, HARDHAT_DISABLE_TELEMETRY_PROMPT: 'true' },
     // A group of its own: Ctrl-C in the terminal reaches the command, which then ends the chain last.
-    detached: log !== null,
+    detached: true,
   });
-  if (log !== null) closeSync(log);
+  closeSync(log);
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const url = `http://127.0.0.1:${port}`;
   const failed = exited.then(() => {
     throw new AssayError('CHAIN_START', {
       summary: 'the local chain ended before it answered',
-      received: logFile === null ? 'see its output above' : `see ${logFile}`,
+      received: `see ${logFile}`,
       fix: 'run `npm run setup`, then try again',
     });
   });
@@ -54,7 +55,7 @@ export async function startLocalChain(port: number, logFile: string | null): Pro
     child.kill('SIGTERM');
     await exited;
   };
-  return { url, process: child, stop };
+  return { url, ended: exited, stop };
 }
 
 /** A free port of 127.0.0.1. */

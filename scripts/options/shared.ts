@@ -78,6 +78,31 @@ export function withNode(command: Command): Command {
   return withFacts(withConfigFile(command));
 }
 
+/** Where an audit's evidence comes from. */
+export interface EvidenceSourceOptions {
+  readonly rpcUrl: string;
+  readonly chainId?: number;
+  readonly federation?: string;
+  readonly gateway: readonly string[];
+  readonly anyGateway: boolean;
+  readonly fromBlock?: number;
+}
+
+export function withEvidenceSource(command: Command): Command {
+  return command
+    .option('--rpc-url <url>', 'JSON-RPC address of an Ethereum node', httpUrl, 'http://127.0.0.1:8545')
+    .option('--chain-id <number>', 'refuse any other chain', integer(1))
+    .option('--federation <address>', 'address of the federation')
+    .option(
+      '--gateway <url>',
+      'gateway to ask for payloads, before those announced on the chain; repeatable',
+      httpUrls,
+      [],
+    )
+    .option('--any-gateway', 'also ask gateways that members announced outside this machine', false)
+    .option('--from-block <number>', 'block in which the federation was created, or an earlier one', integer(0));
+}
+
 export interface FactsOptions {
   readonly json?: string;
 }
