@@ -8,7 +8,7 @@ import { AssayError } from '../../protocol/errors.ts';
 import { fundFromLocalChain } from '../node/localChain.ts';
 import { openChain } from '../node/openNode.ts';
 import { type ChainOptions, type FactsOptions, withChain, withFacts } from '../options/shared.ts';
-import { ether } from '../options/values.ts';
+import { etherOption } from '../options/values.ts';
 import { writeFacts } from '../output/facts.ts';
 
 const EXAMPLES = `
@@ -47,7 +47,7 @@ export function addKeysCommand(program: Command): void {
         .command('fund')
         .argument('<address...>', 'accounts to fund')
         .description('Send ether from the first account of a local development chain (chain id 31337).')
-        .option('--amount <ether>', 'ether for each account', ether, 100n * 10n ** 18n),
+        .addOption(etherOption('--amount <ether>', 'ether for each account', '100')),
     ),
   ).action(fundKeys);
 }

@@ -9,7 +9,7 @@ import { DEFAULT_MODEL_FRACTION_BITS, DEFAULT_UPDATE_FRACTION_BITS } from '../..
 import { DEFAULT_CHUNK_SIZE } from '../../protocol/encoding/layout.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { checkLearningParameters, type FederationParameters, NO_NORM_BOUND } from '../../protocol/round/parameters.ts';
-import { decimal, ether, integer, oneOf } from '../options/values.ts';
+import { decimal, etherOption, integer, oneOf } from '../options/values.ts';
 
 export interface FederationSettings {
   readonly rule: string;
@@ -50,10 +50,10 @@ export function withFederationSettings(command: Command): Command {
     .option('--max-participants <n>', 'most participants; default: as many as are needed', integer(1, 100))
     .option('--min-updates <n>', 'fewest updates that are aggregated; default: what the rule needs', integer(1, 100))
     .option('--rounds <n>', 'rounds to run; 0 for no end', integer(0, 2 ** 31), 10)
-    .option('--stake <ether>', 'stake of a participant', ether, 10n ** 18n)
-    .option('--aggregator-stake <ether>', 'stake of an aggregator', ether, 10n * 10n ** 18n)
-    .option('--missed-reveal-penalty <ether>', 'burned for a commit that is not revealed', ether, 10n ** 17n)
-    .option('--missed-turn-penalty <ether>', 'burned for a turn in which nothing is published', ether, 10n ** 17n)
+    .addOption(etherOption('--stake <ether>', 'stake of a participant', '1'))
+    .addOption(etherOption('--aggregator-stake <ether>', 'stake of an aggregator', '10'))
+    .addOption(etherOption('--missed-reveal-penalty <ether>', 'burned for a commit that is not revealed', '0.1'))
+    .addOption(etherOption('--missed-turn-penalty <ether>', 'burned for a turn in which nothing is published', '0.1'))
     .option('--commit-window <seconds>', 'from the first commit of a round', integer(1), 3600)
     .option('--reveal-window <seconds>', 'from the end of commits', integer(1), 3600)
     .option('--aggregate-window <seconds>', "length of an aggregator's turn", integer(1), 3600)

@@ -1,5 +1,5 @@
 /** Parses option values at the border: each parser gives a value that cannot be wrong, or an error that names the option. */
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { parseEther } from 'viem';
 
 export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER): (text: string) => number {
@@ -31,6 +31,11 @@ export function ether(text: string): bigint {
     // said below
   }
   throw new InvalidArgumentError('Expected an amount of ether such as 1 or 0.05.');
+}
+
+/** An option for an amount of ether. Its default is shown as text: help cannot print a bigint. */
+export function etherOption(flags: string, description: string, amount: string): Option {
+  return new Option(flags, description).argParser(ether).default(ether(amount), amount);
 }
 
 export function oneOf<Choice extends string>(...choices: readonly Choice[]): (text: string) => Choice {
