@@ -1,11 +1,10 @@
-import { cidFromBytes } from '../protocol/encoding/cid.ts';
 import type { VectorLayout } from '../protocol/encoding/layout.ts';
 import type { RoundFacts } from './chain/assembleRounds.ts';
 import type { ChainFacts } from './chain/chainFacts.ts';
+import type { EvidenceReader } from './payloads/evidenceReader.ts';
 import type { PayloadReader } from './payloads/payloadReader.ts';
 import type { Snapshots } from './payloads/snapshots.ts';
 import type { RevealedRoots } from './questions/chainQuestions.ts';
-import type { EvidenceReader } from './questions/evidenceQuestions.ts';
 import type { ReplayPool } from './replay/replayPool.ts';
 import type { Replay } from './replay/replayRound.ts';
 
@@ -20,13 +19,4 @@ export interface AuditContext {
   readonly pool: ReplayPool;
   /** What this audit computed for a round itself; null when it did not. */
   replayOf(round: RoundFacts): Promise<Replay | null>;
-}
-
-/** The text of a CID that somebody put on the chain; null when it is none. */
-export function cidTextOrNull(bytes: Uint8Array): string | null {
-  try {
-    return cidFromBytes(bytes);
-  } catch {
-    return null;
-  }
 }

@@ -9,7 +9,7 @@ import { modelPayloadLength, updatePayloadLength } from '../protocol/encoding/ve
 import { AssayError } from '../protocol/errors.ts';
 import { checkLearningParameters, layoutOf, NO_NORM_BOUND } from '../protocol/round/parameters.ts';
 import { AuditCache } from './auditCache.ts';
-import { type AuditContext, cidTextOrNull } from './auditContext.ts';
+import type { AuditContext } from './auditContext.ts';
 import { auditRound, type RoundAudit } from './auditRound.ts';
 import { assembleRounds, type RoundFacts } from './chain/assembleRounds.ts';
 import type { ChainFacts, ChainReader } from './chain/chainFacts.ts';
@@ -17,12 +17,13 @@ import { checkFederation } from './chain/checkChain.ts';
 import { decodeEvents, type FederationEvent } from './chain/decodeEvents.ts';
 import { rpcChainReader } from './chain/readChain.ts';
 import { finding } from './finding.ts';
+import { cidTextOrNull } from './payloads/cidText.ts';
+import { EvidenceReader } from './payloads/evidenceReader.ts';
 import { gatewayReader } from './payloads/gatewayReader.ts';
 import type { PayloadReader } from './payloads/payloadReader.ts';
 import { registeredGateways } from './payloads/registeredGateways.ts';
 import { Snapshots } from './payloads/snapshots.ts';
 import type { RevealedRoots } from './questions/chainQuestions.ts';
-import { EvidenceReader } from './questions/evidenceQuestions.ts';
 import { ReplayPool } from './replay/replayPool.ts';
 import { AUDIT_FORMAT, type AuditReport, type RoundReport } from './report/auditReport.ts';
 

@@ -6,10 +6,11 @@ import { findFirstDivergence } from '../protocol/dispute/findFirstDivergence.ts'
 import type { Finding } from '../protocol/dispute/finding.ts';
 import type { Evidence } from '../protocol/round/evidence.ts';
 import type { Submission } from '../protocol/round/submission.ts';
-import { type AuditContext, cidTextOrNull } from './auditContext.ts';
+import type { AuditContext } from './auditContext.ts';
 import type { PublishedModel, RoundFacts } from './chain/assembleRounds.ts';
 import { checkRound } from './chain/checkChain.ts';
 import { aggregator, finding } from './finding.ts';
+import { cidTextOrNull } from './payloads/cidText.ts';
 import type { Snapshot } from './payloads/snapshots.ts';
 import {
   accumulatorHolds,

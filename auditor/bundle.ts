@@ -22,15 +22,15 @@ import { modelPayloadLength, updatePayloadLength } from '../protocol/encoding/ve
 import { AssayError } from '../protocol/errors.ts';
 import { MAX_EVIDENCE_BYTES } from '../protocol/round/evidence.ts';
 import { layoutOf } from '../protocol/round/parameters.ts';
-import { cidTextOrNull } from './auditContext.ts';
 import { type AuditOptions, type AuditScope, auditFrom, networkPayloads } from './auditFederation.ts';
 import { assembleRounds } from './chain/assembleRounds.ts';
 import { type ChainFacts, type ChainReader, chainFactsSchema } from './chain/chainFacts.ts';
 import { decodeEvents, type FederationEvent } from './chain/decodeEvents.ts';
 import { rpcChainReader } from './chain/readChain.ts';
 import { assembleFile, SourceFailure, UnusableContent } from './payloads/assembleFile.ts';
+import { cidTextOrNull } from './payloads/cidText.ts';
+import { EvidenceReader } from './payloads/evidenceReader.ts';
 import type { PayloadReader, PayloadRequest } from './payloads/payloadReader.ts';
-import { EvidenceReader } from './questions/evidenceQuestions.ts';
 import type { AuditReport } from './report/auditReport.ts';
 import { writeFileAtomic } from './writeFileAtomic.ts';
 

@@ -3,50 +3,14 @@ import { type Mixing, mixingHash } from '../../protocol/aggregation/preAggregati
 import { hasServerState } from '../../protocol/aggregation/serverStep.ts';
 import type { Finding } from '../../protocol/dispute/finding.ts';
 import { cidFromBytes } from '../../protocol/encoding/cid.ts';
-import { type Evidence, MAX_EVIDENCE_BYTES, parseEvidence } from '../../protocol/round/evidence.ts';
+import type { Evidence } from '../../protocol/round/evidence.ts';
 import type { Submission } from '../../protocol/round/submission.ts';
-import { type AuditContext, cidTextOrNull } from '../auditContext.ts';
+import type { AuditContext } from '../auditContext.ts';
 import type { PublishedModel, RoundFacts } from '../chain/assembleRounds.ts';
 import { aggregator, finding } from '../finding.ts';
-import type { PayloadOutcome, PayloadReader } from '../payloads/payloadReader.ts';
+import type { ReadEvidence } from '../payloads/evidenceReader.ts';
 import type { Snapshot } from '../payloads/snapshots.ts';
 import type { Replay } from '../replay/replayRound.ts';
-
-export type ReadEvidence =
-  | { readonly status: 'found'; readonly document: Evidence; readonly bytes: number }
-  | { readonly status: 'malformed'; readonly reason: string; readonly bytes: number }
-  | Exclude<PayloadOutcome, { readonly status: 'found' }>;
-
-/** Evidence documents by publication: the next round asks for the server state's CID in it. */
-export class EvidenceReader {
-  private readonly payloads: PayloadReader;
-  private readonly kept = new Map<PublishedModel, Promise<ReadEvidence>>();
-
-  constructor(payloads: PayloadReader) {
-    this.payloads = payloads;
-  }
-
-  read(published: PublishedModel): Promise<ReadEvidence> {
-    const known = this.kept.get(published);
-    if (known !== undefined) return known;
-    const evidence = this.fetch(published);
-    this.kept.set(published, evidence);
-    return evidence;
-  }
-
-  private async fetch({ publication, aggregator: owner }: PublishedModel): Promise<ReadEvidence> {
-    const cid = cidTextOrNull(publication.evidenceCid);
-    if (cid === null) return { status: 'invalid', attempts: ['the CID on the chain is none'] };
-    const outcome = await this.payloads.read({ cid, maxBytes: MAX_EVIDENCE_BYTES, owner });
-    if (outcome.status !== 'found') return outcome;
-    const bytes = outcome.bytes.length;
-    try {
-      return { status: 'found', document: parseEvidence(outcome.bytes), bytes };
-    } catch (error) {
-      return { status: 'malformed', reason: error instanceof Error ? error.message : String(error), bytes };
-    }
-  }
-}
 
 /** Is the document there, and is it one? */
 export function evidenceIsThere(round: RoundFacts, published: PublishedModel, evidence: ReadEvidence): Finding[] {

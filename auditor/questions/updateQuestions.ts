@@ -3,9 +3,10 @@ import { commitUpdate } from '../../protocol/commitment/merkleSum.ts';
 import type { Finding } from '../../protocol/dispute/finding.ts';
 import { decodeUpdate, updatePayloadLength, viewInt16 } from '../../protocol/encoding/vectors.ts';
 import { rowOrder, type Submission } from '../../protocol/round/submission.ts';
-import { type AuditContext, cidTextOrNull } from '../auditContext.ts';
+import type { AuditContext } from '../auditContext.ts';
 import type { RoundFacts } from '../chain/assembleRounds.ts';
 import { finding, participant } from '../finding.ts';
+import { cidTextOrNull } from '../payloads/cidText.ts';
 
 /**
  * One submission that was not voided, with what its payload turned out to be. `invalid` is proven by the bytes under the

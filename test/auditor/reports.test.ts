@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { type AuditReport, auditExitCode } from '../../auditor/report/auditReport.ts';
+import { type AuditReport, auditExitCode, auditReportSchema } from '../../auditor/report/auditReport.ts';
 import { escapeHtml, htmlReport } from '../../auditor/report/htmlReport.ts';
 import { roundLine, tableReport } from '../../auditor/report/tableReport.ts';
 import type { Finding } from '../../protocol/dispute/finding.ts';
+import { FINDING_KINDS } from '../../protocol/dispute/finding.ts';
 import { payloadCid } from '../../protocol/encoding/cid.ts';
 import { bytesOf } from '../../protocol/encoding/vectors.ts';
 import { parseRule } from '../../protocol/index.ts';
@@ -79,5 +81,15 @@ describe('the reports of an audit', () => {
     expect(page).to.contain('Who was trimmed').and.to.contain('51,234').and.to.contain('60,000');
     for (const { modelRoot } of good.rounds) expect(page).to.contain(modelRoot);
     expect(page.match(/<tr><td>\d<\/td><td>challenge/g)?.length).to.equal(3);
+  });
+
+  it('the documented example fits the schema, and every kind of finding and every field is documented', () => {
+    const page = readFileSync(new URL('../../docs/spec/report.md', import.meta.url), 'utf8');
+    const [, example] = page.match(/^```json report=example\n([\s\S]*?)^```$/m)!;
+    auditReportSchema.parse(JSON.parse(example!));
+    const rows = page.match(/^\| `.*$/gm)!.join('\n');
+    for (const name of [...FINDING_KINDS, ...Object.keys(good), ...Object.keys(good.rounds[0]!)]) {
+      expect(rows, name).to.contain(`\`${name}\``);
+    }
   });
 });
