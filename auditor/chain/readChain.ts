@@ -15,7 +15,7 @@ import { Rpc, type RpcOptions } from './rpc.ts';
 export interface ReadChainOptions extends RpcOptions {
   /** Address of the federation's contract. */
   readonly federation: string;
-  /** First block that may hold one of its events. Default: found by bisection where the node has old state, else 0. */
+  /** First block that may hold one of its events. Default: on a long chain found by bisection where the node has old state, else 0. */
   readonly fromBlock?: number | undefined;
   /** Also read every receipt and header, for a bundle. */
   readonly withReceipts?: boolean | undefined;
@@ -131,8 +131,12 @@ async function readOnce(rpc: Rpc, options: ReadChainOptions): Promise<ChainFacts
   };
 }
 
+/** Up to this height all blocks are asked at once; looking for the first one would cost more. */
+const SHORT_CHAIN = 5000;
+
 /** The block that made the contract, by bisection over its code; 0 where the node does not keep old state. */
 async function firstBlock(rpc: Rpc, federation: Hex, head: number): Promise<number> {
+  if (head < SHORT_CHAIN) return 0;
   const hasCode = async (number: number) =>
     (await rpc.ask(`the code at block ${number}`, (provider) => provider.getCode(federation, number))) !== '0x';
   let without = -1;

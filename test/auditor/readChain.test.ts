@@ -55,6 +55,22 @@ describe('reading a federation from a node', () => {
     expect(requests.filter((method) => method === 'eth_getLogs').length).to.be.greaterThan(world.facts.logs.length / 7);
   });
 
+  it('finds the first block of a federation on a long chain', async () => {
+    const far = 1_000_000;
+    const late = {
+      ...world.facts,
+      head: { ...world.facts.head, number: world.facts.head.number + far },
+      blocks: world.facts.blocks.map((block) => ({ ...block, number: block.number + far })),
+      logs: world.facts.logs.map((log) => ({ ...log, blockNumber: log.blockNumber + far })),
+    };
+    const server = await startRpcServer(late, { codeFrom: far + 1, mostBlocks: 500 });
+    servers.push(server);
+    const facts = await readChain({ ...quick, rpcUrl: server.url });
+    expect(facts.logs).to.deep.equal(late.logs);
+    expect(server.requests.filter((method) => method === 'eth_getCode').length).to.be.within(20, 24);
+    expect(server.requests.filter((method) => method === 'eth_getLogs').length).to.be.lessThan(5);
+  });
+
   it('tries again with a message while the node is away, and goes on when it is back', async () => {
     const { url } = await serve({ failures: 2, failAfter: 3 });
     const messages: string[] = [];
