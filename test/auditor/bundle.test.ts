@@ -91,6 +91,12 @@ describe('the evidence bundle', () => {
       }),
       { numRuns: 40 },
     );
+    for (let at = 0; at < 400; at += 11) {
+      const bytes = Buffer.from(whole); // the header, the only part that no hash covers
+      bytes[at] = bytes[at]! ^ 1;
+      await writeFile(altered, bytes);
+      expect((await failure(auditBundle(altered, { workers: 0 }))).code, `byte ${at}`).to.equal('BUNDLE_CORRUPT');
+    }
     await writeFile(altered, whole.subarray(0, whole.length - 100));
     expect((await failure(auditBundle(altered))).code).to.equal('BUNDLE_CORRUPT');
     await writeFile(altered, 'no bundle');
