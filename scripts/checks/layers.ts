@@ -15,7 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   storage: ['protocol'],
   client: ['protocol', 'chain', 'storage'],
   aggregator: ['protocol', 'chain', 'storage'],
-  auditor: ['protocol', 'storage'],
+  auditor: ['protocol'],
 };
 const COMPOSERS = ['scripts', 'explorer', 'test', 'bench', 'ignition'];
 

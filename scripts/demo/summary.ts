@@ -38,6 +38,7 @@ export function summary(facts: DemoFacts, names: ReadonlyMap<string, string>): s
           '',
         ]),
     `Time      ${seconds(facts.seconds)} in all; aggregating ${rounds.length} rounds took ${seconds(facts.aggregationSeconds)}, auditing them ${seconds(facts.auditSeconds)}`,
+    ...lesson(facts),
     `Audit     ${audit.ok ? `every round holds: ${rounds.length} replayed to the last bit` : 'FAILED'}`,
     ...audit.findings.flatMap(({ kind, round, message, expected, received, divergence }) => [
       `  ${kind} in round ${round}: ${message}`,
@@ -53,4 +54,12 @@ export function summary(facts: DemoFacts, names: ReadonlyMap<string, string>): s
       .slice(1)
       .map((line) => `  ${line}`),
   ];
+}
+
+/** What the run shows about plain averaging. */
+function lesson({ rule, normBound, byzantine, attack }: DemoFacts): string[] {
+  if (rule !== 'fedavg' || byzantine === 0) return [];
+  return normBound === 'none'
+    ? [`Lesson    plain averaging has no defence of its own against ${attack}: run it with --rule nnm+trimmed-mean.`]
+    : ['Lesson    the norm bound alone is a defence: without it (--norm-bound none) plain averaging is ruined.'];
 }

@@ -15,11 +15,14 @@ export class FactsFile {
   add(event: { readonly type: string }): void {
     if (this.path === undefined || event.type === 'training' || event.type === 'waiting') return;
     this.events.push(event);
-    if (event.type === 'revealed' || event.type === 'published') void this.write();
+    // What cannot be written now is written, or complained about, with the rest at the end.
+    if (event.type === 'revealed' || event.type === 'published') this.write().catch(() => undefined);
   }
 
   write(): Promise<void> {
-    this.writing = this.writing.then(() => writeFacts(this.path, { ...this.head, events: this.events }));
+    this.writing = this.writing
+      .catch(() => undefined)
+      .then(() => writeFacts(this.path, { ...this.head, events: this.events }));
     return this.writing;
   }
 }

@@ -1,0 +1,140 @@
+/** The demonstration from an empty chain to an audited model. */
+import { mkdir, readdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { auditFederation } from '../../auditor/auditFederation.ts';
+import { type AuditReport, jsonReport } from '../../auditor/report/auditReport.ts';
+import { htmlReport } from '../../auditor/report/htmlReport.ts';
+import { parseAttack } from '../../client/attacks/registry.ts';
+import { loadMnist } from '../../client/datasets/mnist.ts';
+import { AssayError } from '../../protocol/errors.ts';
+import { writeFileAtomic } from '../../storage/atomicFile.ts';
+import { freePort, startLocalChain } from '../node/localChain.ts';
+import { stopSignal, untilStopped } from '../node/untilStopped.ts';
+import { writeFacts } from '../output/facts.ts';
+import { type DemoFacts, demoFactsSchema, gasFacts, roundFacts, trimmedFacts } from './demoFacts.ts';
+import { checkDemoOptions, type DemoOptions, demoFederation } from './demoOptions.ts';
+import type { NodeProcess } from './nodeProcess.ts';
+import { byzantineClients, runRounds } from './runRounds.ts';
+import type { Scoreboard } from './scoreboard.ts';
+import { prepareSetting, type Setting } from './setting.ts';
+import { summary } from './summary.ts';
+
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+/** Sets the exit status to 1 when the audit finds a breach. */
+export async function runDemo(options: DemoOptions): Promise<void> {
+  const started = performance.now();
+  const signal = stopSignal();
+  checkDemoOptions(options);
+  const time = new Date().toISOString().slice(0, 19).replaceAll(':', '-');
+  const folder = resolve(options.out ?? join('runs', `demo-${time}`));
+  const logFolder = await makeRunFolder(folder);
+  const { clients, byzantine, rule, alpha, seed, normBound = 'of the model' } = options;
+  say(`Assay: ${clients} hospitals train one digit classifier without sharing an image; ${byzantine} of them attack.`);
+  say(`rule ${rule}, norm bound ${normBound}, Dirichlet(${alpha}) silos of MNIST, seed ${seed}`);
+  say('');
+  const chain = await startLocalChain(options.port ?? (await freePort()), join(logFolder, 'chain.log'));
+  const nodes: NodeProcess[] = [];
+  try {
+    say(`chain       ${chain.url}, Hardhat, empty`);
+    const setting = await prepareSetting(folder, chain, clients, demoFederation(options), seed);
+    say(`federation  ${setting.federation}, contracts deployed, ${clients + 1} encrypted keys funded`);
+    say(`nodes       1 aggregator, ${clients} clients, each its own process with its own key, store and gateway`);
+    say('');
+    const cacheFolder = join('.cache', 'datasets');
+    await loadMnist(cacheFolder); // once, so that the clients need not all do it at the same time
+    const rpcUrl = chain.url;
+    const board = await runRounds({ options, setting, rpcUrl, cacheFolder, logFolder, nodes, signal, say });
+    if (board === null) return say('Stopped.');
+
+    say('');
+    say('Auditing: reading the chain through another library, fetching every payload again, replaying every round.');
+    const report = await auditFederation({ rpcUrl, federation: setting.federation, gateways: [] });
+    const facts = await writeResults(options, folder, setting, rpcUrl, board, report, started);
+    const names = new Map(setting.clients.map(({ address, name }) => [address.toLowerCase(), name]));
+    for (const line of summary(facts, names)) say(line);
+    if (options.keep) await keepRunning(rpcUrl, setting, signal);
+    if (!report.ok) process.exitCode = 1;
+  } finally {
+    await Promise.all(nodes.map((node) => node.stop()));
+    await chain.stop();
+  }
+}
+
+/** A run's files are never mixed with another's. Returns the folder for logs. */
+async function makeRunFolder(folder: string): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  const entries = await readdir(folder);
+  if (entries.length > 0) {
+    throw new AssayError('RUN_FOLDER', {
+      summary: `the folder ${folder} is not empty`,
+      expected: 'a new or empty folder for the files of this run',
+      received: `${entries.length} entries`,
+      fix: 'name another folder with --out',
+    });
+  }
+  const logs = join(folder, 'logs');
+  await mkdir(logs);
+  return logs;
+}
+
+async function writeResults(
+  options: DemoOptions,
+  folder: string,
+  setting: Setting,
+  rpcUrl: string,
+  board: Scoreboard,
+  report: AuditReport,
+  started: number,
+): Promise<DemoFacts> {
+  const files = {
+    'audit report': join(folder, 'audit.html'),
+    'audit, JSON': join(folder, 'audit.json'),
+    'facts, JSON': options.json ?? join(folder, 'demo.json'),
+    'node logs': join(folder, 'logs'),
+  };
+  const gas = gasFacts(board);
+  const gasLines = Object.entries(gas).map(([action, { count, mean, most }]) => ({ action, count, mean, max: most }));
+  await writeFileAtomic(files['audit report'], htmlReport(report, { gas: gasLines }));
+  await writeFileAtomic(files['audit, JSON'], jsonReport(report));
+  const attackers = new Set(byzantineClients(options, setting).map(({ address }) => address.toLowerCase()));
+  const rounds = roundFacts(board, report);
+  const last = rounds.at(-1)!;
+  const facts: DemoFacts = {
+    command: 'demo',
+    federation: setting.federation,
+    chainId: setting.connection.chainId,
+    rpcUrl,
+    seed: options.seed,
+    rule: options.rule,
+    normBound: options.normBound ?? 'model',
+    clients: options.clients,
+    byzantine: options.byzantine,
+    attack: options.byzantine === 0 ? null : parseAttack(options.attack).name,
+    finalAccuracy: last.accuracy,
+    finalModelRoot: last.modelRoot,
+    rounds,
+    seconds: (performance.now() - started) / 1000,
+    aggregationSeconds: rounds.reduce((sum, round) => sum + round.seconds.aggregate, 0),
+    auditSeconds: report.seconds,
+    audit: { ok: report.ok, findings: [...report.findings] },
+    gas,
+    trimmed: trimmedFacts(board, attackers),
+    files,
+  };
+  await writeFacts(files['facts, JSON'], demoFactsSchema.parse(facts));
+  return facts;
+}
+
+async function keepRunning(rpcUrl: string, setting: Setting, signal: AbortSignal): Promise<void> {
+  const target = `--rpc-url ${rpcUrl} --federation ${setting.federation}`;
+  say('');
+  say('Chain and gateways go on running. From another terminal:');
+  say(`  npm run assay -- audit ${target}`);
+  say(`  npm run assay -- status ${target}`);
+  say(`  npm run assay -- model ${target} --out model`);
+  say('Ctrl-C ends them.');
+  await untilStopped(signal);
+}
