@@ -26,5 +26,5 @@ export default defineConfig({
       allowBlocksWithSameTimestamp: true,
     },
   },
-  test: { solidity: { fuzz: { runs: 256 }, invariant: { runs: 32, depth: 64, failOnRevert: false } } },
+  test: { solidity: { fuzz: { runs: 256, seed: '0xa55a' }, invariant: { runs: 16, depth: 80, failOnRevert: false } } },
 });

@@ -42,6 +42,8 @@ contract FederationViews is Standing, IFederationViews {
         found.committedOpening = record.committedOpening;
         found.revealed = record.revealed;
         found.exitRequestedAt = stored.exitRequestedAt;
+        (uint256 number, RoundHead memory head) = _current();
+        if (_owesReveal(record, number, head)) found.penaltyDue = _missedRevealPenalty(record);
     }
 
     /// @inheritdoc IFederationViews
@@ -122,10 +124,9 @@ contract FederationViews is Standing, IFederationViews {
             found.aggregator = record.aggregator;
             found.voidedBitmap = record.voidedBitmap;
         }
-        // An abandoned round leaves the model as it was, whether or not that was written down yet.
-        bool parentAbandoned = _headOf(number - 1).phase == RoundPhase.Abandoned;
-        found.baseModelRoot = parentAbandoned ? _baseModelRoot(number - 1) : _baseModelRoot(number);
-        if (_baseModelRoot(number) != bytes32(0)) found.baseModelRoot = _baseModelRoot(number);
+        found.baseModelRoot = _baseModelRoot(number);
+        // The round before was abandoned, and nobody has written that down yet: it leaves the model as it was.
+        if (found.baseModelRoot == bytes32(0)) found.baseModelRoot = _baseModelRoot(number - 1);
         if (head.phase == RoundPhase.Abandoned) found.modelRoot = found.baseModelRoot;
         if (head.phase == RoundPhase.Commit || head.phase == RoundPhase.Reveal) found.deadline = head.clock;
         if (head.phase == RoundPhase.Aggregate) {

@@ -157,8 +157,7 @@ abstract contract Stakes is Standing, IFederationActions {
         ParticipantRecord memory record = account.record;
         bool wasActive = _isActive(account);
         bool wasExpected = _isExpected(record, head);
-        uint96 penalty = _parameters.missedRevealPenalty;
-        if (penalty > record.stake) penalty = record.stake;
+        uint96 penalty = _missedRevealPenalty(record);
         uint64 missedRound = record.committedRound;
         record.stake -= penalty;
         record.funded = record.stake >= _parameters.participantStake;

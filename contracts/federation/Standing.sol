@@ -34,6 +34,11 @@ abstract contract Standing is RoundClock {
         return record.committedRound < number || head.phase > RoundPhase.Reveal;
     }
 
+    function _missedRevealPenalty(ParticipantRecord memory record) internal view returns (uint96) {
+        uint96 penalty = _parameters.missedRevealPenalty;
+        return penalty < record.stake ? penalty : record.stake;
+    }
+
     function _registered(address account) internal view returns (ParticipantAccount storage found) {
         found = _participants[account];
         if (!found.record.registered) revert NotRegistered(account, Role.Participant);

@@ -16,6 +16,8 @@ enum Role {
 /// @param committedOpening opening that commit was made in; the commit is void when the round has another opening now
 /// @param revealed true when that commit was revealed
 /// @param exitRequestedAt unix seconds of its request to exit, 0 when none
+/// @param penaltyDue wei that its next action, or anybody's `settleMissedReveal`, will burn for a reveal it missed. When that
+///        leaves less than `participantStake`, it has to top up before it can commit again.
 struct ParticipantView {
     address account;
     uint16 index;
@@ -25,6 +27,7 @@ struct ParticipantView {
     uint32 committedOpening;
     bool revealed;
     uint64 exitRequestedAt;
+    uint96 penaltyDue;
 }
 
 /// @notice An aggregator's account.

@@ -2,15 +2,24 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import hre from 'hardhat';
-import { type Hex, zeroAddress } from 'viem';
+import { createPublicClient, type Hex, http, parseEventLogs, zeroAddress } from 'viem';
+import { federationFactoryAbi } from '../../chain/abi/federationFactory.ts';
 import { deployAssay } from '../../chain/deploy.ts';
 import AssayModule from '../../ignition/modules/Assay.ts';
-import { PRE_AGGREGATIONS } from '../../protocol/aggregation/rule.ts';
-import { COMBINES } from '../../protocol/aggregation/rule.ts';
+import { COMBINES, PRE_AGGREGATIONS } from '../../protocol/aggregation/rule.ts';
 import { SERVER_OPTIMIZERS } from '../../protocol/aggregation/serverStep.ts';
 import { ROUND_PHASES } from '../../protocol/round/phases.ts';
 import { renderAbiFiles } from '../../scripts/generateAbi.ts';
-import { baseParameters, cidOf, expectRevert, type Parameters, Phase, STAKE, World, zeroHash } from './support/world.ts';
+import {
+  baseParameters,
+  cidOf,
+  expectRevert,
+  type Parameters,
+  Phase,
+  STAKE,
+  World,
+  zeroHash,
+} from './support/world.ts';
 
 describe('creating a federation', () => {
   let world: World;
@@ -27,19 +36,19 @@ describe('creating a federation', () => {
   });
 
   it('announces it, and the factory knows its own', async () => {
-    const factory = await world.connection.viem.getContractAt('FederationFactory', world.factory);
-    expect(await factory.read.isFederation([world.federation])).to.equal(true);
-    expect(await factory.read.isFederation([world.factory])).to.equal(false);
-    const events = await factory.getEvents.FederationCreated({ federation: world.federation }, { fromBlock: 0n });
-    expect(events[0]?.args.manifestCid).to.equal(baseParameters.manifestCid);
+    expect(await world.readFactory('isFederation', [world.federation])).to.equal(true);
+    expect(await world.readFactory('isFederation', [world.factory])).to.equal(false);
+    const { logs } = await world.requestFederation();
+    const [event] = parseEventLogs({ abi: federationFactoryAbi, eventName: 'FederationCreated', logs });
+    expect(event?.args.manifestCid).to.equal(baseParameters.manifestCid);
+    expect(event?.args.creator).to.match(new RegExp(world.wallets[0]!.account.address, 'i'));
   });
 
   it('C-67: neither a clone nor the implementation can be initialized again; nothing delegates to an empty address', async () => {
     const args = [baseParameters, world.wallets[5]!.account.address, []];
     await expectRevert(world.send(world.wallets[5]!, 'initialize', args), 'InvalidInitialization');
     const { viem } = world.connection;
-    const factory = await viem.getContractAt('FederationFactory', world.factory);
-    const implementation = await factory.read.implementation();
+    const implementation = (await world.readFactory('implementation')) as Hex;
     const direct = world.sendTo(implementation, world.abi, world.wallets[5]!, 'initialize', args);
     await expectRevert(direct, 'InvalidInitialization');
     for (const contract of ['Federation', 'FederationFactory'] as const) {
@@ -68,7 +77,11 @@ describe('creating a federation', () => {
   const impossible: [string, Partial<Parameters>, string, unknown[]?][] = [
     ['C-25 a CID of the wrong length', { manifestCid: '0x0155' }, 'InvalidCid'],
     ['C-25 a CIDv0', { genesisModelCid: `0x${'12'.repeat(36)}` }, 'InvalidCid'],
-    ['C-25 a CID with another hash', { genesisModelCid: cidOf('x').replace('0x01551220', '0x01551320') as Hex }, 'InvalidCid'],
+    [
+      'C-25 a CID with another hash',
+      { genesisModelCid: cidOf('x').replace('0x01551220', '0x01551320') as Hex },
+      'InvalidCid',
+    ],
     ['C-62 a zero model root', { genesisModelRoot: zeroHash }, 'ZeroGenesisModelRoot'],
     ['C-63 no coordinates', { dimension: 0n }, 'ParameterOutOfRange', ['dimension', 0n, 1n, 2n ** 32n]],
     ['C-63 too many coordinates', { dimension: 2n ** 32n + 1n }, 'ParameterOutOfRange'],
@@ -90,21 +103,37 @@ describe('creating a federation', () => {
       [1, 1, 0, 0],
     ],
     ['C-60 m without Krum', { rule: { preAggregation: 0, combine: 0, byzantine: 0, selected: 1 } }, 'ImpossibleRule'],
-    ['C-60 f that nobody can satisfy', { rule: { preAggregation: 0, combine: 1, byzantine: 50, selected: 0 } }, 'ImpossibleRule'],
+    [
+      'C-60 f that nobody can satisfy',
+      { rule: { preAggregation: 0, combine: 1, byzantine: 50, selected: 0 } },
+      'ImpossibleRule',
+    ],
     [
       'C-64 Krum with too few updates',
       { rule: { preAggregation: 1, combine: 0, byzantine: 1, selected: 1 } },
       'ParameterOutOfRange',
       ['minUpdates', 3n, 5n, 4n],
     ],
-    ['C-61 a learning rate of zero', { serverStep: { optimizer: 0, learningRateQ16: 0, momentumQ16: 0 } }, 'ImpossibleServerStep'],
+    [
+      'C-61 a learning rate of zero',
+      { serverStep: { optimizer: 0, learningRateQ16: 0, momentumQ16: 0 } },
+      'ImpossibleServerStep',
+    ],
     [
       'C-61 a learning rate above 16',
       { serverStep: { optimizer: 0, learningRateQ16: 16 * 65536 + 1, momentumQ16: 0 } },
       'ImpossibleServerStep',
     ],
-    ['C-61 momentum for FedAvg', { serverStep: { optimizer: 0, learningRateQ16: 1, momentumQ16: 1 } }, 'ImpossibleServerStep'],
-    ['C-61 momentum of one', { serverStep: { optimizer: 1, learningRateQ16: 1, momentumQ16: 65536 } }, 'ImpossibleServerStep'],
+    [
+      'C-61 momentum for FedAvg',
+      { serverStep: { optimizer: 0, learningRateQ16: 1, momentumQ16: 1 } },
+      'ImpossibleServerStep',
+    ],
+    [
+      'C-61 momentum of one',
+      { serverStep: { optimizer: 1, learningRateQ16: 1, momentumQ16: 65536 } },
+      'ImpossibleServerStep',
+    ],
     ['C-65 a penalty above the stake', { missedRevealPenalty: STAKE + 1n }, 'ParameterOutOfRange'],
     ['C-65 a turn penalty above the stake', { missedTurnPenalty: 2n * STAKE + 1n }, 'ParameterOutOfRange'],
     ['C-66 no commit window', { commitWindowSeconds: 0 }, 'ParameterOutOfRange'],
@@ -121,7 +150,12 @@ describe('creating a federation', () => {
     const krum = { preAggregation: 1, combine: 0, byzantine: 1, selected: 1 };
     await world.createFederation({ rule: krum, minUpdates: 5, minParticipants: 5 });
     await world.createFederation({ rule: { ...krum, selected: 8 }, minUpdates: 9, minParticipants: 9 });
-    await world.createFederation({ chunkSize: 16, modelFractionBits: 30, updateFractionBits: 14, dimension: 2n ** 32n });
+    await world.createFederation({
+      chunkSize: 16,
+      modelFractionBits: 30,
+      updateFractionBits: 14,
+      dimension: 2n ** 32n,
+    });
     await world.createFederation({ maxParticipants: 100, participantStake: 0n, missedRevealPenalty: 0n });
     await world.createFederation({ serverStep: { optimizer: 1, learningRateQ16: 16 * 65536, momentumQ16: 65535 } });
   });
@@ -165,14 +199,13 @@ describe('deployment', () => {
       const ours = await deployAssay({ rpcUrl, privateKey });
       expect(ours.transactionHashes).to.have.length(3);
       expect(ours.chainId).to.equal(31337);
-      const modules = await connection.ignition.deploy(AssayModule);
+      const modules: Record<string, { address: Hex }> = await connection.ignition.deploy(AssayModule);
       const local = await connection.viem.getPublicClient();
-      const { createPublicClient, http } = await import('viem');
       const remote = createPublicClient({ transport: http(rpcUrl) });
       // Immutables hold addresses; both deployments start from the same account and nonce, so even those agree.
       for (const role of ['views', 'implementation', 'factory'] as const) {
         const code = await remote.getCode({ address: ours[role] });
-        expect(code, role).to.equal(await local.getCode({ address: modules[role].address }));
+        expect(code, role).to.equal(await local.getCode({ address: modules[role]!.address }));
         expect(code?.length, role).to.be.above(2000);
       }
     } finally {

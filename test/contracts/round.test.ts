@@ -1,8 +1,8 @@
 /** The life of a round in its order: Open, Commit, Reveal, Aggregate, Challenge, Final; or Abandoned. */
 import { expect } from 'chai';
 import { encodeAbiParameters, type Hex, keccak256 } from 'viem';
-import { accumulateAll, type Submission } from '../../protocol/round/submission.ts';
 import { publicationHash } from '../../protocol/round/publication.ts';
+import { accumulateAll, type Submission } from '../../protocol/round/submission.ts';
 import { baseParameters, cidOf, expectRevert, hash, NO_BOUND, Phase, STAKE, World, zeroHash } from './support/world.ts';
 
 describe('a round', () => {
@@ -49,11 +49,18 @@ describe('a round', () => {
     const leader = await world.leader(1);
     const receipt = await world.publish(leader, 1);
     expect(world.eventNames(receipt)).to.deep.equal(['RoundPublished', 'RoundOpened']);
-    const { modelRoot, stateRoot, gramRoot, mixingHash, modelCid, evidenceCid } = world.event(receipt, 'RoundPublished');
+    const { modelRoot, stateRoot, gramRoot, mixingHash, modelCid, evidenceCid } = world.event(
+      receipt,
+      'RoundPublished',
+    );
     expect({ modelRoot, stateRoot, gramRoot, mixingHash, modelCid, evidenceCid }).to.deep.equal(world.publication(1));
     const published = await world.round(1);
     const bytes = (cid: Hex) => Buffer.from(cid.slice(2), 'hex');
-    const expected = { ...world.publication(1), modelCid: bytes(modelCid as Hex), evidenceCid: bytes(evidenceCid as Hex) };
+    const expected = {
+      ...world.publication(1),
+      modelCid: bytes(modelCid as Hex),
+      evidenceCid: bytes(evidenceCid as Hex),
+    };
     expect(published.publicationHash).to.equal(publicationHash(expected));
     expect(published.aggregator).to.match(new RegExp(leader.account.address, 'i'));
     expect(published.deadline).to.equal(published.publishedAt + 1000n);
@@ -94,7 +101,10 @@ describe('a round', () => {
       await world.commit(world.participant(0), 1);
       expect(await world.read('hasCommitted', [1n, world.participant(0).account.address])).to.equal(true);
       expect(await world.read('hasCommitted', [1n, world.participant(1).account.address])).to.equal(false);
-      await expectRevert(world.commit(world.participant(0), 1), 'AlreadyCommitted', [1n, world.participant(0).account.address]);
+      await expectRevert(world.commit(world.participant(0), 1), 'AlreadyCommitted', [
+        1n,
+        world.participant(0).account.address,
+      ]);
     });
 
     it('C-14: refuses the empty hash, and strangers', async () => {
@@ -111,7 +121,11 @@ describe('a round', () => {
       });
       const seal = await world.seal(world.participant(3), 1, world.update(world.participant(3), 1));
       await world.nextBlockAt(deadline);
-      await expectRevert(world.send(world.participant(3), 'commitUpdate', [1n, seal]), 'WrongPhase', [1n, Phase.Reveal, 2]);
+      await expectRevert(world.send(world.participant(3), 'commitUpdate', [1n, seal]), 'WrongPhase', [
+        1n,
+        Phase.Reveal,
+        2,
+      ]);
       await world.mine(1);
       const now = await world.round(1);
       expect([now.phase, now.deadline]).to.deep.equal([Phase.Reveal, deadline + 300n]);
@@ -143,7 +157,10 @@ describe('a round', () => {
     it('C-21 C-22: of committed updates, once', async () => {
       for (const person of people().slice(0, 3)) await world.commit(person, 1);
       await world.passDeadline(1);
-      await expectRevert(world.reveal(world.participant(3), 1), 'NotCommitted', [1n, world.participant(3).account.address]);
+      await expectRevert(world.reveal(world.participant(3), 1), 'NotCommitted', [
+        1n,
+        world.participant(3).account.address,
+      ]);
       await expectRevert(world.reveal(world.participant(8), 1), 'NotCommitted');
       await world.reveal(world.participant(0), 1);
       expect(await world.read('hasRevealed', [1n, world.participant(0).account.address])).to.equal(true);
@@ -217,7 +234,11 @@ describe('a round', () => {
       await world.commit(carol!, 1);
       await world.commit(dave!, 1);
       for (const person of [alice!, carol!, dave!]) await world.reveal(person, 1);
-      await expectRevert(world.reveal(bob!, 1, stolen), 'RootAlreadyRevealed', [stolen.root, 1n, alice!.account.address]);
+      await expectRevert(world.reveal(bob!, 1, stolen), 'RootAlreadyRevealed', [
+        stolen.root,
+        1n,
+        alice!.account.address,
+      ]);
       await world.passDeadline(1);
       await world.publish(await world.leader(1), 1);
       await world.send(bob!, 'topUp', [0], STAKE);
@@ -346,7 +367,11 @@ describe('a round', () => {
 
   describe('Challenge', () => {
     it('C-34 C-35: rounds become final in order, each after its whole window', async () => {
-      await expectRevert(world.send(world.wallets[9]!, 'finalizeRound', [1n]), 'WrongPhase', [1n, Phase.Open, Phase.Challenge]);
+      await expectRevert(world.send(world.wallets[9]!, 'finalizeRound', [1n]), 'WrongPhase', [
+        1n,
+        Phase.Open,
+        Phase.Challenge,
+      ]);
       await world.play(1);
       await world.play(2);
       const { deadline } = await world.round(1);

@@ -21,7 +21,9 @@ describe('stakes', () => {
 
   describe('a missed reveal', () => {
     it('C-40: costs the penalty once, charged by anybody, never before it is missed', async () => {
-      await expectRevert(world.send(world.wallets[9]!, 'settleMissedReveal', [address()]), 'NothingToSettle', [address()]);
+      await expectRevert(world.send(world.wallets[9]!, 'settleMissedReveal', [address()]), 'NothingToSettle', [
+        address(),
+      ]);
       for (let i = 0; i < 4; i++) await world.commit(world.participant(i), 1);
       await expectRevert(world.send(world.wallets[9]!, 'settleMissedReveal', [address()]), 'NothingToSettle');
       for (let i = 1; i < 4; i++) await world.reveal(world.participant(i), 1);
@@ -29,11 +31,13 @@ describe('stakes', () => {
       await world.passDeadline(1);
       const { address: other } = world.participant(1).account;
       await expectRevert(world.send(world.wallets[9]!, 'settleMissedReveal', [other]), 'NothingToSettle');
+      expect((await world.participantOf(alice())).penaltyDue).to.equal(PENALTY);
       const before = await world.balance(BURN_ADDRESS);
       const receipt = await world.send(world.wallets[9]!, 'settleMissedReveal', [address()]);
       const { round, penalty, stake } = world.event(receipt, 'RevealMissed');
       expect([round, penalty, stake]).to.deep.equal([1n, PENALTY, STAKE - PENALTY]);
       expect((await world.balance(BURN_ADDRESS)) - before).to.equal(PENALTY);
+      expect((await world.participantOf(alice())).penaltyDue).to.equal(0n);
       await expectRevert(world.send(world.wallets[9]!, 'settleMissedReveal', [address()]), 'NothingToSettle');
       await world.checkBooks();
     });

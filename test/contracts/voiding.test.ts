@@ -13,7 +13,9 @@ describe('voiding', () => {
 
   it('is not reachable from outside in the real contract', async () => {
     const real = await world.connection.viem.getContractAt('Federation', world.federation);
-    expect(real.abi.filter((entry) => 'name' in entry && /void/i.test(entry.name) && entry.type === 'function')).to.deep.equal([]);
+    expect(
+      real.abi.filter((entry) => 'name' in entry && /void/i.test(entry.name) && entry.type === 'function'),
+    ).to.deep.equal([]);
   });
 
   describe('a submission', () => {
@@ -97,7 +99,12 @@ describe('voiding', () => {
       await expectRevert(world.publish(world.aggregator(1), 2, 1), 'NotTheLeader');
       await world.publish(world.aggregator(0), 2, 1);
       const third = await world.round(3);
-      expect([third.phase, third.opening, third.accumulator, third.seed]).to.deep.equal([Phase.Open, 5, zeroHash, zeroHash]);
+      expect([third.phase, third.opening, third.accumulator, third.seed]).to.deep.equal([
+        Phase.Open,
+        5,
+        zeroHash,
+        zeroHash,
+      ]);
       expect(third.baseModelRoot).to.equal(world.publication(2, 1).modelRoot);
       await world.checkBooks();
     });
@@ -125,7 +132,7 @@ describe('voiding', () => {
       await world.checkBooks();
     });
 
-    it('a root revealed in a void round is its owner\'s still, and nobody else\'s', async () => {
+    it("a root revealed in a void round is its owner's still, and nobody else's", async () => {
       await world.play(1);
       for (const person of people()) await world.commit(person, 2);
       await world.reveal(world.participant(0), 2);

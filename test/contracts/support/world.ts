@@ -14,15 +14,24 @@ import {
   type Hex,
   isHex,
   keccak256,
-  parseEventLogs,
   parseEther,
+  parseEventLogs,
   type TransactionReceipt,
   zeroHash,
 } from 'viem';
 import { federationAbi } from '../../../chain/abi/federation.ts';
 import { federationFactoryAbi } from '../../../chain/abi/federationFactory.ts';
 
-export const Phase = { None: 0, Open: 1, Commit: 2, Reveal: 3, Aggregate: 4, Challenge: 5, Final: 6, Abandoned: 7 } as const;
+export const Phase = {
+  None: 0,
+  Open: 1,
+  Commit: 2,
+  Reveal: 3,
+  Aggregate: 4,
+  Challenge: 5,
+  Final: 6,
+  Abandoned: 7,
+} as const;
 export const Role = { Participant: 0, Aggregator: 1 } as const;
 export const BURN_ADDRESS = '0x000000000000000000000000000000000000dEaD';
 export const STAKE = parseEther('1');
@@ -132,7 +141,10 @@ export class World {
     return event!.args.federation;
   }
 
-  requestFederation(parameters: Partial<Parameters> = {}, members: readonly Address[] = []): Promise<TransactionReceipt> {
+  requestFederation(
+    parameters: Partial<Parameters> = {},
+    members: readonly Address[] = [],
+  ): Promise<TransactionReceipt> {
     const args = [{ ...baseParameters, ...parameters }, members];
     return this.sendTo(this.factory, federationFactoryAbi as Abi, this.wallets[0]!, 'createFederation', args);
   }
@@ -261,6 +273,12 @@ export class World {
   async read(functionName: string, args: unknown[] = []): Promise<Answer> {
     const reader = await this.connection.viem.getPublicClient();
     return reader.readContract({ address: this.federation, abi: this.abi, functionName, args });
+  }
+
+  /** Asks the factory. */
+  async readFactory(functionName: string, args: unknown[] = []): Promise<Answer> {
+    const reader = await this.connection.viem.getPublicClient();
+    return reader.readContract({ address: this.factory, abi: federationFactoryAbi as Abi, functionName, args });
   }
 
   round(round: number): Promise<Answer> {
