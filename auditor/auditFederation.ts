@@ -138,11 +138,12 @@ function selectRounds(rounds: readonly RoundFacts[], { rounds: range }: AuditSco
   const from = range?.from ?? 1;
   const to = range?.to ?? Number.POSITIVE_INFINITY;
   const selected = rounds.filter(({ round }) => round >= from && round <= to);
-  if (range !== undefined && selected.length === 0) {
+  const named = range?.from !== undefined || range?.to !== undefined;
+  if (named && selected.length === 0) {
     throw new AssayError('NO_SUCH_ROUND', {
       summary: 'the federation has no such round',
       expected: rounds.length === 0 ? 'no round has opened yet' : `rounds 1 to ${rounds.at(-1)?.round}`,
-      received: `${from} to ${range.to ?? 'the last'}`,
+      received: `${from} to ${range?.to ?? 'the last'}`,
     });
   }
   return selected;

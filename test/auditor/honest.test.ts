@@ -64,6 +64,13 @@ describe('auditing an honest federation', () => {
     expect(error).to.include({ code: 'NO_SUCH_ROUND' });
   });
 
+  it('audits a federation in which no round has opened', async () => {
+    const world = buildWorld({ rule: parseRule('median', 2), rounds: 1 });
+    const facts = { ...world.facts, logs: world.facts.logs.slice(0, 3), rounds: [], currentRound: 0 };
+    const report = await auditWorld({ ...world, facts }, { rounds: { from: undefined, to: undefined } });
+    expect(report).to.deep.include({ ok: true, rounds: [], findings: [] });
+  });
+
   it('makes a JSON report that its own schema reads back', async () => {
     const report = await auditWorld(buildWorld({ rule: parseRule('trimmed-mean', 2) }));
     expect(auditReportSchema.parse(JSON.parse(jsonReport(report)))).to.deep.equal(report);
