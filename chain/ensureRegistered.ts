@@ -1,8 +1,9 @@
 /** Makes sure that a node's account holds its role: registered, staked, and known by its present gateway. */
 
-import { formatEther, type Hex } from 'viem';
+import { type Address, formatEther, type Hex } from 'viem';
 import { AssayError } from '../protocol/errors.ts';
 import type { Federation, Role } from './federation.ts';
+import { revertName } from './revert.ts';
 import type { Signer } from './rpc.ts';
 import { type Sent, settlePending } from './transaction.ts';
 
@@ -55,11 +56,16 @@ export async function ensureRegistered(
   if (registered.exitRequestedAt !== 0n) {
     throw new AssayError('LEFT', {
       summary: `${account} has asked to leave the federation`,
-      fix: 'withdraw the stake with `assay client --leave`, or join with another key',
+      fix: 'withdraw the stake with `assay leave`, or join with another key',
     });
   }
   const sent: Sent[] = [];
-  const toppedUp = registered.stake < required ? required - registered.stake : 0n;
+  let { stake } = registered;
+  if (role === 'participant' && stake >= required) {
+    sent.push(...(await settleOwn(federation, signer)));
+    if (sent.length > 0) stake = (await federation.participant(account))?.stake ?? stake;
+  }
+  const toppedUp = stake < required ? required - stake : 0n;
   if (toppedUp > 0n) {
     await requireBalance(federation, account, toppedUp);
     sent.push(await federation.topUp(signer, role, toppedUp));
@@ -70,11 +76,26 @@ export async function ensureRegistered(
   return {
     transactions: sent.map(({ hash }) => hash),
     gasUsed: sent.length === 0 ? null : sent.reduce((sum, { gasUsed }) => sum + gasUsed, 0n),
-    stake: registered.stake + toppedUp,
+    stake: stake + toppedUp,
   };
 }
 
-async function requireBalance(federation: Federation, account: `0x${string}`, stake: bigint): Promise<void> {
+/**
+ * Pays the penalty for a reveal that this account missed, if it owes one. Else its next commit would charge it, find the
+ * stake too low and be refused, and nobody could see why.
+ */
+async function settleOwn(federation: Federation, signer: Signer): Promise<Sent[]> {
+  const participant = await federation.participant(signer.account.address);
+  if (participant === null || participant.revealed || participant.committedOpening === 0) return [];
+  try {
+    return [await federation.settleMissedReveal(signer, participant.account)];
+  } catch (error) {
+    if (revertName(error) === 'NothingToSettle') return [];
+    throw error;
+  }
+}
+
+async function requireBalance(federation: Federation, account: Address, stake: bigint): Promise<void> {
   const balance = await federation.connection.publicClient.getBalance({ address: account });
   if (balance > stake) return;
   throw new AssayError('UNFUNDED', {

@@ -9,6 +9,7 @@ import { addDemoCommand } from './commands/demo.ts';
 import { addDeployCommand } from './commands/deploy.ts';
 import { addExportCommand } from './commands/export.ts';
 import { addKeysCommand } from './commands/keys.ts';
+import { addLeaveCommand } from './commands/leave.ts';
 import { addModelCommand } from './commands/model.ts';
 import { addStatusCommand } from './commands/status.ts';
 
@@ -28,6 +29,7 @@ addAuditCommand(program);
 addExportCommand(program);
 addStatusCommand(program);
 addModelCommand(program);
+addLeaveCommand(program);
 
 try {
   await program.parseAsync();
