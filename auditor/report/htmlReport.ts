@@ -111,32 +111,39 @@ function findingHtml({
 function roundsTable(rounds: readonly RoundReport[]): string {
   const head = [
     'Round',
+    'Result',
     'Phase',
     'Updates',
     'Payload bytes',
     'Model root',
     'Published by',
     'Claimed accuracy',
-    'Result',
     'Seconds',
   ];
   const body = rounds.map((round) => {
     const breaches = round.findings.filter(({ severity }) => severity === 'breach').length;
     const result = breaches > 0 ? `${breaches} finding${breaches === 1 ? '' : 's'}` : RESULTS[round.verified];
-    const cells = [
-      String(round.round),
-      round.phase,
-      String(round.updates),
-      round.payloadBytes.toLocaleString('en'),
-      round.modelRoot ?? '-',
-      round.publishedBy ?? '-',
-      round.claimedAccuracy === null ? '-' : round.claimedAccuracy.toFixed(4),
-    ];
     const notes = round.notes.map((note) => `<br><small>${escapeHtml(note)}</small>`).join('');
-    const mark = round.ok ? 'ok' : 'bad';
-    return `<tr>${cells.map((cell) => `<td>${escapeHtml(cell)}</td>`).join('')}<td class="${mark}">${escapeHtml(result)}${notes}</td><td>${round.seconds.toFixed(2)}</td></tr>`;
+    const cells = [
+      `<td>${round.round}</td>`,
+      `<td class="${round.ok ? 'ok' : 'bad'}">${escapeHtml(result)}${notes}</td>`,
+      `<td>${escapeHtml(round.phase)}</td>`,
+      `<td>${round.updates}</td>`,
+      `<td>${round.payloadBytes.toLocaleString('en')}</td>`,
+      hashCell(round.modelRoot),
+      hashCell(round.publishedBy),
+      `<td>${round.claimedAccuracy === null ? '-' : round.claimedAccuracy.toFixed(4)}</td>`,
+      `<td>${round.seconds.toFixed(2)}</td>`,
+    ];
+    return `<tr>${cells.join('')}</tr>`;
   });
   return `<div class="wide"><table><thead><tr>${head.map((name) => `<th scope="col">${name}</th>`).join('')}</tr></thead><tbody>${body.join('')}</tbody></table></div>`;
+}
+
+/** Short enough for a table; whole in the tool tip and for whoever copies the cell's title. */
+function hashCell(hash: string | null): string {
+  if (hash === null) return '<td>-</td>';
+  return `<td title="${escapeHtml(hash)}"><code>${escapeHtml(`${hash.slice(0, 10)}…${hash.slice(-6)}`)}</code></td>`;
 }
 
 const RESULTS: Record<RoundReport['verified'], string> = {

@@ -80,7 +80,7 @@ describe('the reports of an audit', () => {
     expect(page).to.contain('<polyline points="').and.to.contain('round 3: 0.5300');
     expect(page).to.contain('Who was trimmed').and.to.contain('51,234').and.to.contain('60,000');
     for (const { modelRoot } of good.rounds) expect(page).to.contain(modelRoot);
-    expect(page.match(/<tr><td>\d<\/td><td>challenge/g)?.length).to.equal(3);
+    expect(page.match(/<tr><td>\d<\/td><td class="ok">ok<\/td><td>challenge/g)?.length).to.equal(3);
   });
 
   it('the documented example fits the schema, and every kind of finding and every field is documented', () => {
