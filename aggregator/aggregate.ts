@@ -8,8 +8,9 @@ import { followRounds, pause } from '../chain/followRounds.ts';
 import { revertName } from '../chain/revert.ts';
 import { cidFromBytes } from '../protocol/encoding/cid.ts';
 import { AssayError } from '../protocol/errors.ts';
-import { voidedIndices } from '../protocol/round/submission.ts';
-import { type Patience, UpdateCollector } from './collectUpdates.ts';
+import { type Submission, voidedIndices } from '../protocol/round/submission.ts';
+import { PROVABLY_INVALID } from '../storage/payloadAccess.ts';
+import { type Collected, UpdateCollector } from './collectUpdates.ts';
 import type { AggregatorContext } from './context.ts';
 import { prepareRound, sendPublication } from './publishRound.ts';
 
@@ -23,9 +24,27 @@ const LOST_RACES = new Set([
   'SeedNotFixed',
 ]);
 
+/**
+ * What keeps a round from being published and is not this node's fault; somebody may still mend it before the turn ends. A
+ * node that gave up here would miss every later round, too.
+ */
+const OTHERS_FAULTS = new Set([
+  'PAYLOAD_UNAVAILABLE',
+  'EVENTS_INCOMPLETE',
+  'TOO_FEW_UPDATES',
+  'MODEL_ROOT',
+  'STATE_MISSING',
+  'EVIDENCE',
+  ...PROVABLY_INVALID,
+]);
+/** Payloads of this node that its disk no longer gives back: fetched again from whoever has them. */
+const OWN_DAMAGE = new Set(['BLOCK_MISMATCH', 'PAYLOAD_MISSING']);
+
 /** Share of the turn after which a payload that nobody serves is left out. */
 const PATIENCE_SHARE = 0.6;
 const RETRY_PAUSE_MS = 1000;
+/** The least time that a payload is given to arrive, however late in the turn this node starts. */
+const LEAST_PATIENCE_MS = 3000;
 
 /**
  * Runs until `signal` fires or the federation's last round is final.
@@ -46,10 +65,13 @@ export async function aggregate(context: AggregatorContext): Promise<void> {
 
 class RoundDesk {
   private readonly context: AggregatorContext;
-  private readonly collector: UpdateCollector;
+  private collector: UpdateCollector;
   private seenOpening = 0;
   private seenReveals = '';
-  private settledRound = 0;
+  private charged = '';
+  private lastAbandoned = 0;
+  private seenCollected = '';
+  private told = '';
 
   constructor(context: AggregatorContext) {
     this.context = context;
@@ -57,18 +79,42 @@ class RoundDesk {
   }
 
   async attend(view: RoundView): Promise<void> {
-    const { federation, signer, report } = this.context;
+    const { signer, report } = this.context;
     if (view.opening !== this.seenOpening) {
+      await this.noteAbandoned(view.number - 1);
       this.seenOpening = view.opening;
       report({ type: 'roundOpened', round: view.number, expected: view.expected });
     }
+    await this.chargeMissedReveals(view);
     if (view.phase === 'reveal') await this.watchReveals(view);
-    if (view.phase === 'aggregate' && view.leader === signer.account.address) await this.publish(view);
-    if (view.phase === 'abandoned') {
-      // Shown as abandoned because its deadline has passed; the next round opens when somebody says so to the contract.
-      const { hash } = await federation.advance(signer, view.number);
-      report({ type: 'abandoned', round: view.number, transaction: hash });
+    if (view.phase === 'aggregate' && view.leader === signer.account.address) {
+      try {
+        await this.publish(view);
+      } catch (error) {
+        if (!(error instanceof AssayError) || !(OTHERS_FAULTS.has(error.code) || OWN_DAMAGE.has(error.code)))
+          throw error;
+        if (OWN_DAMAGE.has(error.code)) this.collector = new UpdateCollector(this.context);
+        this.tellOnce(`with round ${view.number}, which cannot be published now: ${error.message}`);
+        await pause(RETRY_PAUSE_MS, this.context.signal);
+      }
     }
+    if (view.phase === 'abandoned') await this.noteAbandoned(view.number);
+  }
+
+  private tellOnce(reason: string): void {
+    if (reason !== this.told) this.context.report({ type: 'waiting', reason });
+    this.told = reason;
+  }
+
+  /** Once for each round: says so, and to the contract, too, if the deadline has passed and nobody has told it yet. */
+  private async noteAbandoned(round: number): Promise<void> {
+    const { federation, signer, report } = this.context;
+    if (round < 1 || round <= this.lastAbandoned) return;
+    if ((await federation.round(round)).phase !== 'abandoned') return;
+    const before = await federation.events('RoundAbandoned', { round: BigInt(round) });
+    const transaction = before.at(-1)?.transactionHash ?? (await federation.advance(signer, round)).hash;
+    this.lastAbandoned = round;
+    report({ type: 'abandoned', round, transaction });
   }
 
   private async watchReveals(view: RoundView): Promise<void> {
@@ -90,22 +136,12 @@ class RoundDesk {
     const since = performance.now();
     const voided = voidedIndices(view.voidedBitmap);
     const submissions = (await federation.submissions(view)).filter(({ index }) => !voided.has(index));
-    const collected = await this.collector.collect(submissions, this.patience(view));
+    const collected = await this.collect(view, submissions);
     const sizes = await Promise.all(
       collected.valid.map(async ({ cid }) => (await payloads.store.stat(cidFromBytes(cid)))?.bytes ?? 0),
     );
     const payloadBytes = sizes.reduce((sum, bytes) => sum + bytes, 0);
-    report({
-      type: 'collected',
-      round: view.number,
-      valid: collected.valid.length,
-      excluded: collected.excluded.map(({ submission: { participant }, reason, detail }) => ({
-        participant,
-        reason,
-        detail,
-      })),
-      payloadBytes,
-    });
+    this.reportCollected(view, collected, payloadBytes);
     const prepared = await prepareRound(this.context, view, collected);
     const aggregateSeconds = (performance.now() - since) / 1000;
     const sent = await sendPublication(this.context, view, prepared);
@@ -131,17 +167,37 @@ class RoundDesk {
   }
 
   /** Until most of the turn is over; the rest is for computing and publishing. */
-  private patience(view: RoundView): Patience {
+  private async collect(view: RoundView, submissions: readonly Submission[]): Promise<Collected> {
     const { federation, signal } = this.context;
     const { aggregateWindowSeconds } = federation.parameters;
     const lastMoment = view.deadline - Math.ceil(aggregateWindowSeconds * (1 - PATIENCE_SHARE));
-    return {
-      async wait() {
-        if (signal.aborted || (await federation.chainTime()) >= lastMoment) return false;
-        await pause(RETRY_PAUSE_MS, signal);
-        return !signal.aborted;
-      },
+    const leftMs = 1000 * (lastMoment - (await federation.chainTime()));
+    const done = new AbortController();
+    const over = pause(Math.max(LEAST_PATIENCE_MS, leftMs), AbortSignal.any([signal, done.signal]));
+    const wait = async (): Promise<boolean> => {
+      if (signal.aborted || (await federation.chainTime()) >= lastMoment) return false;
+      await pause(RETRY_PAUSE_MS, signal);
+      return !signal.aborted;
     };
+    try {
+      return await this.collector.collect(submissions, { wait, over });
+    } finally {
+      done.abort();
+    }
+  }
+
+  private reportCollected(view: RoundView, { valid, excluded }: Collected, payloadBytes: number): void {
+    const event = {
+      type: 'collected' as const,
+      round: view.number,
+      valid: valid.length,
+      excluded: excluded.map(({ submission: { participant }, reason, detail }) => ({ participant, reason, detail })),
+      payloadBytes,
+    };
+    const who = excluded.map(({ submission, reason }) => `${submission.index} ${reason}`).join();
+    const key = `${view.opening}/${view.turn}/${valid.length}/${who}`;
+    if (key !== this.seenCollected) this.context.report(event);
+    this.seenCollected = key;
   }
 
   /** Makes the next round final when its window is over; true when that was the federation's last. */
@@ -155,27 +211,34 @@ class RoundDesk {
     }
     const view = await federation.round(next);
     if (view.phase !== 'challenge') return false;
-    await this.chargeMissedReveals(view);
     if ((await federation.chainTime()) < view.deadline) return false;
     const { hash, gasUsed } = await federation.finalizeRound(signer, next);
     report({ type: 'finalized', round: next, transaction: hash, gasUsed });
     return false;
   }
 
+  /**
+   * When reveals have closed, and when a round opens (the one before may have been abandoned): whoever owes a reveal pays.
+   * Who cannot be expected to commit any more is then not waited for.
+   */
   private async chargeMissedReveals(view: RoundView): Promise<void> {
-    if (view.number <= this.settledRound) return;
-    this.settledRound = view.number;
-    if (view.revealed === view.committed) return;
+    const closed = view.phase !== 'open' && view.phase !== 'commit' && view.phase !== 'reveal';
+    const key = `${view.opening}/${closed}`;
+    if (key === this.charged) return;
     const { federation, signer, report } = this.context;
-    for (let index = 0; index < (await federation.participantCount()); index++) {
+    const count = closed && view.revealed === view.committed ? 0 : await federation.participantCount();
+    for (let index = 0; index < count; index++) {
       const participant = await federation.participantAt(index);
-      if (participant === null || participant.revealed || Number(participant.committedRound) !== view.number) continue;
+      if (participant === null || participant.revealed || participant.committedOpening === 0) continue;
+      const round = Number(participant.committedRound);
+      if (round > view.number || (round === view.number && !closed)) continue;
       try {
         const { hash } = await federation.settleMissedReveal(signer, participant.account);
-        report({ type: 'penalised', round: view.number, participant: participant.account, transaction: hash });
+        report({ type: 'penalised', round, participant: participant.account, transaction: hash });
       } catch (error) {
         if (revertName(error) !== 'NothingToSettle') throw error;
       }
     }
+    this.charged = key;
   }
 }

@@ -59,8 +59,11 @@ export async function aggregateRound(
 
   if (needsGramPass) {
     const rows = openRows();
-    for (let chunk = 0; chunk < layout.chunkCount; chunk++) computation.addGramChunk(await nextRows(rows));
-    await closeAll(rows);
+    try {
+      for (let chunk = 0; chunk < layout.chunkCount; chunk++) computation.addGramChunk(await nextRows(rows));
+    } finally {
+      await closeAll(rows);
+    }
   }
 
   const counts = combine === 'trimmedMean' ? input.rows.map(() => 0) : null;
@@ -72,16 +75,25 @@ export async function aggregateRound(
     const modelBytes = layout.chunkSize * MODEL_COORDINATE_BYTES;
     const base = new ChunkReader(store.read(input.model), modelBytes);
     const state = input.velocity === null ? null : new ChunkReader(store.read(input.velocity), modelBytes);
-    for (let chunk = 0; chunk < layout.chunkCount; chunk++) {
-      const model = viewInt32(await base.next());
-      const velocity = stateful ? viewInt32((await state?.next()) ?? new Uint8Array(modelBytes)) : null;
-      const combined = computation.combineChunk(await nextRows(rows), model, velocity);
-      if (counts !== null && chunk % stride === 0) countTrimmed(counts, combined, byzantine);
-      if (velocity !== null && !stateStream.write(bytesOf(velocity))) await once(stateStream, 'drain');
-      yield bytesOf(model);
+    try {
+      for (let chunk = 0; chunk < layout.chunkCount; chunk++) {
+        const model = viewInt32(await base.next());
+        const velocity = stateful ? viewInt32((await state?.next()) ?? new Uint8Array(modelBytes)) : null;
+        const combined = computation.combineChunk(await nextRows(rows), model, velocity);
+        if (counts !== null && chunk % stride === 0) countTrimmed(counts, combined, byzantine);
+        if (velocity !== null && !stateStream.write(bytesOf(velocity))) {
+          await Promise.race([once(stateStream, 'drain'), once(stateStream, 'close')]);
+          if (stateStream.destroyed) throw new Error('the server state could not be stored'); // and why, its put says
+        }
+        yield bytesOf(model);
+      }
+      stateStream.end();
+    } catch (error) {
+      if (stateful) stateStream.destroy(error as Error); // else the other payload would wait for its end for ever
+      throw error;
+    } finally {
+      await closeAll(state === null ? [...rows, base] : [...rows, base, state]);
     }
-    stateStream.end();
-    await closeAll(state === null ? [...rows, base] : [...rows, base, state]);
   }
   const [model, state] = await Promise.all([store.put(nextModel()), stateful ? store.put(stateStream) : null]);
   const sampled = trimSampleSize(layout.chunkCount, layout.chunkSize);

@@ -29,8 +29,6 @@ export interface Collected {
 /** What a check of one submission said; kept by CID, since the bytes under a CID never change. */
 type Verdict = { readonly ok: true } | { readonly ok: false; readonly detail: string };
 
-const FETCHES_AT_ONCE = 8;
-
 export class UpdateCollector {
   private readonly payloads: PayloadAccess;
   private readonly layout: VectorLayout;
@@ -47,21 +45,20 @@ export class UpdateCollector {
   }
 
   /**
-   * Checks every submission, asking again for those that nobody serves until `deadlineMs` (by `now`) is near.
+   * Checks all submissions at once (so that those which stall hold up no others), asking again for those that nobody
+   * serves while `patience` lasts.
    * @throws AssayError for what is wrong at this node (a full disk), never for what is wrong with a participant.
    */
   async collect(submissions: readonly Submission[], patience: Patience): Promise<Collected> {
     const valid: Submission[] = [];
     const excluded: Exclusion[] = [];
-    const queue = [...submissions];
-    const worker = async (): Promise<void> => {
-      for (let submission = queue.shift(); submission !== undefined; submission = queue.shift()) {
+    await Promise.all(
+      submissions.map(async (submission) => {
         const verdict = await this.checkPatiently(submission, patience);
         if (verdict === 'valid') valid.push(submission);
         else excluded.push({ submission, ...verdict });
-      }
-    };
-    await Promise.all(Array.from({ length: FETCHES_AT_ONCE }, worker));
+      }),
+    );
     valid.sort((a, b) => a.index - b.index);
     excluded.sort((a, b) => a.submission.index - b.submission.index);
     return { valid, excluded };
@@ -71,9 +68,13 @@ export class UpdateCollector {
     submission: Submission,
     patience: Patience,
   ): Promise<'valid' | Pick<Exclusion, 'reason' | 'detail'>> {
+    const over = patience.over.then(() => null);
     for (;;) {
       try {
-        const verdict = await this.check(submission);
+        const verdict = await Promise.race([this.check(submission), over]);
+        if (verdict === null) {
+          return { reason: 'unavailable', detail: 'its payload had not arrived when most of the turn was over' };
+        }
         return verdict.ok ? 'valid' : { reason: 'invalid', detail: verdict.detail };
       } catch (error) {
         if (!(error instanceof AssayError) || error.code !== 'PAYLOAD_UNAVAILABLE') throw error;
@@ -112,6 +113,8 @@ export class UpdateCollector {
 export interface Patience {
   /** Waits a little; false when there is no time left. */
   wait(): Promise<boolean>;
+  /** Resolves when there is no time left, even for a payload that arrives drop by drop. */
+  readonly over: Promise<void>;
 }
 
 async function verifyCommitment(

@@ -237,7 +237,8 @@ export class Federation {
     );
   }
 
-  private events<Name extends FederationEventName>(
+  /** Events of this federation by name, oldest first. */
+  events<Name extends FederationEventName>(
     eventName: Name,
     args: Record<string, unknown> = {},
     fromBlock?: bigint,

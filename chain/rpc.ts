@@ -6,7 +6,6 @@ import {
   type Account,
   type Chain,
   createPublicClient,
-  createTransport,
   createWalletClient,
   defineChain,
   type EIP1193RequestFn,
@@ -46,6 +45,7 @@ export interface Signer {
 
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
+const LONGEST_ANSWER_MS = 30_000;
 const DEFAULT_PATIENCE_SECONDS = 60;
 const POLLING_INTERVAL_MS = 100;
 
@@ -90,8 +90,10 @@ function patientHttp(options: ConnectOptions): Transport {
     });
   }
   const patienceMs = (options.patienceSeconds ?? DEFAULT_PATIENCE_SECONDS) * 1000;
+  // A node that accepts and says nothing is down, too: no single question outlasts the patience.
+  const timeout = patienceMs === 0 ? LONGEST_ANSWER_MS : Math.min(LONGEST_ANSWER_MS, patienceMs);
   return (config) => {
-    const plain = http(rpcUrl, { retryCount: 0, timeout: 30_000 })(config);
+    const plain = http(rpcUrl, { retryCount: 0, timeout })(config);
     const request = (async (args: { method: string; params?: unknown }): Promise<unknown> => {
       const since = Date.now();
       let pause = FIRST_PAUSE_MS;
@@ -110,7 +112,8 @@ function patientHttp(options: ConnectOptions): Transport {
         }
       }
     }) as EIP1193RequestFn;
-    return createTransport({ key: 'patientHttp', name: 'patient HTTP', type: 'http', request, retryCount: 0 });
+    // Not through createTransport: it would wrap an AssayError in an "unknown RPC error". `plain` has named the node's errors.
+    return { ...plain, request };
   };
 }
 

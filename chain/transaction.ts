@@ -1,5 +1,14 @@
 /** Sending one transaction and knowing what became of it. */
-import { type Abi, type Address, type Hex, type TransactionReceipt, WaitForTransactionReceiptTimeoutError } from 'viem';
+import {
+  type Abi,
+  type Address,
+  encodeFunctionData,
+  type Hex,
+  keccak256,
+  TransactionNotFoundError,
+  type TransactionReceipt,
+  WaitForTransactionReceiptTimeoutError,
+} from 'viem';
 import { AssayError } from '../protocol/errors.ts';
 import { explainFailure } from './revert.ts';
 import type { Connection, Signer } from './rpc.ts';
@@ -35,7 +44,7 @@ export async function sendTransaction(connection: Connection, signer: Signer, ca
     // One request both proves that the call would succeed now and prices it.
     const estimate = await publicClient.estimateContractGas(request);
     const gas = (estimate * GAS_MARGIN_PERCENT) / 100n + EXTRA_GAS;
-    const hash = await signer.wallet.writeContract({ ...request, chain: connection.chain, gas });
+    const hash = await signAndSend(connection, signer, call, gas);
     const receipt = await publicClient.waitForTransactionReceipt({ hash, timeout: RECEIPT_PATIENCE_MS });
     if (receipt.status === 'reverted') {
       // Replays the call on the state before its block to learn why.
@@ -52,6 +61,40 @@ export async function sendTransaction(connection: Connection, signer: Signer, ca
       });
     }
     throw explainFailure(call.functionName, error);
+  }
+}
+
+/**
+ * The hash is known before anything is sent. So when the node took the transaction and its answer was lost (the repeated
+ * question then fails with "nonce too low"), it is found by its hash instead of being sent again or given up.
+ */
+async function signAndSend(connection: Connection, signer: Signer, call: Call, gas: bigint): Promise<Hex> {
+  const { account, wallet } = signer;
+  const prepared = await wallet.prepareTransactionRequest({
+    account,
+    chain: connection.chain,
+    to: call.address,
+    data: encodeFunctionData({ abi: call.abi, functionName: call.functionName, args: call.args }),
+    value: call.value ?? 0n,
+    gas,
+  });
+  const serializedTransaction = await wallet.signTransaction(prepared as Parameters<typeof wallet.signTransaction>[0]);
+  const hash = keccak256(serializedTransaction);
+  try {
+    await wallet.sendRawTransaction({ serializedTransaction });
+  } catch (error) {
+    if (!(await isKnown(connection, hash))) throw error;
+  }
+  return hash;
+}
+
+async function isKnown(connection: Connection, hash: Hex): Promise<boolean> {
+  try {
+    await connection.publicClient.getTransaction({ hash });
+    return true;
+  } catch (error) {
+    if (error instanceof TransactionNotFoundError) return false;
+    throw error;
   }
 }
 

@@ -9,6 +9,7 @@ import type { Signer } from '../../chain/rpc.ts';
 import { commitHash } from '../../protocol/commitment/commitHash.ts';
 import { cidToBytes } from '../../protocol/encoding/cid.ts';
 import { AssayError } from '../../protocol/errors.ts';
+import type { RoundPhase } from '../../protocol/round/phases.ts';
 import { readSubmission, type SubmissionState, writeSubmission } from './submissionState.ts';
 import { fetchBaseModel, type TrainContext, trainUpdate } from './trainUpdate.ts';
 
@@ -21,10 +22,16 @@ export interface ParticipantContext extends TrainContext {
 /** The phase moved on between a look and an act: look again. */
 const LOST_RACES = new Set(['WrongPhase', 'AlreadyCommitted', 'AlreadyRevealed', 'SeedNotFixed', 'NotExpected']);
 
-/** The base model of the last round this process trained in. */
-interface Bases {
-  last: Int32Array | null;
+/** What this process remembers between two looks. */
+interface Memory {
+  /** The base model of the last round it trained in. */
+  lastBase: Int32Array | null;
+  /** The opening whose update it trained or has said to go on with. */
+  opening: number;
 }
+
+/** Phases after which the federation's last round asks nothing more of a participant. */
+const OVER: ReadonlySet<RoundPhase> = new Set(['challenge', 'final', 'abandoned']);
 
 /**
  * Runs until `signal` fires or the federation's last round is published.
@@ -34,7 +41,7 @@ export async function participate(context: ParticipantContext): Promise<void> {
   const { federation, signal, pollMs, report } = context;
   const { totalRounds } = federation.parameters;
   let refusedOpening = 0;
-  const bases: Bases = { last: null };
+  const memory: Memory = { lastBase: null, opening: 0 };
   let told = '';
   const tellOnce = (reason: string): void => {
     if (reason !== told) report({ type: 'waiting', reason });
@@ -45,13 +52,13 @@ export async function participate(context: ParticipantContext): Promise<void> {
       tellOnce(`for ${federation.parameters.minParticipants} participants and an aggregator to register`);
       continue;
     }
-    if (totalRounds !== 0 && view.number === totalRounds && (view.phase === 'challenge' || view.phase === 'final')) {
+    if (totalRounds !== 0 && view.number === totalRounds && OVER.has(view.phase)) {
       report({ type: 'ended', rounds: totalRounds });
       return;
     }
     if (view.opening === refusedOpening) continue;
     try {
-      if (view.phase === 'open' || view.phase === 'commit') await commit(context, view, bases);
+      if (view.phase === 'open' || view.phase === 'commit') await commit(context, view, memory);
       else if (view.phase === 'reveal') await reveal(context, view);
     } catch (error) {
       if (LOST_RACES.has(revertName(error) ?? '')) continue;
@@ -66,18 +73,20 @@ export async function participate(context: ParticipantContext): Promise<void> {
   }
 }
 
-async function commit(context: ParticipantContext, view: RoundView, bases: Bases): Promise<void> {
+async function commit(context: ParticipantContext, view: RoundView, memory: Memory): Promise<void> {
   const { federation, signer, state, report } = context;
   const account = signer.account.address;
   if (await federation.hasCommitted(view.number, account)) return;
   let submission = await readSubmission(state);
   if (submission !== undefined && isFor(submission, view)) {
-    report({ type: 'resumed', round: view.number, stage: submission.stage });
+    if (memory.opening !== view.opening) report({ type: 'resumed', round: view.number, stage: submission.stage });
   } else {
+    if (submission !== undefined) await noteReveal(context, submission);
     const base = await fetchBaseModel(context, view);
-    submission = await trainUpdate(context, view, base, bases.last);
-    bases.last = base;
+    submission = await trainUpdate(context, view, base, memory.lastBase);
+    memory.lastBase = base;
   }
+  memory.opening = view.opening;
   const sealed = commitHash({
     ...submission,
     chainId: federation.connection.chainId,
@@ -88,6 +97,13 @@ async function commit(context: ParticipantContext, view: RoundView, bases: Bases
   const { hash, gasUsed } = await federation.commitUpdate(signer, view.number, sealed);
   await writeSubmission(state, { ...submission, stage: 'committed' });
   report({ type: 'committed', round: view.number, transaction: hash, gasUsed, root: submission.root });
+}
+
+/** A node killed between its reveal and writing it down: the rounding error after that update is the one to go on with. */
+async function noteReveal({ federation, signer, state }: ParticipantContext, before: SubmissionState): Promise<void> {
+  if (before.stage === 'revealed') return;
+  if (!(await federation.hasRevealed(before.round, signer.account.address))) return;
+  await writeSubmission(state, { ...before, stage: 'revealed' });
 }
 
 async function reveal(context: ParticipantContext, view: RoundView): Promise<void> {
