@@ -52,6 +52,9 @@ export async function prepareRound(
   const metrics = (await evaluate?.(decodeModel(await store.readAll(modelCid), layout))) ?? null;
   const evidence = describeRound(context, view, collected, { ...aggregated, roots }, metrics);
   const { cid: evidenceCid } = await store.put(encodeEvidence(evidence));
+  for (const cid of [modelCid, evidenceCid, aggregated.stateCid]) {
+    if (cid !== null) await context.payloads.share(cid);
+  }
   const publication = { ...roots, modelCid: cidToBytes(modelCid), evidenceCid: cidToBytes(evidenceCid) };
   return { publication, aggregated: { ...aggregated, roots, modelCid }, evidenceCid, metrics };
 }

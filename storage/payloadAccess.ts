@@ -21,6 +21,18 @@ export interface PayloadAccess {
   readonly store: PayloadStore;
   /** Makes sure that the payload is in the store, verified. @throws AssayError as `fetchPayload` does */
   fetch(cid: string, wish: FetchWish): Promise<void>;
+  /** Hands a stored payload to whatever keeps it available besides this node's own gateway. */
+  share(cid: string): Promise<void>;
+}
+
+export interface PayloadAccessOptions {
+  readonly store: PayloadStore;
+  /** Where to look, the likeliest first; asked anew for each fetch, since peers come and go. */
+  readonly sources: (owner: Hex | undefined) => Promise<readonly PayloadSource[]>;
+  /** Told what came of asking each source. */
+  readonly onAttempt?: (attempt: FetchAttempt) => void;
+  /** A Kubo daemon of the operator's, say. Default: nothing but the gateway. */
+  readonly share?: (cid: string) => Promise<void>;
 }
 
 /**
@@ -29,12 +41,8 @@ export interface PayloadAccess {
  */
 export const PROVABLY_INVALID: ReadonlySet<string> = new Set(['PAYLOAD_LENGTH', 'PAYLOAD_TOO_LARGE', 'UNIXFS_NODE']);
 
-/** `sources` names where to look, the likeliest first; asked anew for each fetch, since peers come and go. */
-export function payloadAccess(
-  store: PayloadStore,
-  sources: (owner: Hex | undefined) => Promise<readonly PayloadSource[]>,
-  onAttempt?: (attempt: FetchAttempt) => void,
-): PayloadAccess {
+/** Two fetches of one CID under way at once are one. */
+export function payloadAccess({ store, sources, onAttempt, share }: PayloadAccessOptions): PayloadAccess {
   const underWay = new Map<string, Promise<void>>();
   const bring = async (cid: string, { owner, ...wish }: FetchWish): Promise<void> => {
     const list = await sources(owner);
@@ -47,5 +55,6 @@ export function payloadAccess(
       underWay.set(cid, running);
       return running;
     },
+    share: share ?? (async () => undefined),
   };
 }

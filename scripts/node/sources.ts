@@ -22,18 +22,26 @@ export async function nodePayloads(
   store: PayloadStore,
   options: SourceOptions,
   own: string | undefined,
-  onAttempt?: (attempt: FetchAttempt) => void,
 ): Promise<PayloadAccess> {
-  const kubo = options.kuboRpc === undefined ? [] : [await connectKubo(options.kuboRpc)];
+  const kubo = options.kuboRpc === undefined ? null : await connectKubo(options.kuboRpc);
   const named = options.peer.map((url) => peerSource(url));
   const publicGateways = options.publicGateway.map((url) => publicGatewaySource(url));
   const announcements = new Announcements(federation);
+  const stalled = new Set<string>();
+  const onAttempt = ({ source, error }: FetchAttempt): void => {
+    if (error?.code === 'PEER_STALLED') stalled.add(source);
+  };
   const sources = async (owner: Hex | undefined): Promise<PayloadSource[]> => {
     const members = await announcements.urls(owner);
     const peers = members.filter((url) => url !== own && !options.peer.includes(url)).map((url) => peerSource(url));
-    return [storeSource(store), ...named, ...peers, ...kubo, ...publicGateways];
+    // Who let this node wait once is asked last, so that it does not do so in every round.
+    const stallers = peers.filter(({ name }) => stalled.has(name));
+    const others = peers.filter(({ name }) => !stalled.has(name));
+    const daemon = kubo === null ? [] : [kubo];
+    return [storeSource(store), ...named, ...others, ...daemon, ...stallers, ...publicGateways];
   };
-  return payloadAccess(store, sources, onAttempt);
+  const share = kubo === null ? {} : { share: (cid: string) => kubo.importPayload(store, cid) };
+  return payloadAccess({ store, sources, onAttempt, ...share });
 }
 
 class Announcements {

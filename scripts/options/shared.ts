@@ -41,7 +41,11 @@ export function withSources(command: Command): Command {
       httpUrls,
       [],
     )
-    .option('--kubo-rpc <url>', 'RPC address of a Kubo daemon of your own, such as http://127.0.0.1:5001', httpUrl)
+    .option(
+      '--kubo-rpc <url>',
+      'RPC address of a Kubo daemon of your own: payloads are pinned there and fetched from it',
+      httpUrl,
+    )
     .option(
       '--public-gateway <url>',
       'public IPFS gateway to ask last; none is ever asked by itself; repeatable',
