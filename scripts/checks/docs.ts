@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 export interface Project {
   /** Names of the npm scripts. */
   readonly scripts: ReadonlySet<string>;
-  /** Help text by command of `assay`; the empty name is `assay --help`. Asked lazily. */
+  /** Help text by command of `assay`, such as `audit` or `keys create`; the empty name is `assay --help`. Asked lazily. */
   help(command: string): string | undefined;
   exists(path: string): boolean;
 }
@@ -39,20 +39,30 @@ export function findFalseStatements(file: string, text: string, project: Project
 }
 
 function judgeCommand(line: string, project: Project): string | undefined {
-  const script = line.match(/\bnpm run ([\w:-]+)/)?.[1];
+  const script = line.match(/\bnpm run (?:-s )?([\w:-]+)/)?.[1];
   if (script !== undefined && !project.scripts.has(script)) return `there is no npm script '${script}'`;
   const words = line.match(/\bnpx assay(?: (.*))?$/)?.[1]?.split(/\s+/) ?? demoWords(line);
   if (words === undefined) return undefined;
-  const name = /^[a-z]/.test(words[0] ?? '') ? (words[0] ?? '') : '';
-  const help = project.help(name);
+  let name = isName(words[0]) ? words[0] : '';
+  let help = project.help(name);
+  // A command of commands, such as `assay keys create`: its own help says so.
+  if (name !== '' && help?.includes('[command]') && isName(words[1])) {
+    name = `${name} ${words[1]}`;
+    help = project.help(name);
+    if (help?.includes('[command]')) help = undefined; // the help of `keys` again: it has no such command
+  }
   if (help === undefined) return `there is no command 'assay ${name}'`;
   const unknown = optionsIn(words).find((option) => !new RegExp(`(^|[\\s,])${option}(?![\\w-])`, 'm').test(help));
   return unknown === undefined ? undefined : `'assay ${name}' has no option ${unknown}`;
 }
 
+function isName(word: string | undefined): word is string {
+  return /^[a-z]/.test(word ?? '');
+}
+
 /** `npm run demo -- --x` is `assay demo --x`; so for `npm run assay -- X`. */
 function demoWords(line: string): string[] | undefined {
-  const [, script, rest = ''] = line.match(/\bnpm run (demo|assay)(?: -- (.*))?$/) ?? [];
+  const [, script, rest = ''] = line.match(/\bnpm run (?:-s )?(demo|assay)(?: -- (.*))?$/) ?? [];
   if (script === undefined) return undefined;
   return [...(script === 'demo' ? ['demo'] : []), ...rest.split(/\s+/)];
 }
@@ -73,7 +83,7 @@ function thisProject(root: string): Project {
   };
   const known = new Map<string, string | undefined>();
   const ask = (command: string) => {
-    const words = command === '' ? ['--help'] : [command, '--help'];
+    const words = [...command.split(' ').filter((word) => word !== ''), '--help'];
     try {
       return execFileSync(process.execPath, [join(root, 'scripts', 'assay.ts'), ...words], {
         encoding: 'utf8',

@@ -34,7 +34,18 @@ describe('docs/spec/facts.md', () => {
   });
 
   it('has an example for every command but the audit, whose report has a page of its own', () => {
-    const commands = ['demo', 'chain', 'keysCreate', 'deploy', 'client', 'aggregator', 'status', 'export', 'model'];
+    const commands = [
+      'demo',
+      'chain',
+      'keysCreate',
+      'deploy',
+      'client',
+      'aggregator',
+      'status',
+      'export',
+      'model',
+      'leave',
+    ];
     expect(Object.keys(factsExamples())).to.have.members(commands);
   });
 });

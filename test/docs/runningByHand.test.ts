@@ -59,7 +59,7 @@ describe('running by hand', function () {
     for (const file of ['audit.html', 'evidence.car', 'model/model.safetensors', 'model/tfjs/model.json']) {
       expect((await stat(join(folder, file))).size, file).to.be.greaterThan(1000);
     }
-    for (const name of ['chain', 'deploy', 'aggregator', 'client', 'status', 'export', 'model']) {
+    for (const name of ['chain', 'deploy', 'aggregator', 'client', 'status', 'export', 'model', 'leave']) {
       expectFields(await readFacts(join(folder, `${name}.json`)), factsExample(name), name);
     }
     expect((await stat(join(folder, 'password'))).mode & 0o077, 'the password is its owner’s alone').to.equal(0);

@@ -40,7 +40,14 @@ describe('check of documents', () => {
   const project = {
     scripts: new Set(['demo', 'lint']),
     exists: (path: string) => path === 'docs/spec/bytes.md',
-    help: (command: string) => ({ '': '-h, --help', demo: '--rounds N, --json FILE', audit: '--rpc URL' })[command],
+    help: (command: string) =>
+      ({
+        '': '-h, --help',
+        demo: '--rounds N, --json FILE',
+        audit: '--rpc URL',
+        keys: 'Usage: assay keys [options] [command]',
+        'keys create': '--state FOLDER',
+      })[command],
   };
   const check = (text: string) => findFalseStatements('docs/page.md', text, project);
   const block = (...lines: string[]) => ['```sh', ...lines, '```'].join('\n');
@@ -48,6 +55,8 @@ describe('check of documents', () => {
   it('accepts commands, options and links that exist', () => {
     const text = block(
       '$ npm run demo -- --rounds 3 # quick',
+      'npm run -s demo -- --rounds 3',
+      'npx assay keys create --state nodes/north',
       'npx assay audit \\',
       '  --rpc http://127.0.0.1:8545',
       'npx assay --help | cat',
@@ -59,6 +68,9 @@ describe('check of documents', () => {
     expect(check(block('npm run gone'))[0]).to.contain("page.md:2: there is no npm script 'gone'");
     expect(check(block('npx assay fly'))[0]).to.contain("no command 'assay fly'");
     expect(check(block('npx assay audit --deep=3'))[0]).to.contain("'assay audit' has no option --deep");
+    expect(check(block('npx assay keys lose'))[0]).to.contain("no command 'assay keys lose'");
+    expect(check(block('npx assay keys create --rpc x'))[0]).to.contain("'assay keys create' has no option --rpc");
+    expect(check(block('npm run -s demo -- --round 3'))[0]).to.contain("'assay demo' has no option --round");
     expect(check(block('npm run demo -- --round 3'))[0]).to.contain("'assay demo' has no option --round");
     expect(check('see [it](gone.md)')[0]).to.contain('page.md:1: links to gone.md');
   });
