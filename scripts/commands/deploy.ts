@@ -6,6 +6,7 @@ import { deployAssay } from '../../chain/deploy.ts';
 import { mnistMlp, tabularMlp } from '../../client/models/presets.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { openPayloadStore } from '../../storage/payloadStore.ts';
+import { connectKubo } from '../../storage/sources/kuboNode.ts';
 import { openStateFolder } from '../../storage/stateFolder.ts';
 import { type FederationSettings, planParameters, withFederationSettings } from '../federation/settings.ts';
 import { storeGenesis } from '../federation/storeGenesis.ts';
@@ -19,7 +20,7 @@ import {
   withFacts,
   withKey,
 } from '../options/shared.ts';
-import { collect, integer, oneOf } from '../options/values.ts';
+import { collect, httpUrl, integer, oneOf } from '../options/values.ts';
 import { writeFacts } from '../output/facts.ts';
 
 interface DeployCommandOptions extends ChainOptions, KeyOptions, FederationSettings, FactsOptions {
@@ -31,6 +32,7 @@ interface DeployCommandOptions extends ChainOptions, KeyOptions, FederationSetti
   readonly hidden: number;
   readonly seed: string;
   readonly factory?: string;
+  readonly kuboRpc?: string;
   readonly member: readonly string[];
 }
 
@@ -61,6 +63,7 @@ export function addDeployCommand(program: Command): void {
     .option('--hidden <n>', 'width of the hidden layer, for --model mlp', integer(1), 32)
     .option('--seed <text>', 'seed of the first model', 'assay')
     .option('--factory <address>', 'use this factory instead of deploying the contracts again')
+    .option('--kubo-rpc <url>', 'also pin manifest and first model in this Kubo daemon', httpUrl)
     .option('--member <address>', 'put this account on the allow-list; repeatable', collect, []);
   withFacts(withConfigFile(command)).addHelpText('after', EXAMPLES).action(runDeploy);
 }
@@ -77,6 +80,10 @@ async function runDeploy(options: DeployCommandOptions): Promise<void> {
     const signer = await openSigner(connection, options, options.state);
     const store = await openPayloadStore(state.file('payloads'));
     const genesis = await storeGenesis(store, preset.manifest, options.seed, preset.maxUpdateNorm);
+    if (options.kuboRpc !== undefined) {
+      const kubo = await connectKubo(options.kuboRpc);
+      for (const cid of [genesis.manifestCid, genesis.modelCid]) await kubo.importPayload(store, cid);
+    }
     const parameters = planParameters(options, genesis, members.length === 0);
     const deployment =
       options.factory === undefined
