@@ -4,6 +4,7 @@
  */
 import {
   type Account,
+  BaseError,
   type Chain,
   createPublicClient,
   createWalletClient,
@@ -52,7 +53,7 @@ const POLLING_INTERVAL_MS = 100;
 /** @throws AssayError `RPC_URL`, `RPC_DOWN` or `WRONG_CHAIN`. */
 export async function connect(options: ConnectOptions): Promise<Connection> {
   const transport = patientHttp(options);
-  const probe = createPublicClient({ transport });
+  const probe = plainSpoken(createPublicClient({ transport }));
   const chainId = await probe.getChainId();
   if (options.chainId !== undefined && options.chainId !== chainId) {
     throw new AssayError('WRONG_CHAIN', {
@@ -68,7 +69,8 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     nativeCurrency: { name: 'Ether', symbol: 'ETH', decimals: 18 },
     rpcUrls: { default: { http: [options.rpcUrl] } },
   });
-  const publicClient = createPublicClient({ chain, transport, pollingInterval: POLLING_INTERVAL_MS, cacheTime: 0 });
+  const settings = { chain, transport, pollingInterval: POLLING_INTERVAL_MS, cacheTime: 0 };
+  const publicClient = plainSpoken(createPublicClient(settings));
   return { options, chainId, chain, publicClient };
 }
 
@@ -76,7 +78,23 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
 export function signerOf(connection: Connection, privateKey: Hex): Signer {
   const account = privateKeyToAccount(privateKey);
   const transport = patientHttp(connection.options);
-  return { account, wallet: createWalletClient({ account, chain: connection.chain, transport }) };
+  return { account, wallet: plainSpoken(createWalletClient({ account, chain: connection.chain, transport })) };
+}
+
+/** viem wraps the transport's error in its own, one way for each action; this gives ours back as it was thrown. */
+function plainSpoken<Client extends object>(client: Client): Client {
+  const rethrow = (error: unknown): never => {
+    const ours = error instanceof BaseError ? error.walk((cause) => cause instanceof AssayError) : null;
+    throw ours ?? error;
+  };
+  const wrap = (value: unknown): unknown => {
+    if (typeof value !== 'function') return value;
+    return (...args: unknown[]): unknown => {
+      const result: unknown = value(...args);
+      return result instanceof Promise ? result.catch(rethrow) : result;
+    };
+  };
+  return Object.fromEntries(Object.entries(client).map(([name, value]) => [name, wrap(value)])) as Client;
 }
 
 function patientHttp(options: ConnectOptions): Transport {
@@ -105,14 +123,14 @@ function patientHttp(options: ConnectOptions): Transport {
         } catch (error) {
           if (!isSilence(error)) throw error;
           const waited = Date.now() - since;
-          if (waited + pause > patienceMs) throw rpcDown(rpcUrl, waited, error);
+          if (waited + pause > patienceMs)
+            throw new BaseError('The chain is silent.', { cause: rpcDown(rpcUrl, waited, error) });
           if (attempt === 1) onConnection?.(`the chain at ${rpcUrl} does not answer; waiting for it`);
           await new Promise((resolve) => setTimeout(resolve, pause));
           pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
         }
       }
     }) as EIP1193RequestFn;
-    // Not through createTransport: it would wrap an AssayError in an "unknown RPC error". `plain` has named the node's errors.
     return { ...plain, request };
   };
 }

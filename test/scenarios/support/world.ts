@@ -1,0 +1,168 @@
+/**
+ * One real chain for the tests of a file, with the contracts deployed, and federations on it: a table model of 450
+ * coordinates (two chunks), so that a round takes a fraction of a second.
+ */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Address, Hex } from 'viem';
+import { generatePrivateKey } from 'viem/accounts';
+import { auditFederation } from '../../../auditor/auditFederation.ts';
+import type { AuditReport } from '../../../auditor/report/auditReport.ts';
+import { createFederation } from '../../../chain/createFederation.ts';
+import { deployAssay } from '../../../chain/deploy.ts';
+import { Federation } from '../../../chain/federation.ts';
+import { type Connection, connect, type Signer, signerOf } from '../../../chain/rpc.ts';
+import { tabularMlp } from '../../../client/models/presets.ts';
+import { createRandom } from '../../../client/random.ts';
+import { commitModel } from '../../../protocol/commitment/merkle.ts';
+import { vectorLayout } from '../../../protocol/encoding/layout.ts';
+import { encodeManifest, type Manifest, manifestDimension } from '../../../protocol/encoding/manifest.ts';
+import { encodeModel } from '../../../protocol/encoding/vectors.ts';
+import type { FederationParameters } from '../../../protocol/round/parameters.ts';
+import { type FederationSettings, planParameters } from '../../../scripts/federation/settings.ts';
+import { freePort, fundFromLocalChain, type LocalChain, startLocalChain } from '../../../scripts/node/localChain.ts';
+import { openPayloadStore } from '../../../storage/payloadStore.ts';
+import { Cleanup } from './cleanup.ts';
+
+export const ETHER = 10n ** 18n;
+const FUNDS = 100n * ETHER;
+
+/** Long windows: they close early when all have acted, so only a test that waits for a deadline sets a short one. */
+const SETTINGS: FederationSettings = {
+  rule: 'fedavg',
+  byzantine: 0,
+  server: 'fedAvg',
+  serverLearningRate: 1,
+  serverMomentum: 0,
+  participants: 3,
+  rounds: 2,
+  stake: ETHER,
+  aggregatorStake: 10n * ETHER,
+  missedRevealPenalty: ETHER / 10n,
+  missedTurnPenalty: ETHER / 5n,
+  commitWindow: 120,
+  revealWindow: 120,
+  aggregateWindow: 120,
+  challengeWindow: 1,
+  withdrawalDelay: 0,
+};
+
+export interface FederationWish extends Partial<FederationSettings> {
+  /** Closed federations name their members; open ones do not. */
+  readonly members?: readonly Address[];
+  readonly changeManifest?: (manifest: Manifest) => Manifest;
+  readonly changeParameters?: (parameters: FederationParameters) => FederationParameters;
+}
+
+export interface TestFederation {
+  readonly federation: Federation;
+  readonly address: Address;
+  readonly manifest: Manifest;
+  /** The documents that the node that deploys stores: manifest and first model. */
+  readonly documents: readonly Uint8Array[];
+}
+
+export class World {
+  readonly folder: string;
+  readonly chain: LocalChain;
+  readonly connection: Connection;
+  private readonly factory: Address;
+  /** Ended after each test. */
+  readonly test = new Cleanup();
+  private folders = 0;
+
+  private constructor(folder: string, chain: LocalChain, connection: Connection, factory: Address) {
+    this.folder = folder;
+    this.chain = chain;
+    this.connection = connection;
+    this.factory = factory;
+  }
+
+  static async start(): Promise<World> {
+    const folder = await mkdtemp(join(tmpdir(), 'assay-scenario-'));
+    const chain = await startLocalChain(await freePort(), join(folder, 'chain.log'));
+    try {
+      const connection = await connect({ rpcUrl: chain.url });
+      const deployer = await fundedSigner(connection);
+      const { factory } = await deployAssay({ rpcUrl: chain.url, account: deployer.account });
+      return new World(folder, chain, connection, factory);
+    } catch (error) {
+      await chain.stop();
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.test.run();
+    await this.chain.stop();
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** A new folder inside the world's. */
+  async newFolder(name: string): Promise<string> {
+    const path = join(this.folder, `${++this.folders}-${name}`);
+    await mkdir(path, { recursive: true });
+    return path;
+  }
+
+  /** A new account with ether. */
+  async signer({
+    connection = this.connection,
+    privateKey = generatePrivateKey(),
+  }: {
+    connection?: Connection | undefined;
+    privateKey?: Hex;
+  } = {}): Promise<Signer> {
+    await fundedSigner(this.connection, privateKey);
+    return signerOf(connection, privateKey);
+  }
+
+  async federation(wish: FederationWish = {}): Promise<TestFederation> {
+    const { members, changeManifest, changeParameters, ...settings } = wish;
+    const preset = tabularMlp('scenario', { features: 4, classes: 2, hidden: 64 });
+    const manifest = changeManifest?.(preset.manifest) ?? preset.manifest;
+    const dimension = manifestDimension(manifest);
+    const layout = vectorLayout(dimension);
+    const random = createRandom('scenario', 'first model');
+    const model = Int32Array.from({ length: dimension }, () => random.nextInt(2 ** 22) - 2 ** 21);
+    const documents = [encodeManifest(manifest), encodeModel(model, layout)];
+    const store = await openPayloadStore(await this.newFolder('documents'));
+    const [manifestCid, modelCid] = await Promise.all(documents.map(async (bytes) => (await store.put(bytes)).cid));
+    const genesis = {
+      manifestCid: manifestCid!,
+      modelCid: modelCid!,
+      modelRoot: commitModel(model, layout),
+      dimension,
+      maxUpdateNorm: preset.maxUpdateNorm,
+    };
+    const planned = planParameters({ ...SETTINGS, ...settings }, genesis, members === undefined);
+    const parameters = changeParameters?.(planned) ?? planned;
+    const owner = await this.signer();
+    const created = await createFederation(this.connection, owner, this.factory, parameters, members ?? []);
+    const federation = await Federation.at(this.connection, created.address);
+    return { federation, address: created.address, manifest, documents };
+  }
+
+  /** The audit as a stranger would do it: the chain, and the gateways that members announced. */
+  audit({ address }: TestFederation, rpcUrl: string = this.chain.url): Promise<AuditReport> {
+    return auditFederation({ rpcUrl, federation: address, gateways: [], workers: 0, idleMilliseconds: 2000 });
+  }
+}
+
+async function fundedSigner(connection: Connection, privateKey: Hex = generatePrivateKey()): Promise<Signer> {
+  const signer = signerOf(connection, privateKey);
+  await fundFromLocalChain(connection, [signer.account.address], FUNDS);
+  return signer;
+}
+
+/** Looks again and again until `look` gives something other than undefined or false. */
+export async function until<T>(what: string, look: () => Promise<T> | T, seconds = 30): Promise<NonNullable<T>> {
+  const end = Date.now() + 1000 * seconds;
+  for (;;) {
+    const seen = await look();
+    if (seen !== undefined && seen !== null && seen !== false) return seen as NonNullable<T>;
+    if (Date.now() > end) throw new Error(`waited ${seconds} s in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 40));
+  }
+}
