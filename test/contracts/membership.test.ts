@@ -162,7 +162,7 @@ describe('membership', () => {
   describe('joining later', () => {
     beforeEach(fresh({}));
 
-    it('before the first commit takes part at once, after it from the next round on', async () => {
+    it('C-11: before the first commit takes part at once, after it from the next round on', async () => {
       await world.register(world.participant(4));
       expect((await world.round(1)).expected).to.equal(5);
       for (let i = 0; i < 4; i++) await world.commit(world.participant(i), 1);
