@@ -161,7 +161,8 @@ contract FederationViews is Standing, IFederationViews {
 
     /// @inheritdoc IFederationViews
     function commitHashOf(address account) external view returns (bytes32) {
-        return _participants[account].commitHash;
+        bytes32 commitHash = _participants[account].commitHash;
+        return commitHash == EMPTY ? bytes32(0) : commitHash;
     }
 
     /// @inheritdoc IFederationViews

@@ -78,6 +78,7 @@ struct ParticipantRecord {
 
 struct ParticipantAccount {
     ParticipantRecord record;
+    /// EMPTY until the first commit: whoever registers pays for the slot, so that all rounds cost the same.
     bytes32 commitHash;
     uint40 exitRequestedAt;
 }

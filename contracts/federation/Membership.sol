@@ -61,6 +61,7 @@ abstract contract Membership is Stakes {
         record.registered = true;
         record.funded = true;
         account.record = record;
+        account.commitHash = EMPTY;
         _participantAt[record.index] = msg.sender;
         ++_state.activeParticipants;
         emit ParticipantRegistered(msg.sender, record.index, record.stake, _checkGateway(gateway));
