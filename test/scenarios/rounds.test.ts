@@ -295,12 +295,17 @@ describe('scenario: rounds that do not go as planned', function () {
     const fed = await world.federation({ rounds: 2 });
     const connection = await connect({ rpcUrl: proxy.url, patienceSeconds: 20 });
     // Every transaction's first answer is swallowed after the chain has taken the transaction.
-    proxy.loseAnswersTo('eth_sendRawTransaction');
+    const lost = new Set<string>();
+    proxy.swallowAnswers((method, params) => {
+      if (method !== 'eth_sendRawTransaction' || lost.has(params)) return false;
+      lost.add(params);
+      return true;
+    });
     const aggregator = await startAggregator(world, fed, { connection });
     const participants = [];
     for (let i = 0; i < 3; i++) participants.push(await startParticipant(world, fed, { connection }));
     await Promise.all([aggregator.waitFor('ended'), ...participants.map(({ ended }) => ended)]);
-    expect(proxy.lost).to.be.greaterThan(10);
+    expect(lost.size).to.be.greaterThan(10);
     for (const { signer } of participants) {
       const commits = await fed.federation.events('UpdateCommitted', { participant: signer.account.address });
       expect(commits.map(({ args }) => Number(args.round))).to.deep.equal([1, 2]);

@@ -18,6 +18,7 @@ import { cidToBytes } from '../../../protocol/encoding/cid.ts';
 import { encodeUpdate } from '../../../protocol/encoding/vectors.ts';
 import { layoutOf } from '../../../protocol/round/parameters.ts';
 import { nodePayloads } from '../../../scripts/node/sources.ts';
+import type { SourceOptions } from '../../../scripts/options/shared.ts';
 import { type Gateway, startGateway } from '../../../storage/gateway.ts';
 import type { PayloadAccess } from '../../../storage/payloadAccess.ts';
 import { openPayloadStore, type PayloadStoreOptions } from '../../../storage/payloadStore.ts';
@@ -36,6 +37,8 @@ export interface NodeWish {
   readonly store?: PayloadStoreOptions;
   /** Announced instead of the node's own gateway. */
   readonly gatewayUrl?: string;
+  /** Where to look besides the announced gateways. */
+  readonly sources?: Partial<SourceOptions>;
 }
 
 /** A registered account with a store and a gateway: what every node has, and all that a dishonest one needs. */
@@ -57,7 +60,8 @@ export async function openDesk(world: World, fed: TestFederation, role: Role, wi
   const store = await openPayloadStore(state.file('payloads'), wish.store);
   if (role === 'aggregator') for (const document of fed.documents) await store.put(document);
   const gateway = await startGateway({ store });
-  const payloads = await nodePayloads(federation, store, { peer: [], publicGateway: [] }, gateway.url);
+  const sources = { peer: [], publicGateway: [], ...wish.sources };
+  const payloads = await nodePayloads(federation, store, sources, gateway.url);
   let closed = false;
   const close = async (): Promise<void> => {
     if (closed) return;

@@ -5,32 +5,25 @@ import type { Cleanup } from './cleanup.ts';
 
 export interface Proxy {
   readonly url: string;
-  /** Answers lost so far. */
-  readonly lost: number;
   /** Breaks every connection and refuses new ones. */
   cut(): void;
   mend(): void;
-  /** Passes questions of that method on and breaks the connection instead of answering. */
-  loseAnswersTo(method: string): void;
+  /** Asked about each question once the chain has answered it: true breaks the connection instead of passing the answer on. */
+  swallowAnswers(swallow: (method: string, params: string) => boolean): void;
 }
 
 export async function startProxy(target: string, cleanup: Cleanup): Promise<Proxy> {
   const sockets = new Set<Socket>();
   let isCut = false;
-  let losing: string | undefined;
-  let lost = 0;
-  const seen = new Set<string>();
+  let swallow: (method: string, params: string) => boolean = () => false;
   const server = createServer(async (incoming, outgoing) => {
     const body = await readBody(incoming);
     const upstream = httpRequest(target, { method: 'POST', headers: { 'content-type': 'application/json' } });
     upstream.on('error', () => outgoing.destroy());
     upstream.on('response', async (response) => {
       const answer = await readBody(response);
-      if (losing !== undefined && body.includes(losing) && !seen.has(params(body))) {
-        seen.add(params(body));
-        lost++;
-        return outgoing.destroy();
-      }
+      const { method, params } = JSON.parse(body) as { method: string; params?: unknown };
+      if (swallow(method, JSON.stringify(params))) return outgoing.destroy();
       outgoing.writeHead(response.statusCode ?? 502, { 'content-type': 'application/json' }).end(answer);
     });
     upstream.end(body);
@@ -51,22 +44,14 @@ export async function startProxy(target: string, cleanup: Cleanup): Promise<Prox
   });
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    get lost() {
-      return lost;
-    },
     cut,
     mend: () => {
       isCut = false;
     },
-    loseAnswersTo: (method) => {
-      losing = method;
+    swallowAnswers: (decide) => {
+      swallow = decide;
     },
   };
-}
-
-/** The same question asked again has another id and the same parameters. */
-function params(body: string): string {
-  return JSON.stringify((JSON.parse(body) as { params?: unknown }).params);
 }
 
 async function readBody(stream: IncomingMessage): Promise<string> {

@@ -55,6 +55,13 @@ export interface FederationWish extends Partial<FederationSettings> {
   readonly changeParameters?: (parameters: FederationParameters) => FederationParameters;
 }
 
+export interface SignerWish {
+  /** Another way to the chain than the world's own. */
+  readonly connection?: Connection | undefined;
+  readonly privateKey?: Hex;
+  readonly funded?: boolean;
+}
+
 export interface TestFederation {
   readonly federation: Federation;
   readonly address: Address;
@@ -67,7 +74,7 @@ export class World {
   readonly folder: string;
   readonly chain: LocalChain;
   readonly connection: Connection;
-  private readonly factory: Address;
+  readonly factory: Address;
   /** Ended after each test. */
   readonly test = new Cleanup();
   private folders = 0;
@@ -106,15 +113,10 @@ export class World {
     return path;
   }
 
-  /** A new account with ether. */
-  async signer({
-    connection = this.connection,
-    privateKey = generatePrivateKey(),
-  }: {
-    connection?: Connection | undefined;
-    privateKey?: Hex;
-  } = {}): Promise<Signer> {
-    await fundedSigner(this.connection, privateKey);
+  /** A new account, with ether unless told. */
+  async signer(wish: SignerWish = {}): Promise<Signer> {
+    const { connection = this.connection, privateKey = generatePrivateKey(), funded = true } = wish;
+    if (funded) await fundedSigner(this.connection, privateKey);
     return signerOf(connection, privateKey);
   }
 

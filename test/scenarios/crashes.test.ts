@@ -1,0 +1,203 @@
+/** `kill -9` at every stage, start again: the node goes on where it was, sends nothing twice and loses nothing. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { loadSilo } from '../../client/datasets/loadSilo.ts';
+import { createTrainer } from '../../client/training/createTrainer.ts';
+import { openDesk, runAggregator, startAggregator, startParticipant } from './support/inProcess.ts';
+import { type AssayProcess, type Line, nodeArgs, nodeFolder, startAssay } from './support/processes.ts';
+import { startProxy } from './support/proxy.ts';
+import { ETHER, type TestFederation, until, World } from './support/world.ts';
+
+/**
+ * Round r is the one in which the participant is killed at stage r: after a line of its own, or when the chain has taken a
+ * transaction and the node does not know it yet.
+ */
+const STAGES = ['trained', 'stored', 'commit taken', 'committed', 'reveal taken', 'revealed'] as const;
+const TABLE = [
+  'a,b,c,d,label',
+  ...Array.from({ length: 60 }, (_, i) => `${(i % 2) - 0.5},${(i % 7) / 7},${-(i % 3)},${Math.sin(i)},${i % 2}`),
+].join('\n');
+
+describe('scenario: nodes that are killed', function () {
+  this.timeout(120_000);
+  let world: World;
+  before(async () => {
+    world = await World.start();
+  });
+  afterEach(() => world.test.run());
+  after(() => world.stop());
+
+  /** Starts a command again whenever it was killed, until it ends by itself; `onLine` does the killing. */
+  async function untilDone(args: readonly string[], onLine: (line: Line, kill: () => void) => void) {
+    const lives: AssayProcess[] = [];
+    for (;;) {
+      const life = startAssay(world, args, { onLine: (line, child) => onLine(line, () => child.kill('SIGKILL')) });
+      lives.push(life);
+      const { status, signal, stderr } = await life.ended;
+      if (signal === 'SIGKILL') continue;
+      expect(stderr).to.equal('');
+      expect(status).to.equal(0);
+      return lives;
+    }
+  }
+
+  it('a participant killed after each of its steps: one commit and one reveal a round, and the same model as without', async () => {
+    const rounds = STAGES.length + 1;
+    const table = join(await world.newFolder('table'), 'silo.csv');
+    await writeFile(table, TABLE);
+    const dataset = `csv:${table}?label=label`;
+    const others = async (fed: TestFederation) => {
+      const nodes = [];
+      for (const seed of ['left', 'right']) nodes.push(await startParticipant(world, fed, { seed }));
+      return nodes;
+    };
+
+    const calm = await world.federation({ rounds });
+    await startAggregator(world, calm);
+    await others(calm);
+    const silo = { dataset, partition: 'by-file', silo: 0, silos: 1, seed: 'assay', cacheFolder: world.folder };
+    const trainer = createTrainer({ manifest: calm.manifest, ...(await loadSilo({ ...silo, classes: 2 })) });
+    world.test.add(() => trainer.close());
+    const undisturbed = await startParticipant(world, calm, { seed: 'victim', change: { trainer } });
+    await undisturbed.ended;
+
+    const fed = await world.federation({ rounds });
+    const aggregator = await startAggregator(world, fed);
+    await others(fed);
+    const victim = await nodeFolder(world, fed);
+    // Through a proxy in this process: nothing that the node asks after a line is answered before the line is read.
+    const proxy = await startProxy(world.chain.url, world.test);
+    const args = [
+      'client',
+      ...nodeArgs(world, fed, victim.folder, proxy.url),
+      '--dataset',
+      dataset,
+      '--seed',
+      'victim',
+    ];
+    const left = new Set<string>(STAGES);
+    let killWhenTaken: (() => void) | undefined;
+    proxy.swallowAnswers((method) => {
+      if (method !== 'eth_sendRawTransaction' || killWhenTaken === undefined) return false;
+      killWhenTaken();
+      killWhenTaken = undefined;
+      return true;
+    });
+    const lives = await untilDone(args, ({ type, round }, kill) => {
+      const stage = STAGES[(round ?? 0) - 1];
+      if (stage === undefined || !left.has(stage)) return;
+      if (stage === type) kill();
+      else if (stage === 'commit taken' && type === 'stored') killWhenTaken = kill;
+      else if (stage === 'reveal taken' && type === 'committed') killWhenTaken = kill;
+      else return;
+      left.delete(stage);
+    });
+    expect([...left]).to.deep.equal([]);
+    expect(lives, 'one life more than kills').to.have.length(STAGES.length + 1);
+    await aggregator.waitFor('ended');
+
+    const everyRound = Array.from({ length: rounds }, (_, i) => i + 1);
+    for (const name of ['UpdateCommitted', 'UpdateRevealed'] as const) {
+      const events = await fed.federation.events(name, { participant: victim.address });
+      expect(
+        events.map(({ args: { round } }) => Number(round)),
+        name,
+      ).to.deep.equal(everyRound);
+    }
+    expect((await fed.federation.participant(victim.address))?.stake).to.equal(ETHER);
+    expect(await fed.federation.events('RevealMissed')).to.deep.equal([]);
+    const resumed = lives.flatMap(({ lines }) => lines.filter(({ type }) => type === 'resumed'));
+    expect(resumed.map(({ round, stage }) => [round, stage])).to.deep.equal([[2, 'stored']]);
+    for (const round of everyRound) {
+      const [disturbed, reference] = [await fed.federation.round(round), await calm.federation.round(round)];
+      expect(disturbed.modelRoot, `model of round ${round}`).to.equal(reference.modelRoot);
+    }
+    expect((await world.audit(fed)).findings).to.deep.equal([]);
+  });
+
+  it('an aggregator killed while it collects, before and after it publishes: one publication a round, no missed turn', async () => {
+    const fed = await world.federation({ rounds: 4, challengeWindow: 2, server: 'fedAvgM', serverMomentum: 0.5 });
+    const node = await nodeFolder(world, fed);
+    const stages = ['revealed', 'collected', 'published', 'finalized'];
+    const seen = new Set<string>();
+    const killed = untilDone(['aggregator', ...nodeArgs(world, fed, node.folder)], ({ type, round }, kill) => {
+      if (stages[(round ?? 0) - 1] !== type || seen.has(type)) return;
+      seen.add(type);
+      kill();
+    });
+    await until('the aggregator', () => fed.federation.aggregator(node.address));
+    const participants = [];
+    for (let i = 0; i < 3; i++) participants.push(await startParticipant(world, fed));
+    const lives = await killed;
+    expect(lives).to.have.length(stages.length + 1);
+    const published = await fed.federation.events('RoundPublished');
+    expect(published.map(({ args: { round } }) => Number(round))).to.deep.equal([1, 2, 3, 4]);
+    expect(await fed.federation.events('TurnMissed')).to.deep.equal([]);
+    expect(await fed.federation.lastFinalRound()).to.equal(4);
+    await openDesk(world, fed, 'aggregator', { signer: node.signer, folder: node.folder }); // serves its payloads again
+    const report = await world.audit(fed);
+    expect(report.findings).to.deep.equal([]);
+    expect(report.rounds.map(({ updates }) => updates)).to.deep.equal([3, 3, 3, 3]);
+  });
+
+  it('a leader that is killed for good: the next aggregator takes the turn', async () => {
+    const fed = await world.federation({ rounds: 2, aggregateWindow: 5 });
+    const leader = await nodeFolder(world, fed);
+    const process = startAssay(world, ['aggregator', ...nodeArgs(world, fed, leader.folder)], {
+      onLine({ type, round }, child) {
+        if (type === 'revealed' && round === 1) child.kill('SIGKILL');
+      },
+    });
+    await process.waitFor('registered');
+    const next = await openDesk(world, fed, 'aggregator');
+    for (let i = 0; i < 3; i++) await startParticipant(world, fed);
+    const working = runAggregator(world, next);
+    expect((await process.ended).signal).to.equal('SIGKILL');
+    expect((await working.waitFor('published', 1)).turn).to.equal(1);
+    expect((await working.waitFor('published', 2)).turn).to.equal(0);
+    const missed = await fed.federation.events('TurnMissed');
+    expect(missed.map(({ args: { aggregator, penalty } }) => [aggregator, penalty])).to.deep.equal([
+      [leader.address, ETHER / 5n],
+    ]);
+    expect((await fed.federation.aggregator(leader.address))?.stake).to.equal(10n * ETHER - ETHER / 5n);
+  });
+
+  it('a participant killed after its commit: the round goes on, it pays, and its restart takes part again', async () => {
+    const fed = await world.federation({ rounds: 3, revealWindow: 4 });
+    const aggregator = await startAggregator(world, fed);
+    const table = join(await world.newFolder('table'), 'silo.csv');
+    await writeFile(table, TABLE);
+    const victim = await nodeFolder(world, fed);
+    let holdRound3: () => void = () => undefined;
+    const round3 = new Promise<void>((resolve) => {
+      holdRound3 = resolve;
+    });
+    for (let i = 0; i < 2; i++) {
+      await startParticipant(world, fed, {
+        onTrain: async ({ round }) => {
+          if (Number(round) === 3) await round3;
+        },
+      });
+    }
+    const args = ['client', ...nodeArgs(world, fed, victim.folder), '--dataset', `csv:${table}?label=label`];
+    const process = startAssay(world, args, {
+      onLine({ type }, child) {
+        if (type === 'committed') child.kill('SIGKILL');
+      },
+    });
+    await process.ended;
+    expect((await aggregator.waitFor('published', 1)).updates).to.equal(2);
+    expect((await aggregator.waitFor('penalised', 1)).participant).to.equal(victim.address);
+    expect((await fed.federation.participant(victim.address))?.stake).to.equal((ETHER * 9n) / 10n);
+    const again = startAssay(world, args);
+    await again.waitFor('registered');
+    expect((await fed.federation.participant(victim.address))?.stake).to.equal(ETHER);
+    await aggregator.waitFor('published', 2);
+    await again.waitFor('committed', 3);
+    holdRound3();
+    expect((await aggregator.waitFor('published', 3)).updates).to.equal(3);
+    expect((await again.ended).status).to.equal(0);
+    expect((await world.audit(fed)).ok).to.equal(true);
+  });
+});
