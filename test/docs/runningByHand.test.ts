@@ -21,9 +21,14 @@ describe('running by hand', function () {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'assay-by-hand-'));
   });
-  after(async () => {
+  const stopAll = async (): Promise<string[]> => {
+    const stubborn: string[] = [];
     // The chain, which was started first, ends last.
-    for (const terminal of [...terminals.values()].reverse()) await terminal.stop();
+    for (const [name, terminal] of [...terminals].reverse()) if (!(await terminal.stop())) stubborn.push(name);
+    return stubborn;
+  };
+  after(async () => {
+    await stopAll();
     await rm(folder, { recursive: true, force: true });
   });
 
@@ -62,6 +67,7 @@ describe('running by hand', function () {
     for (const name of ['chain', 'deploy', 'aggregator', 'client', 'status', 'export', 'model', 'leave']) {
       expectFields(await readFacts(join(folder, `${name}.json`)), factsExample(name), name);
     }
+    expect(await stopAll(), 'nodes that did not end when asked to').to.deep.equal([]);
     expect((await stat(join(folder, 'password'))).mode & 0o077, 'the password is its owner’s alone').to.equal(0);
   });
 });

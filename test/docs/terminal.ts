@@ -1,5 +1,6 @@
 /** One terminal of whoever follows a page: a shell with the page's commands typed in, and what they print. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 
 export class Terminal {
   output = '';
@@ -55,20 +56,30 @@ export class Terminal {
   }
 
   /**
-   * Asks the last command to end, as Ctrl-C does; what has not ended after ten seconds is made to.
-   * (Not the whole group: what passes signals on would pass a second one, which means "at once".)
+   * Asks the last command to end, as Ctrl-C does. (Not the whole group: what passes signals on would pass a second one,
+   * which means "at once".) False when it had to be made to.
    */
-  async stop(): Promise<void> {
-    if (this.closed) return;
+  async stop(): Promise<boolean> {
+    if (this.closed) return true;
     this.child.kill('SIGTERM');
-    const timer = setTimeout(() => process.kill(-this.child.pid!, 'SIGKILL'), 10_000);
+    let asked = true;
+    const timer = setTimeout(() => {
+      asked = false;
+      process.kill(-this.child.pid!, 'SIGKILL');
+    }, 20_000);
     await this.exit;
     clearTimeout(timer);
+    return asked;
   }
 }
 
-/** The shell becomes its last command, so that a signal to the one reaches the other. */
+/**
+ * For a script whose last command goes on: the shell becomes what `npm run assay` runs. (npm and its shell do not pass a signal on;
+ * Ctrl-C in a real terminal reaches the node by itself.)
+ */
 export function replaceShell(script: string): string {
-  const at = script.lastIndexOf('\nnpm ') + 1;
-  return `${script.slice(0, at)}exec ${script.slice(at)}`;
+  const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    scripts: { assay: string };
+  };
+  return script.replace(/^npm run (-s )?assay --/m, `exec ${scripts.assay}`);
 }
