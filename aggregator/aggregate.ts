@@ -6,6 +6,7 @@
 import type { RoundView } from '../chain/convert.ts';
 import { followRounds, pause } from '../chain/followRounds.ts';
 import { revertName } from '../chain/revert.ts';
+import { ZERO_HASH } from '../protocol/encoding/bytes.ts';
 import { cidFromBytes } from '../protocol/encoding/cid.ts';
 import { AssayError } from '../protocol/errors.ts';
 import { type Submission, voidedIndices } from '../protocol/round/submission.ts';
@@ -132,6 +133,11 @@ class RoundDesk {
   }
 
   private async publish(view: RoundView): Promise<void> {
+    if (view.seed === ZERO_HASH) {
+      // Its block was too old when somebody first asked for its hash; the contract has taken a newer one since.
+      await this.context.federation.advance(this.context.signer, view.number);
+      return;
+    }
     const { federation, payloads, report } = this.context;
     const since = performance.now();
     const voided = voidedIndices(view.voidedBitmap);

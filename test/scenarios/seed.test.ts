@@ -1,0 +1,32 @@
+/** A chain that went on for long between the last commit and the first reveal: the seed's block hash is out of reach. */
+import { expect } from 'chai';
+import { ZERO_HASH } from '../../protocol/encoding/bytes.ts';
+import { commitByHand, craftUpdate, openDesk, startAggregator, untilPhase } from './support/inProcess.ts';
+import { World } from './support/world.ts';
+
+describe('scenario: a seed that came too late', function () {
+  this.timeout(60_000);
+  let world: World;
+  before(async () => {
+    world = await World.start();
+  });
+  after(() => world.stop());
+
+  it('the aggregator has it taken from a newer block, and publishes', async () => {
+    const fed = await world.federation({ rounds: 1, participants: 1, revealWindow: 3600 });
+    const aggregator = await startAggregator(world, fed);
+    const lone = await openDesk(world, fed, 'participant');
+    const update = craftUpdate(fed, (i) => (i % 5) - 2);
+    const { reveal } = await commitByHand(lone, 1, update);
+    await untilPhase(fed, 1, 'reveal');
+    // The EVM knows the hashes of 256 blocks.
+    await world.connection.publicClient.request({ method: 'hardhat_mine', params: ['0x12c'] } as never);
+    await reveal();
+    expect((await fed.federation.round(1)).seed, 'no hash to take it from').to.equal(ZERO_HASH);
+    const published = await aggregator.waitFor('published', 1);
+    expect(published.updates).to.equal(1);
+    expect((await fed.federation.round(1)).seed).to.not.equal(ZERO_HASH);
+    await aggregator.waitFor('ended');
+    expect((await world.audit(fed)).findings).to.deep.equal([]);
+  });
+});
