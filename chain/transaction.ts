@@ -47,7 +47,7 @@ export async function sendTransaction(connection: Connection, signer: Signer, ca
     const hash = await signAndSend(connection, signer, call, gas);
     const receipt = await publicClient.waitForTransactionReceipt({ hash, timeout: RECEIPT_PATIENCE_MS });
     if (receipt.status === 'reverted') {
-      // Replays the call on the state before its block to learn why.
+      // Asked again on the state its block left, which has whatever came in between, to learn why.
       await publicClient.simulateContract({ ...request, blockNumber: receipt.blockNumber });
       throw new AssayError('REVERTED', { summary: `${call.functionName} was reverted in ${hash}` });
     }
