@@ -2,10 +2,15 @@
  * Computes one round from stored payloads: rows stream in chunk by chunk, the next model streams out, so memory is n chunks
  * whatever the model's size.
  */
-import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { hasServerState } from '../protocol/aggregation/serverStep.ts';
-import { countTrimmed, trimSampleSize, trimSampleStride } from '../protocol/aggregation/trimming.ts';
+import {
+  countTrimmed,
+  EQUAL_SHARE_Q16,
+  keptWeightsQ16,
+  trimSampleSize,
+  trimSampleStride,
+} from '../protocol/aggregation/trimming.ts';
 import {
   bytesOf,
   MODEL_COORDINATE_BYTES,
@@ -41,8 +46,10 @@ export interface AggregatedRound {
   /** CID of the server state's payload; null for a stateless step. */
   readonly stateCid: string | null;
   readonly computation: RoundComputation;
-  /** Per row, the share of counted coordinates at which it was trimmed; null where the rule trims none. */
-  readonly trimmed: readonly { readonly count: number; readonly share: number }[] | null;
+  /** Per row, the counted coordinates at which it was trimmed; null where the rule trims none. */
+  readonly trimmed: readonly number[] | null;
+  /** Per update, its weight in the aggregate, 1 being an equal share; null where the rule trims none. */
+  readonly weights: readonly number[] | null;
 }
 
 /** All payloads must be in `store`. @throws AssayError when a payload on the disk no longer has its CID. */
@@ -82,7 +89,7 @@ export async function aggregateRound(
         const combined = computation.combineChunk(await nextRows(rows), model, velocity);
         if (counts !== null && chunk % stride === 0) countTrimmed(counts, combined, byzantine);
         if (velocity !== null && !stateStream.write(bytesOf(velocity))) {
-          await Promise.race([once(stateStream, 'drain'), once(stateStream, 'close')]);
+          await drainedOrClosed(stateStream);
           if (stateStream.destroyed) throw new Error('the server state could not be stored'); // and why, its put says
         }
         yield bytesOf(model);
@@ -97,13 +104,31 @@ export async function aggregateRound(
   }
   const [model, state] = await Promise.all([store.put(nextModel()), stateful ? store.put(stateStream) : null]);
   const sampled = trimSampleSize(layout.chunkCount, layout.chunkSize);
+  const mixing = needsGramPass ? computation.mixing() : null;
   return {
     roots: computation.finish(),
     modelCid: model.cid,
     stateCid: state?.cid ?? null,
     computation,
-    trimmed: counts?.map((count) => ({ count, share: count / sampled })) ?? null,
+    trimmed: counts,
+    weights:
+      counts === null
+        ? null
+        : keptWeightsQ16(counts, sampled, mixing, input.rows.length).map((w) => w / EQUAL_SHARE_Q16),
   };
+}
+
+/** Resolves when there is room again, or when nobody will make any. */
+function drainedOrClosed(stream: PassThrough): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      stream.off('drain', done);
+      stream.off('close', done);
+      resolve();
+    };
+    stream.on('drain', done);
+    stream.on('close', done);
+  });
 }
 
 async function nextRows(readers: readonly ChunkReader[]): Promise<Int16Array[]> {
