@@ -166,9 +166,8 @@ class RoundDesk {
       metrics,
       aggregateSeconds,
       publishSeconds: (performance.now() - since) / 1000,
-      trimmed:
-        aggregated.trimmed?.map(({ share }, row) => ({ participant: collected.valid[row]!.participant, share })) ??
-        null,
+      weights:
+        aggregated.weights?.map((weight, row) => ({ participant: collected.valid[row]!.participant, weight })) ?? null,
     });
   }
 

@@ -37,8 +37,8 @@ export type AggregatorEvent =
       /** From the start of collecting to the end of computing, and to inclusion of the publication. */
       readonly aggregateSeconds: number;
       readonly publishSeconds: number;
-      /** Share of counted coordinates at which each row was trimmed; null where the rule trims none. */
-      readonly trimmed: readonly { readonly participant: Hex; readonly share: number }[] | null;
+      /** What mixing and trimming left of each update: its weight, 1 being an equal share; null where the rule trims none. */
+      readonly weights: readonly { readonly participant: Hex; readonly weight: number }[] | null;
     } & RoundRoots)
   | { readonly type: 'abandoned'; readonly round: number; readonly transaction: Hex }
   | { readonly type: 'finalized'; readonly round: number; readonly transaction: Hex; readonly gasUsed: bigint }

@@ -116,7 +116,7 @@ function describeRound(
       root,
       normSq: normSq.toString(),
       cid: cidFromBytes(cid),
-      trimmed: trimmed?.[row]?.count ?? null,
+      trimmed: trimmed?.[row] ?? null,
     })),
     excluded: excluded.map(({ submission: { index, participant }, reason }) => ({ index, participant, reason })),
     gram: needsGramPass ? Array.from(computation.gram().values, String) : null,

@@ -1,7 +1,7 @@
 /** One round, question by question. Whatever a dishonest peer can do ends as a finding, never as an exception. */
 import { minimumUpdates } from '../protocol/aggregation/rule.ts';
 import { hasServerState } from '../protocol/aggregation/serverStep.ts';
-import { trimSampleSize } from '../protocol/aggregation/trimming.ts';
+import { EQUAL_SHARE_Q16, keptWeightsQ16, trimSampleSize } from '../protocol/aggregation/trimming.ts';
 import { findFirstDivergence } from '../protocol/dispute/findFirstDivergence.ts';
 import type { Finding } from '../protocol/dispute/finding.ts';
 import type { Evidence } from '../protocol/round/evidence.ts';
@@ -66,7 +66,7 @@ export async function auditRound(context: AuditContext, round: RoundFacts): Prom
     publicationTransaction: published?.place.transactionHash ?? null,
     claimedAccuracy: audit?.evidence?.metrics?.accuracy ?? null,
     claimedLoss: audit?.evidence?.metrics?.loss ?? null,
-    trimmed: audit === null ? null : trimShares(context, audit.rows, audit.replay),
+    weights: audit === null ? null : keptWeights(context, audit.rows, audit.replay),
     seconds: (performance.now() - started) / 1000,
     findings,
     notes,
@@ -290,13 +290,13 @@ function replayInput(
   return { parameters: facts.parameters, rows: rows.map(({ row }) => row), base, velocity };
 }
 
-function trimShares(
+function keptWeights(
   { layout }: AuditContext,
   rows: readonly Submission[],
   replay: Replay | null,
-): RoundReport['trimmed'] {
-  const counts = replay?.trimmed ?? null;
-  if (counts === null) return null;
+): RoundReport['weights'] {
+  if (replay === null || replay.trimmed === null) return null;
   const sampled = trimSampleSize(layout.chunkCount, layout.chunkSize);
-  return rows.map(({ index, participant }, row) => ({ index, participant, share: counts[row]! / sampled }));
+  const weights = keptWeightsQ16(replay.trimmed, sampled, replay.mixing, rows.length);
+  return rows.map(({ index, participant }, row) => ({ index, participant, weight: weights[row]! / EQUAL_SHARE_Q16 }));
 }

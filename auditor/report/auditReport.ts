@@ -54,8 +54,8 @@ export const roundReportSchema = z.strictObject({
   /** Accuracy the aggregator claims, 0..1: nobody can check it. */
   claimedAccuracy: z.number().nullable(),
   claimedLoss: z.number().nullable(),
-  /** Share of the sampled coordinates at which a row was trimmed, 0..1; null where the rule trims none. */
-  trimmed: z.array(z.strictObject({ index: count, participant: hex, share: z.number() })).nullable(),
+  /** Weight that mixing and trimming left each update, 1 being an equal share; null where the rule trims none. */
+  weights: z.array(z.strictObject({ index: count, participant: hex, weight: z.number() })).nullable(),
   seconds: z.number().min(0),
   findings: z.array(findingSchema),
   notes: z.array(z.string()),

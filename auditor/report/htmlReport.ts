@@ -37,7 +37,7 @@ ${federationSection(report)}
 ${report.findings.length === 0 ? '' : section('Findings', report.findings.map(findingHtml).join('\n'))}
 ${section('Rounds', roundsTable(report.rounds))}
 ${chartSection(report.rounds)}
-${trimmedSection(report.rounds)}
+${weightSection(report.rounds)}
 ${gas === undefined || gas.length === 0 ? '' : section('Gas', gasTable(gas))}
 <footer>Everything marked ok was computed anew from the chain and the payloads alone. Claimed accuracies are the aggregators’ own:
 nobody can check them.</footer>
@@ -183,30 +183,30 @@ function chartSection(rounds: readonly RoundReport[]): string {
   return section('Claimed accuracy by round', svg);
 }
 
-/** Mean share of coordinates at which each participant was trimmed. */
-function trimmedSection(rounds: readonly RoundReport[]): string {
-  const shares = new Map<number, { readonly participant: string; readonly all: number[] }>();
-  for (const { index, participant, share } of rounds.flatMap(({ trimmed }) => trimmed ?? [])) {
-    const known = shares.get(index) ?? { participant, all: [] };
-    known.all.push(share);
-    shares.set(index, known);
+/** Mean weight that mixing and trimming left each participant. */
+function weightSection(rounds: readonly RoundReport[]): string {
+  const weights = new Map<number, { readonly participant: string; readonly all: number[] }>();
+  for (const { index, participant, weight } of rounds.flatMap((round) => round.weights ?? [])) {
+    const known = weights.get(index) ?? { participant, all: [] };
+    known.all.push(weight);
+    weights.set(index, known);
   }
-  if (shares.size === 0) return '';
-  const rows = [...shares]
+  if (weights.size === 0) return '';
+  const rows = [...weights]
     .map(([index, { participant, all }]) => ({
       index,
       participant,
       rounds: all.length,
       mean: all.reduce((a, b) => a + b, 0) / all.length,
     }))
-    .sort((a, b) => b.mean - a.mean || a.index - b.index)
+    .sort((a, b) => a.mean - b.mean || a.index - b.index)
     .map(({ index, participant, rounds: count, mean }) => {
-      const percent = (100 * mean).toFixed(1);
-      return `<tr><td>${index}</td><td>${escapeHtml(participant)}</td><td>${count}</td><td><span class="bar" style="width:${percent}px"></span> ${percent} %</td></tr>`;
+      const width = Math.min(200, 100 * mean).toFixed(0);
+      return `<tr><td>${index}</td><td>${escapeHtml(participant)}</td><td>${count}</td><td><span class="bar" style="width:${width}px"></span> ${mean.toFixed(2)}</td></tr>`;
     });
   return section(
     'Who was trimmed',
-    `<div class="wide"><table><thead><tr><th scope="col">Index</th><th scope="col">Participant</th><th scope="col">Rounds</th><th scope="col">Trimmed at</th></tr></thead><tbody>${rows.join('')}</tbody></table></div>`,
+    `<div class="wide"><table><thead><tr><th scope="col">Index</th><th scope="col">Participant</th><th scope="col">Rounds</th><th scope="col">Weight left (1 = equal share)</th></tr></thead><tbody>${rows.join('')}</tbody></table></div>`,
   );
 }
 

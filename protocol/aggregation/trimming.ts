@@ -3,6 +3,7 @@
  * among the f lowest or the f highest. A statistic, no part of the model, taken over every s-th chunk so that its cost does
  * not grow with the model.
  */
+import type { Mixing } from './preAggregation/mixing.ts';
 
 const SAMPLED_CHUNKS = 256;
 
@@ -32,4 +33,30 @@ export function countTrimmed(counts: number[], rows: readonly (Int16Array | Int3
       if (below < f || below >= m - f) counts[i] = counts[i]! + 1;
     }
   }
+}
+
+/** 1.0 of `keptWeightsQ16`: an equal share in the aggregate. */
+export const EQUAL_SHARE_Q16 = 65_536;
+
+/**
+ * What mixing and trimming leave of each update: its weight in the aggregate, 65536 being an equal share. A row's own count
+ * would mislead after mixing: rows that mixing made equal are trimmed by index, yet stand for the same updates.
+ *
+ * @param trimmed counts of `countTrimmed` for the m combined rows
+ * @param sampled coordinates counted (`trimSampleSize`), at most 2^20
+ * @param mixing null when the rows are the updates
+ * @param n updates
+ */
+export function keptWeightsQ16(
+  trimmed: readonly number[],
+  sampled: number,
+  mixing: Mixing | null,
+  n: number,
+): number[] {
+  const kept = Array.from({ length: n }, (_, i) =>
+    trimmed.reduce((sum, count, r) => sum + (sampled - count) * (mixing?.weights[r * n + i] ?? (r === i ? 1 : 0)), 0),
+  );
+  // Entries <= 100 rows * 2^20, the total <= 2^34: times n and 2^16 stays below 2^50.
+  const total = kept.reduce((sum, weight) => sum + weight, 0);
+  return kept.map((weight) => (total === 0 ? 0 : Math.trunc((EQUAL_SHARE_Q16 * n * weight) / total)));
 }

@@ -43,8 +43,8 @@ export const demoFactsSchema = z.strictObject({
   auditSeconds: z.number(),
   audit: z.strictObject({ ok: z.boolean(), findings: z.array(findingSchema) }),
   gas: z.record(z.string(), gasSchema),
-  /** Mean share of coordinates at which each participant's row was trimmed; null where the rule trims none. */
-  trimmed: z.array(z.strictObject({ participant: z.string(), byzantine: z.boolean(), share: z.number() })).nullable(),
+  /** Mean weight that mixing and trimming left each participant, 1 being an equal share; null where the rule trims none. */
+  weights: z.array(z.strictObject({ participant: z.string(), byzantine: z.boolean(), weight: z.number() })).nullable(),
   files: z.record(z.string(), z.string()),
 });
 
@@ -74,19 +74,19 @@ export function gasFacts(board: Scoreboard): DemoFacts['gas'] {
 }
 
 /** Most trimmed first. */
-export function trimmedFacts(board: Scoreboard, byzantine: ReadonlySet<string>): DemoFacts['trimmed'] {
-  const shares = new Map<string, number[]>();
+export function weightFacts(board: Scoreboard, byzantine: ReadonlySet<string>): DemoFacts['weights'] {
+  const weights = new Map<string, number[]>();
   for (const { published } of board.publishedRounds()) {
-    for (const { participant, share } of published.trimmed ?? []) {
-      shares.set(participant, [...(shares.get(participant) ?? []), share]);
+    for (const { participant, weight } of published.weights ?? []) {
+      weights.set(participant, [...(weights.get(participant) ?? []), weight]);
     }
   }
-  if (shares.size === 0) return null;
-  return [...shares]
+  if (weights.size === 0) return null;
+  return [...weights]
     .map(([participant, all]) => ({
       participant,
       byzantine: byzantine.has(participant.toLowerCase()),
-      share: all.reduce((sum, share) => sum + share, 0) / all.length,
+      weight: all.reduce((sum, weight) => sum + weight, 0) / all.length,
     }))
-    .sort((a, b) => b.share - a.share);
+    .sort((a, b) => a.weight - b.weight);
 }

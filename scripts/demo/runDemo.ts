@@ -11,7 +11,7 @@ import { writeFileAtomic } from '../../storage/atomicFile.ts';
 import { freePort, startLocalChain } from '../node/localChain.ts';
 import { stopSignal, untilStopped } from '../node/untilStopped.ts';
 import { writeFacts } from '../output/facts.ts';
-import { type DemoFacts, demoFactsSchema, gasFacts, roundFacts, trimmedFacts } from './demoFacts.ts';
+import { type DemoFacts, demoFactsSchema, gasFacts, roundFacts, weightFacts } from './demoFacts.ts';
 import { checkDemoOptions, type DemoOptions, demoFederation } from './demoOptions.ts';
 import type { NodeProcess } from './nodeProcess.ts';
 import { byzantineClients, runRounds } from './runRounds.ts';
@@ -121,7 +121,7 @@ async function writeResults(
     auditSeconds: report.seconds,
     audit: { ok: report.ok, findings: [...report.findings] },
     gas,
-    trimmed: trimmedFacts(board, attackers),
+    weights: weightFacts(board, attackers),
     files,
   };
   await writeFacts(files['facts, JSON'], demoFactsSchema.parse(facts));

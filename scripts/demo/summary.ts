@@ -4,7 +4,7 @@ import { percent, seconds, table, thousands } from '../output/text.ts';
 import type { DemoFacts } from './demoFacts.ts';
 
 export function summary(facts: DemoFacts, names: ReadonlyMap<string, string>): string[] {
-  const { rounds, audit, gas, trimmed, files } = facts;
+  const { rounds, audit, gas, weights, files } = facts;
   return [
     '',
     'Accuracy by round (2,000 held-out digits)',
@@ -21,17 +21,17 @@ export function summary(facts: DemoFacts, names: ReadonlyMap<string, string>): s
       ]),
     ]).map((line) => `  ${line}`),
     '',
-    ...(trimmed === null
+    ...(weights === null
       ? []
       : [
-          'Trimmed most (share of coordinates at which the row around a participant fell outside the trimmed mean)',
+          'Trimmed most (weight that mixing and trimming left an update in the aggregate; 1.00 is an equal share)',
           ...table([
-            ['participant', 'share', ''],
-            ...trimmed
+            ['participant', 'weight', ''],
+            ...weights
               .slice(0, 5)
-              .map(({ participant, byzantine, share }) => [
+              .map(({ participant, byzantine, weight }) => [
                 names.get(participant.toLowerCase()) ?? participant,
-                percent(share),
+                weight.toFixed(2),
                 byzantine ? 'Byzantine' : 'honest',
               ]),
           ]).map((line) => `  ${line}`),

@@ -1,6 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { countTrimmed } from '../../../protocol/aggregation/trimming.ts';
+import { gramOfRows } from '../../../protocol/aggregation/gram.ts';
+import { mixChunk } from '../../../protocol/aggregation/preAggregation/mixing.ts';
+import { nearestNeighborMixing } from '../../../protocol/aggregation/preAggregation/nearestNeighborMixing.ts';
+import { countTrimmed, EQUAL_SHARE_Q16, keptWeightsQ16 } from '../../../protocol/aggregation/trimming.ts';
 import { rowsOf, runs } from '../support/arbitraries.ts';
 
 describe('who was trimmed', () => {
@@ -29,5 +32,32 @@ describe('who was trimmed', () => {
       }),
       runs(60),
     );
+  });
+
+  it('the weights left are the complement of the trimming, and add up to n equal shares', () => {
+    expect(keptWeightsQ16([0, 0, 0, 0], 9, null, 4)).to.deep.equal(Array(4).fill(EQUAL_SHARE_Q16));
+    expect(keptWeightsQ16([8, 8, 0, 0], 8, null, 4)).to.deep.equal([0, 0, 2 * EQUAL_SHARE_Q16, 2 * EQUAL_SHARE_Q16]);
+    fc.assert(
+      fc.property(fc.array(fc.nat({ max: 100 }), { minLength: 2, maxLength: 12 }), (trimmed) => {
+        const weights = keptWeightsQ16(trimmed, 101, null, trimmed.length);
+        const sum = weights.reduce((a, b) => a + b);
+        expect(sum).to.be.within(trimmed.length * EQUAL_SHARE_Q16 - trimmed.length, trimmed.length * EQUAL_SHARE_Q16);
+        for (let i = 1; i < trimmed.length; i++) {
+          if (trimmed[i]! > trimmed[i - 1]!) expect(weights[i]).to.be.below(weights[i - 1]!);
+        }
+      }),
+      runs(60),
+    );
+  });
+
+  it('after mixing an outlier weighs next to nothing, and equal updates weigh the same whichever of their rows is trimmed', () => {
+    const rows = [0, 0, 0, 0, 900].map((base) => Int16Array.from({ length: 16 }, (_, k) => base + (k % 3)));
+    const mixing = nearestNeighborMixing(gramOfRows(rows), 1);
+    const mixed = mixChunk(mixing, rows);
+    const counts = [0, 0, 0, 0, 0];
+    countTrimmed(counts, mixed, 1);
+    expect(counts, 'rows 0 to 3 are equal after mixing: the lowest index is trimmed').to.deep.equal([16, 0, 0, 0, 16]);
+    const weights = keptWeightsQ16(counts, 16, mixing, 5);
+    expect(weights).to.deep.equal([0, 1, 2, 3].map(() => weights[0]).concat(0));
   });
 });
