@@ -32,14 +32,18 @@ export async function startLocalChain(port: number, logFile: string): Promise<Lo
   const project = fileURLToPath(new URL('../..', import.meta.url));
   const cli = join(dirname(createRequire(import.meta.url).resolve('hardhat/package.json')), 'dist/src/cli.js');
   const log = openSync(logFile, 'a');
-  const child = spawn(process.execPath, [cli, 'node', '--hostname', '127.0.0.1', '--port', String(port)], {
+  const leash = new URL('../setup/leash.mjs', import.meta.url).href;
+  const args = ['--import', leash, cli, 'node', '--hostname', '127.0.0.1', '--port', String(port)];
+  const child = spawn(process.execPath, args, {
     cwd: project,
-    stdio: ['ignore', log, log],
+    // The leash holds the channel: however this process ends, the chain ends too.
+    stdio: ['ignore', log, log, 'ipc'],
     env: { ...process.env, HARDHAT_DISABLE_TELEMETRY_PROMPT: 'true' },
     // A group of its own: Ctrl-C in the terminal reaches the command, which then ends the chain last.
     detached: true,
   });
   closeSync(log);
+  child.channel?.unref();
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const url = `http://127.0.0.1:${port}`;
   const failed = exited.then(() => {
