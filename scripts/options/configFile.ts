@@ -8,11 +8,24 @@ import { AssayError } from '../../protocol/errors.ts';
 
 /** Adds `--config FILE` to a command and loads it before the command's action. */
 export function withConfigFile(command: Command): Command {
+  const required = new Set<Option>();
   return command
     .option('--config <file>', 'JSON file with options of this command by their long names')
+    .on('option:config', () => {
+      // Commander asks for required options before any hook runs; with a file it has to wait until that was read.
+      for (const option of command.options) {
+        if (option.mandatory) required.add(option);
+        option.mandatory = false;
+      }
+    })
     .hook('preAction', (_, action) => {
       const { config } = action.opts<{ config?: string }>();
-      if (config !== undefined) applyConfig(action, config, readConfig(config));
+      if (config === undefined) return;
+      applyConfig(action, config, readConfig(config));
+      for (const option of required) {
+        if (action.getOptionValue(option.attributeName()) !== undefined) continue;
+        action.error(`error: required option '${option.flags}' not specified, nor in ${config}`);
+      }
     });
 }
 
@@ -68,11 +81,13 @@ function parseValue(option: Option, key: string, path: string, value: unknown): 
     if (typeof value !== 'boolean') throw wrong('true or false');
     return value;
   }
+  const repeatable = Array.isArray(option.defaultValue);
+  if (Array.isArray(value) && !repeatable) throw wrong('one value, since the option is given once');
   const texts = Array.isArray(value) ? value : [value];
   if (!texts.every((text) => typeof text === 'string' || typeof text === 'number')) {
     throw wrong('a string or a number, or a list of them for an option that may be repeated');
   }
-  let parsed: unknown = option.parseArg === undefined ? texts[0] : undefined;
+  let parsed: unknown = option.parseArg === undefined ? texts[0] : repeatable ? [] : undefined;
   for (const text of texts) {
     if (option.parseArg === undefined) break;
     try {
