@@ -1,6 +1,6 @@
 /** The last page of the demonstration. */
 import { chart } from '../output/chart.ts';
-import { percent, seconds, table, thousands } from '../output/text.ts';
+import { seconds, table, thousands } from '../output/text.ts';
 import type { DemoFacts } from './demoFacts.ts';
 
 export function summary(facts: DemoFacts, names: ReadonlyMap<string, string>): string[] {
