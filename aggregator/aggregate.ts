@@ -13,6 +13,8 @@ import { type Submission, voidedIndices } from '../protocol/round/submission.ts'
 import { PROVABLY_INVALID } from '../storage/payloadAccess.ts';
 import { type Collected, UpdateCollector } from './collectUpdates.ts';
 import type { AggregatorContext } from './context.ts';
+import { finalizeNext } from './finalizeNext.ts';
+import { MissedReveals } from './missedReveals.ts';
 import { prepareRound, sendPublication } from './publishRound.ts';
 
 /** Somebody else did it first, or the phase moved on between a look and an act: look again. */
@@ -57,25 +59,27 @@ export async function aggregate(context: AggregatorContext): Promise<void> {
   for await (const view of followRounds(federation, { signal, ...(pollMs === undefined ? {} : { pollMs }) })) {
     try {
       if (view !== null) await desk.attend(view);
-      if (await desk.finalizeNext()) return;
+      if (await finalizeNext(context)) return;
     } catch (error) {
       if (!LOST_RACES.has(revertName(error) ?? '')) throw error;
     }
   }
 }
 
+/** What this process remembers between two looks at the current round, and what it does about each. */
 class RoundDesk {
   private readonly context: AggregatorContext;
+  private readonly charges: MissedReveals;
   private collector: UpdateCollector;
   private seenOpening = 0;
   private seenReveals = '';
-  private charged = '';
   private lastAbandoned = 0;
   private seenCollected = '';
   private told = '';
 
   constructor(context: AggregatorContext) {
     this.context = context;
+    this.charges = new MissedReveals(context);
     this.collector = new UpdateCollector(context);
   }
 
@@ -86,7 +90,7 @@ class RoundDesk {
       this.seenOpening = view.opening;
       report({ type: 'roundOpened', round: view.number, expected: view.expected });
     }
-    await this.chargeMissedReveals(view);
+    await this.charges.settle(view);
     if (view.phase === 'reveal') await this.watchReveals(view);
     if (view.phase === 'aggregate' && view.leader === signer.account.address) {
       try {
@@ -203,47 +207,5 @@ class RoundDesk {
     const key = `${view.opening}/${view.turn}/${valid.length}/${who}`;
     if (key !== this.seenCollected) this.context.report(event);
     this.seenCollected = key;
-  }
-
-  /** Makes the next round final when its window is over; true when that was the federation's last. */
-  async finalizeNext(): Promise<boolean> {
-    const { federation, signer, report } = this.context;
-    const { totalRounds } = federation.parameters;
-    const next = (await federation.lastFinalRound()) + 1;
-    if (totalRounds !== 0 && next > totalRounds) {
-      report({ type: 'ended', rounds: totalRounds });
-      return true;
-    }
-    const view = await federation.round(next);
-    if (view.phase !== 'challenge') return false;
-    if ((await federation.chainTime()) < view.deadline) return false;
-    const { hash, gasUsed } = await federation.finalizeRound(signer, next);
-    report({ type: 'finalized', round: next, transaction: hash, gasUsed });
-    return false;
-  }
-
-  /**
-   * When reveals have closed, and when a round opens (the one before may have been abandoned): whoever owes a reveal pays.
-   * Who cannot be expected to commit any more is then not waited for.
-   */
-  private async chargeMissedReveals(view: RoundView): Promise<void> {
-    const closed = view.phase !== 'open' && view.phase !== 'commit' && view.phase !== 'reveal';
-    const key = `${view.opening}/${closed}`;
-    if (key === this.charged) return;
-    const { federation, signer, report } = this.context;
-    const count = closed && view.revealed === view.committed ? 0 : await federation.participantCount();
-    for (let index = 0; index < count; index++) {
-      const participant = await federation.participantAt(index);
-      if (participant === null || participant.revealed || participant.committedOpening === 0) continue;
-      const round = Number(participant.committedRound);
-      if (round > view.number || (round === view.number && !closed)) continue;
-      try {
-        const { hash } = await federation.settleMissedReveal(signer, participant.account);
-        report({ type: 'penalised', round, participant: participant.account, transaction: hash });
-      } catch (error) {
-        if (revertName(error) !== 'NothingToSettle') throw error;
-      }
-    }
-    this.charged = key;
   }
 }

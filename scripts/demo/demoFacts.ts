@@ -45,6 +45,8 @@ export const demoFactsSchema = z.strictObject({
   gas: z.record(z.string(), gasSchema),
   /** Mean weight that mixing and trimming left each participant, 1 being an equal share; null where the rule trims none. */
   weights: z.array(z.strictObject({ participant: z.string(), byzantine: z.boolean(), weight: z.number() })).nullable(),
+  /** Coordinates of all updates that did not fit int16 and were cut. */
+  saturated: z.int(),
   files: z.record(z.string(), z.string()),
 });
 

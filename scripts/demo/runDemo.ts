@@ -122,6 +122,7 @@ async function writeResults(
     audit: { ok: report.ok, findings: [...report.findings] },
     gas,
     weights: weightFacts(board, attackers),
+    saturated: board.saturated,
     files,
   };
   await writeFacts(files['facts, JSON'], demoFactsSchema.parse(facts));

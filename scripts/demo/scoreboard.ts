@@ -30,6 +30,8 @@ export class Scoreboard {
   readonly rounds = new Map<number, RoundProgress>();
   readonly gas = new Map<string, GasTotal>();
   registered = 0;
+  /** Coordinates that did not fit int16, over all updates. */
+  saturated = 0;
   finalRound = 0;
   private readonly onChange: (round: number) => void;
 
@@ -48,6 +50,7 @@ export class Scoreboard {
       case 'trained': {
         const round = this.round(event.round);
         round.trained++;
+        this.saturated += event.saturated;
         round.trainSeconds = Math.max(round.trainSeconds, event.seconds);
         this.onChange(event.round);
         return;
