@@ -26,9 +26,11 @@ export class ProgressLine {
     this.bar?.start(3 * this.clients, 0, { label, stage: '' });
   }
 
-  show({ trained, committed, revealed }: RoundProgress): void {
+  /** @param registered participants that have joined so far */
+  show({ trained, committed, revealed }: RoundProgress, registered: number): void {
     const n = this.clients;
-    const stage = `trained ${trained}/${n}, committed ${committed}/${n}, revealed ${revealed}/${n}`;
+    const joining = registered < n ? `registered ${registered}/${n}, ` : '';
+    const stage = `${joining}trained ${trained}/${n}, committed ${committed}/${n}, revealed ${revealed}/${n}`;
     this.bar?.update(trained + committed + revealed, { stage });
   }
 

@@ -42,7 +42,7 @@ export async function runRounds(stage: Stage): Promise<Scoreboard | null> {
       say(roundLine(printed, options.rounds, board));
       if (printed < options.rounds) progress.begin(`[ROUND ${printed + 1}/${options.rounds}]`);
     }
-    progress.show(board.round(printed + 1));
+    progress.show(board.round(printed + 1), board.registered);
     if (board.finalRound === options.rounds) lastIsFinal.resolve();
   });
   board.addGas('deploy contracts', setting.gas.contracts);
