@@ -61,8 +61,15 @@ export async function participate(context: ParticipantContext): Promise<void> {
       if (view.phase === 'open' || view.phase === 'commit') await commit(context, view, memory);
       else if (view.phase === 'reveal') await reveal(context, view);
     } catch (error) {
-      if (LOST_RACES.has(revertName(error) ?? '')) continue;
-      if (isUnavailable(error)) {
+      const refusal = revertName(error) ?? '';
+      if (LOST_RACES.has(refusal)) continue;
+      if (refusal === 'StakeTooLow') {
+        // Peers still need what this node serves, so it does not end.
+        tellOnce('for a stake that suffices: a penalty was charged; start this node again and it tops up');
+      } else if (refusal === 'RootAlreadyRevealed') {
+        report({ type: 'missed', round: view.number, reason: 'somebody revealed the very same update before' });
+        refusedOpening = view.opening;
+      } else if (isUnavailable(error)) {
         tellOnce(`for the base model of round ${view.number}: ${error.message}`);
       } else if (isWrongModel(error)) {
         // Nothing this node can do makes this round's model right; the next one may be.

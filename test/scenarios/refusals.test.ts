@@ -1,0 +1,98 @@
+/** What the contract refuses a running participant is said once, and the node goes on serving its payloads. */
+import { expect } from 'chai';
+import type { ParticipantEvent } from '../../client/node/events.ts';
+import { type ParticipantContext, participate } from '../../client/node/participate.ts';
+import { openPayloadStore } from '../../storage/payloadStore.ts';
+import { fetchPayload } from '../../storage/sourceList.ts';
+import { peerSource } from '../../storage/sources/gatewaySource.ts';
+import { openDesk, startAggregator, startParticipant } from './support/inProcess.ts';
+import { standInTrainer } from './support/standInTrainer.ts';
+import { ETHER, type TestFederation, until, World } from './support/world.ts';
+
+describe('scenario: a participant that the contract refuses', function () {
+  this.timeout(60_000);
+  let world: World;
+  before(async () => {
+    world = await World.start();
+  });
+  afterEach(() => world.test.run());
+  after(() => world.stop());
+
+  /** A participant's work on a desk that is registered already; `change` makes it somebody particular. */
+  function work(
+    fed: TestFederation,
+    desk: Awaited<ReturnType<typeof openDesk>>,
+    change: Partial<ParticipantContext> = {},
+  ) {
+    const events: ParticipantEvent[] = [];
+    const controller = new AbortController();
+    const ended = participate({
+      ...desk,
+      manifest: fed.manifest,
+      trainer: standInTrainer(desk.federation.parameters.dimension),
+      seed: desk.signer.account.address,
+      report: (event) => events.push(event),
+      signal: controller.signal,
+      pollMs: 40,
+      ...change,
+    });
+    ended.catch(() => undefined);
+    const stop = async (): Promise<void> => {
+      controller.abort();
+      await ended;
+    };
+    world.test.add(stop);
+    const seen = (type: ParticipantEvent['type']) =>
+      until(`${type}; seen ${events.map((event) => event.type)}`, () => events.find((event) => event.type === type));
+    return { events, ended, stop, seen };
+  }
+
+  it('with too little stake after a penalty: it says so once, stays, and the federation goes on without it', async () => {
+    const fed = await world.federation({ rounds: 3, revealWindow: 3, commitWindow: 6 });
+    const aggregator = await startAggregator(world, fed);
+    const desk = await openDesk(world, fed, 'participant');
+    for (let i = 0; i < 2; i++) await startParticipant(world, fed);
+    const first = work(fed, desk);
+    await first.seen('committed');
+    await first.stop();
+    await aggregator.waitFor('penalised', 1);
+
+    const second = work(fed, desk);
+    await aggregator.waitFor('ended');
+    await second.ended;
+    const told = second.events.filter((event) => event.type === 'waiting');
+    expect(told.map((event) => event.reason)).to.deep.equal([
+      'for a stake that suffices: a penalty was charged; start this node again and it tops up',
+    ]);
+    expect((await fed.federation.participant(desk.signer.account.address))?.stake).to.equal(ETHER - ETHER / 10n);
+
+    const [stored] = first.events.filter((event) => event.type === 'stored');
+    const store = await openPayloadStore(await world.newFolder('stranger'));
+    await fetchPayload(stored!.cid, [peerSource(desk.gateway.url)], { store });
+    expect(await store.has(stored!.cid), 'it still serves its payloads').to.equal(true);
+  });
+
+  it('with an update that somebody revealed before: it misses that round only', async () => {
+    const fed = await world.federation({ rounds: 2, revealWindow: 4 });
+    const aggregator = await startAggregator(world, fed);
+    // Two silos that learn nothing in round 1 send the same zeros then.
+    const idle = (step: number) => ({
+      trainer: {
+        ...standInTrainer(fed.federation.parameters.dimension),
+        train: async (task: { weights: Float32Array; round: number | bigint }) => {
+          const weights = task.weights.slice();
+          if (Number(task.round) > 1) weights[0]! += step;
+          return { weights, samples: 1, loss: 0, accuracy: 0, seconds: 0 };
+        },
+      },
+    });
+    const desks = [await openDesk(world, fed, 'participant'), await openDesk(world, fed, 'participant')];
+    await startParticipant(world, fed);
+    const idlers = desks.map((desk, i) => work(fed, desk, idle((i + 1) / 64)));
+    await aggregator.waitFor('published', 1);
+    const missed = idlers.flatMap(({ events }) => events.filter((event) => event.type === 'missed'));
+    expect(missed.map(({ reason }) => reason)).to.deep.equal(['somebody revealed the very same update before']);
+    await aggregator.waitFor('published', 2);
+    expect((await world.audit(fed)).ok).to.equal(true);
+  });
+});
