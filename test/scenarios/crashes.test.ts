@@ -7,7 +7,7 @@ import { createTrainer } from '../../client/training/createTrainer.ts';
 import { openDesk, runAggregator, startAggregator, startParticipant } from './support/inProcess.ts';
 import { type AssayProcess, type Line, nodeArgs, nodeFolder, startAssay } from './support/processes.ts';
 import { startProxy } from './support/proxy.ts';
-import { ETHER, type TestFederation, until, World } from './support/world.ts';
+import { ETHER, type TestFederation, until, useWorld, type World } from './support/world.ts';
 
 /**
  * Round r is the one in which the participant is killed at stage r: after a line of its own, or when the chain has taken a
@@ -22,11 +22,9 @@ const TABLE = [
 describe('scenario: nodes that are killed', function () {
   this.timeout(120_000);
   let world: World;
-  before(async () => {
-    world = await World.start();
+  useWorld((started) => {
+    world = started;
   });
-  afterEach(() => world.test.run());
-  after(() => world.stop());
 
   /** Starts a command again whenever it was killed, until it ends by itself; `onLine` does the killing. */
   async function untilDone(args: readonly string[], onLine: (line: Line, kill: () => void) => void) {

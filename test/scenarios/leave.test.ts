@@ -2,16 +2,14 @@
 import { expect } from 'chai';
 import { startAggregator, startParticipant } from './support/inProcess.ts';
 import { nodeFolder, startAssay } from './support/processes.ts';
-import { ETHER, until, World } from './support/world.ts';
+import { ETHER, until, useWorld, type World } from './support/world.ts';
 
 describe('scenario: leaving', function () {
   this.timeout(60_000);
   let world: World;
-  before(async () => {
-    world = await World.start();
+  useWorld((started) => {
+    world = started;
   });
-  afterEach(() => world.test.run());
-  after(() => world.stop());
 
   it('the stake stays while it answers for a round that is not final, and comes back whole afterwards', async () => {
     const fed = await world.federation({ rounds: 1, challengeWindow: 8 });

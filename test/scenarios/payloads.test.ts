@@ -22,16 +22,14 @@ import {
   startParticipant,
   untilPhase,
 } from './support/inProcess.ts';
-import { type TestFederation, until, World } from './support/world.ts';
+import { type TestFederation, until, useWorld, type World } from './support/world.ts';
 
 describe('scenario: payloads that are wrong or do not come', function () {
   this.timeout(60_000);
   let world: World;
-  before(async () => {
-    world = await World.start();
+  useWorld((started) => {
+    world = started;
   });
-  afterEach(() => world.test.run());
-  after(() => world.stop());
 
   /** What the aggregator said it left out, in its event and in the evidence that it published. */
   async function leftOut(aggregator: RunningNode<AggregatorEvent>, round: number) {

@@ -7,16 +7,14 @@ import { fetchPayload } from '../../storage/sourceList.ts';
 import { peerSource } from '../../storage/sources/gatewaySource.ts';
 import { openDesk, startAggregator, startParticipant } from './support/inProcess.ts';
 import { standInTrainer } from './support/standInTrainer.ts';
-import { ETHER, type TestFederation, until, World } from './support/world.ts';
+import { ETHER, type TestFederation, until, useWorld, type World } from './support/world.ts';
 
 describe('scenario: a participant that the contract refuses', function () {
   this.timeout(60_000);
   let world: World;
-  before(async () => {
-    world = await World.start();
+  useWorld((started) => {
+    world = started;
   });
-  afterEach(() => world.test.run());
-  after(() => world.stop());
 
   /** A participant's work on a desk that is registered already; `change` makes it somebody particular. */
   function work(

@@ -2,15 +2,14 @@
 import { expect } from 'chai';
 import { ZERO_HASH } from '../../protocol/encoding/bytes.ts';
 import { commitByHand, craftUpdate, openDesk, startAggregator, untilPhase } from './support/inProcess.ts';
-import { World } from './support/world.ts';
+import { useWorld, type World } from './support/world.ts';
 
 describe('scenario: a seed that came too late', function () {
   this.timeout(60_000);
   let world: World;
-  before(async () => {
-    world = await World.start();
+  useWorld((started) => {
+    world = started;
   });
-  after(() => world.stop());
 
   it('the aggregator has it taken from a newer block, and publishes', async () => {
     const fed = await world.federation({ rounds: 1, participants: 1, revealWindow: 3600 });

@@ -158,6 +158,23 @@ async function fundedSigner(connection: Connection, privateKey: Hex = generatePr
   return signer;
 }
 
+/**
+ * A world for the tests of a `describe`: started before the first, cleaned after each, ended after the last.
+ *
+ * @example
+ * let world: World;
+ * useWorld((started) => { world = started; });
+ */
+export function useWorld(use: (world: World) => void): void {
+  let world: World | undefined;
+  before(async () => {
+    world = await World.start();
+    use(world);
+  });
+  afterEach(() => world?.test.run());
+  after(() => world?.stop());
+}
+
 /** Looks again and again until `look` gives something other than undefined or false. */
 export async function until<T>(what: string, look: () => Promise<T> | T, seconds = 30): Promise<NonNullable<T>> {
   const end = Date.now() + 1000 * seconds;
