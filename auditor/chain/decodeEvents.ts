@@ -18,7 +18,7 @@ export interface Place {
 }
 
 export type FederationEvent = { readonly place: Place } & (
-  | { readonly name: 'gateway'; readonly account: Hex; readonly gateway: string }
+  | { readonly name: 'gatewayChanged'; readonly account: Hex; readonly gateway: string }
   | {
       readonly name: 'aggregatorRegistered';
       readonly account: Hex;
@@ -94,7 +94,7 @@ function decodeEvent(log: LogFact): FederationEvent | null {
         gateway: String(args.gateway),
       };
     case 'GatewayChanged':
-      return { name: 'gateway', place, account: hexOf(args.account), gateway: String(args.gateway) };
+      return { name: 'gatewayChanged', place, account: hexOf(args.account), gateway: String(args.gateway) };
     case 'RoundOpened':
       return {
         name: 'roundOpened',

@@ -1,6 +1,6 @@
 /**
- * The gateways that members announced on-chain. Their text is whatever a member wrote: only http(s) URLs are used, and by
- * default only those on this machine (an audit must not be a way to make auditors call addresses of others' choice).
+ * The gateways that members announced on-chain. Their text is whatever a member wrote: only http(s) URLs are used, and
+ * by default only those on this machine (an audit must not be a way to make auditors call addresses of others' choice).
  */
 import type { FederationEvent } from '../chain/decodeEvents.ts';
 
@@ -8,9 +8,8 @@ import type { FederationEvent } from '../chain/decodeEvents.ts';
 export function registeredGateways(events: readonly FederationEvent[], anywhere: boolean): Map<string, string> {
   const gateways = new Map<string, string>();
   for (const event of events) {
-    if (event.name !== 'gateway' && event.name !== 'participantRegistered' && event.name !== 'aggregatorRegistered') {
-      continue;
-    }
+    const { name } = event;
+    if (name !== 'gatewayChanged' && name !== 'participantRegistered' && name !== 'aggregatorRegistered') continue;
     if (isUsable(event.gateway, anywhere)) gateways.set(event.account, event.gateway.replace(/\/+$/, ''));
     else gateways.delete(event.account);
   }

@@ -155,7 +155,7 @@ describe('payloads from gateways', () => {
     ].map((gateway, index) => ({ name: 'participantRegistered', place, account: account(index + 1), index, gateway }));
     expect([...registeredGateways(events, false).values()]).to.deep.equal(['http://127.0.0.1:9000', 'http://[::1]:7']);
     expect(registeredGateways(events, true).size).to.equal(5);
-    const moved = { name: 'gateway', place, account: account(1), gateway: 'http://localhost:5' } as const;
+    const moved = { name: 'gatewayChanged', place, account: account(1), gateway: 'http://localhost:5' } as const;
     expect(registeredGateways([...events, moved], false).get(account(1))).to.equal('http://localhost:5');
   });
 });
