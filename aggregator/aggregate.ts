@@ -1,7 +1,7 @@
 /**
- * An aggregator's node: follows the rounds of a federation, publishes when it leads the turn, makes rounds final, charges
- * who committed and did not reveal. What it computes follows from the chain and the payloads alone, so a node that was
- * killed and started again computes the same and sends nothing twice.
+ * An aggregator's node: follows the rounds of a federation, publishes when it leads the turn, makes rounds final,
+ * charges who committed and did not reveal. What it computes follows from the chain and the payloads alone, so a node
+ * that was killed and started again computes the same and sends nothing twice.
  */
 import type { RoundView } from '../chain/convert.ts';
 import { followRounds, pause } from '../chain/followRounds.ts';
@@ -10,7 +10,7 @@ import { ZERO_HASH } from '../protocol/encoding/bytes.ts';
 import { cidFromBytes } from '../protocol/encoding/cid.ts';
 import { AssayError } from '../protocol/errors.ts';
 import { type Submission, voidedIndices } from '../protocol/round/submission.ts';
-import { PROVABLY_INVALID } from '../storage/payloadAccess.ts';
+import { PROVABLY_INVALID } from '../storage/sourceList.ts';
 import { type Collected, UpdateCollector } from './collectUpdates.ts';
 import type { AggregatorContext } from './context.ts';
 import { finalizeNext } from './finalizeNext.ts';
@@ -28,8 +28,8 @@ const LOST_RACES = new Set([
 ]);
 
 /**
- * What keeps a round from being published and is not this node's fault; somebody may still mend it before the turn ends. A
- * node that gave up here would miss every later round, too.
+ * What keeps a round from being published and is not this node's fault; somebody may still mend it before the turn
+ * ends. A node that gave up here would miss every later round, too.
  */
 const OTHERS_FAULTS = new Set([
   'PAYLOAD_UNAVAILABLE',

@@ -1,7 +1,7 @@
 /**
- * Fetches and checks what the participants of a round revealed. Who counts is not this aggregator's choice: a payload is
- * left out when its bytes disprove what was revealed, which anyone can check, or when nobody serves it until the turn is
- * nearly over, which the evidence then says.
+ * Fetches and checks what the participants of a round revealed. Who counts is not this aggregator's choice: a payload
+ * is left out when its bytes disprove what was revealed, which anyone can check, or when nobody serves it until the
+ * turn is nearly over, which the evidence then says.
  */
 import { UpdateCommitter } from '../protocol/commitment/merkleSum.ts';
 import { cidFromBytes } from '../protocol/encoding/cid.ts';
@@ -10,8 +10,9 @@ import { isZeroPadded, updatePayloadLength, viewInt16 } from '../protocol/encodi
 import { AssayError } from '../protocol/errors.ts';
 import { layoutOf } from '../protocol/round/parameters.ts';
 import type { Submission } from '../protocol/round/submission.ts';
-import { type PayloadAccess, PROVABLY_INVALID } from '../storage/payloadAccess.ts';
+import type { PayloadAccess } from '../storage/payloadAccess.ts';
 import type { PayloadStore } from '../storage/payloadStore.ts';
+import { PROVABLY_INVALID } from '../storage/sourceList.ts';
 import { ChunkReader } from './chunkReader.ts';
 import type { AggregatorContext } from './context.ts';
 

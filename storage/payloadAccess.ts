@@ -35,12 +35,6 @@ export interface PayloadAccessOptions {
   readonly share?: (cid: string) => Promise<void>;
 }
 
-/**
- * What a CID itself disproves: whoever named it published no payload of the right kind or length, and no source can mend
- * that. (`PAYLOAD_UNAVAILABLE` on the other hand may be over in a moment.)
- */
-export const PROVABLY_INVALID: ReadonlySet<string> = new Set(['PAYLOAD_LENGTH', 'PAYLOAD_TOO_LARGE', 'UNIXFS_NODE']);
-
 /** Two fetches of one CID under way at once are one. */
 export function payloadAccess({ store, sources, onAttempt, share }: PayloadAccessOptions): PayloadAccess {
   const underWay = new Map<string, Promise<void>>();

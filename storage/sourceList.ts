@@ -1,6 +1,6 @@
 /**
- * Fetching a payload: the sources are tried in order until one gives bytes that are the payload's. Because the CID decides
- * what is right, it does not matter which source that is, and a failure of one is a note, not an end.
+ * Fetching a payload: the sources are tried in order until one gives bytes that are the payload's. Because the CID
+ * decides what is right, it does not matter which source that is, and a failure of one is a note, not an end.
  */
 import { AssayError } from '../protocol/errors.ts';
 import type { PayloadStore, StoredPayload } from './payloadStore.ts';
@@ -52,15 +52,18 @@ export interface FetchPayloadOptions {
   readonly pin?: boolean;
 }
 
-/** Verdicts about the payload itself: the CID proves them, so no other source can give anything else. */
-const FINAL_CODES = new Set(['PAYLOAD_TOO_LARGE', 'PAYLOAD_LENGTH', 'UNIXFS_NODE']);
+/**
+ * What a CID itself disproves: whoever named it published no payload of the right kind or length, and no source can
+ * mend that. (`PAYLOAD_UNAVAILABLE` on the other hand may be over in a moment.)
+ */
+export const PROVABLY_INVALID: ReadonlySet<string> = new Set(['PAYLOAD_LENGTH', 'PAYLOAD_TOO_LARGE', 'UNIXFS_NODE']);
 
 /**
  * Brings payload `cid` into the store, verified.
  *
- * @throws AssayError `PAYLOAD_UNAVAILABLE` listing every attempt when no source has it; at once, because no source could do
- * better, `PAYLOAD_LENGTH` or `PAYLOAD_TOO_LARGE` when the CID names a payload of another size, `UNIXFS_NODE` when it
- * names no payload of the profile. `CID_INVALID` for a malformed CID.
+ * @throws AssayError `PAYLOAD_UNAVAILABLE` listing every attempt when no source has it; at once, because no source
+ * could do better, `PAYLOAD_LENGTH` or `PAYLOAD_TOO_LARGE` when the CID names a payload of another size, `UNIXFS_NODE`
+ * when it names no payload of the profile. `CID_INVALID` for a malformed CID.
  * @example
  * const sources = await sourceList({ store, peers: ['http://127.0.0.1:4100'] });
  * await fetchPayload(cid, sources, { store, expectedBytes: 102_400 });
@@ -95,7 +98,7 @@ export async function fetchPayload(
         : cause;
       const attempt: FetchAttempt = { source: source.name, cid, error };
       onAttempt?.(attempt);
-      if (FINAL_CODES.has(error.code) || LOCAL_CODES.has(error.code)) throw error;
+      if (PROVABLY_INVALID.has(error.code) || LOCAL_CODES.has(error.code)) throw error;
       failures.push(attempt);
     }
   }
