@@ -1,7 +1,7 @@
 /**
- * Everything an audit takes from the chain, read once at one block: parameters, the contract's own state, its raw logs and
- * the calldata of the reveals. The live reader and an evidence bundle both end here, so both are asked the same questions.
- * This schema is the chain part of a bundle: docs/spec/evidence.md.
+ * Everything an audit takes from the chain, read once at one block: parameters, the contract's own state, its raw logs
+ * and the calldata of the reveals. The live reader and an evidence bundle both end here, so both are asked the same
+ * questions. This schema is the chain part of a bundle: docs/spec/evidence.md.
  */
 import { z } from 'zod';
 import { COMBINES, PRE_AGGREGATIONS } from '../../protocol/aggregation/rule.ts';
@@ -140,7 +140,6 @@ export const chainFactsSchema = z.strictObject({
 });
 
 export type ChainFacts = z.output<typeof chainFactsSchema>;
-export type ChainFactsJson = z.input<typeof chainFactsSchema>;
 export type RoundState = z.output<typeof roundStateSchema>;
 export type BlockFact = z.output<typeof blockSchema>;
 export type LogFact = z.output<typeof logSchema>;

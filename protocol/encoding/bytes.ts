@@ -1,6 +1,6 @@
 /**
- * Bytes as the protocol writes them. Integers inside hashes are big-endian (as Solidity's `abi.encodePacked`), vectors of
- * coordinates are little-endian (as every machine that trains holds them in memory).
+ * Bytes as the protocol writes them. Integers inside hashes are big-endian (as Solidity's `abi.encodePacked`), vectors
+ * of coordinates are little-endian (as every machine that trains holds them in memory).
  */
 import { AssayError } from '../errors.ts';
 
@@ -12,13 +12,17 @@ export const ZERO_HASH: Hex = `0x${'00'.repeat(32)}`;
 
 const HEX_DIGITS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
+/** `bytes` in lower-case hexadecimal with `0x`. */
 export function toHex(bytes: Uint8Array): Hex {
   let text = '';
   for (const byte of bytes) text += HEX_DIGITS[byte];
   return `0x${text}`;
 }
 
-/** @throws AssayError `HEX` when `text` is not `0x` followed by an even number of hexadecimal digits. */
+/**
+ * The bytes that `text` spells.
+ * @throws AssayError `HEX` when `text` is not `0x` followed by an even number of hexadecimal digits.
+ */
 export function fromHex(text: string): Uint8Array {
   if (!/^0x([0-9a-fA-F]{2})*$/.test(text)) {
     throw new AssayError('HEX', {
@@ -32,6 +36,7 @@ export function fromHex(text: string): Uint8Array {
   return bytes;
 }
 
+/** All `parts`, one after the other, in memory of their own. */
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
   let offset = 0;
@@ -40,10 +45,6 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
     offset += part.length;
   }
   return whole;
-}
-
-export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 /** `value` as `size` big-endian bytes. @throws AssayError `UINT_RANGE` when it does not fit. */
