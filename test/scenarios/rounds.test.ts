@@ -1,8 +1,5 @@
 /** Nodes that do not do their part, and chains that go away: the federation goes on, and somebody pays for it. */
 import { expect } from 'chai';
-
-const BURN_ADDRESS = '0x000000000000000000000000000000000000dEaD';
-
 import { generatePrivateKey } from 'viem/accounts';
 import { connect, signerOf } from '../../chain/rpc.ts';
 import { cidToBytes } from '../../protocol/encoding/cid.ts';
@@ -19,6 +16,8 @@ import {
 } from './support/inProcess.ts';
 import { startProxy } from './support/proxy.ts';
 import { ETHER, until, useWorld, type World } from './support/world.ts';
+
+const BURN_ADDRESS = '0x000000000000000000000000000000000000dEaD';
 
 describe('scenario: rounds that do not go as planned', function () {
   this.timeout(60_000);
