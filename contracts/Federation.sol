@@ -8,9 +8,10 @@ import {Membership} from "./federation/Membership.sol";
 import {Voiding} from "./federation/Voiding.sol";
 
 /// @title The implementation that every federation's clone delegates to
-/// @notice One concern per file under `federation/`: FederationStorage, Rotation (turns), RoundClock (deadlines), Standing, Stakes,
-///         Membership, Rounds (commit, reveal, publish, finalize), Voiding (the place of fraud proofs). Whatever is not here is a
-///         question and goes to FederationViews, which shares the storage layout. Together they are an IFederation.
+/// @notice One concern per file under `federation/`: FederationStorage, Rotation (turns), RoundClock (deadlines),
+///         Standing, Stakes, Membership, Rounds (commit, reveal, publish, finalize), Voiding (the place of fraud
+///         proofs). Whatever is not here is a question and goes to FederationViews, which shares the storage layout.
+///         Together they are an IFederation.
 contract Federation is Membership, Voiding {
     address private immutable VIEWS;
 

@@ -16,8 +16,8 @@ import {
 import {Standing} from "./federation/Standing.sol";
 
 /// @title The read-only half of a federation
-/// @notice Answers as of now: what the next transaction would find. Federation delegates to this code what it does not know itself:
-///         one contract with everything would be larger than EIP-170 lets a contract be.
+/// @notice Answers as of now: what the next transaction would find. Federation delegates to this code what it does not
+///         know itself: one contract with everything would be larger than EIP-170 lets a contract be.
 contract FederationViews is Standing, IFederationViews {
     /// @inheritdoc IFederationViews
     function parameters() external view returns (FederationParameters memory) {
@@ -114,7 +114,8 @@ contract FederationViews is Standing, IFederationViews {
         found.committed = head.committed;
         found.revealed = head.revealed;
         found.turn = head.turnBase;
-        // A round that opened a moment ago, as of now, may have been open before: then its record is of the void opening.
+        // A round that opened a moment ago, as of now, may have been open before: then its record is of the void
+        // opening.
         bool stored = record.head.opening == head.opening;
         if (stored) {
             found.accumulator = _accumulator(number);
@@ -170,7 +171,8 @@ contract FederationViews is Standing, IFederationViews {
         return _totalBurned;
     }
 
-    /// @dev The current round as of now: as stored, with the transitions that are due; or the one after it, when that one is over.
+    /// @dev The current round as of now: as stored, with the transitions that are due; or the one after it, when that
+    ///      one is over.
     function _current() private view returns (uint256 number, RoundHead memory head) {
         number = _state.currentRound;
         if (number == 0) return (number, head);

@@ -22,8 +22,8 @@ struct FederationState {
     uint8 participantSlots;
 }
 
-/// @dev One slot (240 bits; counts of participants are at most 100), the hot part of a round. In a phase from Open to Aggregate the round is the current one, so that commits
-///      and reveals need not read which round that is.
+/// @dev One slot (240 bits; counts of participants are at most 100), the hot part of a round. In a phase from Open to
+///      Aggregate the round is the current one, so that commits and reveals need not read which round that is.
 struct RoundHead {
     RoundPhase phase;
     uint32 opening;
@@ -47,7 +47,8 @@ struct RoundHead {
     uint32 roster;
 }
 
-/// @dev `accumulator` and `seed` are EMPTY until there is one: whoever opens the round pays for the slots, not the first to reveal.
+/// @dev `accumulator` and `seed` are EMPTY until there is one: whoever opens the round pays for the slots, not the
+///      first to reveal.
 struct RoundRecord {
     RoundHead head;
     bytes32 accumulator;
@@ -58,8 +59,8 @@ struct RoundRecord {
     uint256 voidedBitmap;
 }
 
-/// @dev One slot. A participant's commit is bound to its round's opening: when the round has another opening now, the commit
-///      is void. So voiding any number of rounds costs the same, and nobody has to be visited.
+/// @dev One slot. A participant's commit is bound to its round's opening: when the round has another opening now, the
+///      commit is void. So voiding any number of rounds costs the same, and nobody has to be visited.
 struct ParticipantRecord {
     uint96 stake;
     uint32 committedRound;
@@ -99,7 +100,7 @@ struct AggregatorAccount {
     bool registered;
 }
 
-/// @dev State, and the two things everybody does with coin: owing it to a stake, and burning it.
+/// @dev State, what every concern reads of it, and how coin is burned.
 abstract contract FederationStorage is IFederationEvents, Initializable, Ownable2Step {
     uint32 internal constant NO_END = type(uint32).max;
     bytes32 internal constant EMPTY = bytes32(uint256(1));
@@ -128,7 +129,8 @@ abstract contract FederationStorage is IFederationEvents, Initializable, Ownable
         return uint40(block.timestamp);
     }
 
-    /// @dev Writes a head in one go; the compiler would write the slot's fields one by one. The order is that of RoundHead.
+    /// @dev Writes a head in one go; the compiler would write the slot's fields one by one. The order is that of
+    ///      RoundHead.
     function _storeHead(uint256 number, RoundHead memory head) internal {
         uint256 word = uint256(head.phase);
         word |= uint256(head.opening) << 8;

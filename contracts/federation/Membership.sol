@@ -107,8 +107,8 @@ abstract contract Membership is Stakes {
         return gateway;
     }
 
-    /// @dev An index that a withdrawn participant gave back, or the next one. It was given back after its last round was final,
-    ///      so within a round that can still be disputed an index means one participant.
+    /// @dev An index that a withdrawn participant gave back, or the next one. It was given back after its last round
+    ///      was final, so within a round that can still be disputed an index means one participant.
     function _takeIndex() private returns (uint8) {
         uint256 free = _freeIndices.length;
         if (free != 0) {

@@ -4,9 +4,9 @@ pragma solidity ^0.8.37;
 import {RoundPhase} from "../types/Round.sol";
 import {AggregatorAccount, AggregatorEntry, FederationStorage, RoundHead} from "./FederationStorage.sol";
 
-/// @dev Whose turn it is. Turn t of a round belongs to active[(round - 1 + t) % count]; `active` are the entries whose interval of
-///      rounds contains the round, in order of registration. An interval never changes for a round that has a commit, so
-///      joining and leaving cannot move a turn that others count on.
+/// @dev Whose turn it is. Turn t of a round belongs to active[(round - 1 + t) % count]; `active` are the entries whose
+///      interval of rounds contains the round, in order of registration. An interval never changes for a round that has
+///      a commit, so joining and leaving cannot move a turn that others count on.
 abstract contract Rotation is FederationStorage {
     uint16 internal constant MAX_AGGREGATORS = 32;
 
@@ -34,8 +34,8 @@ abstract contract Rotation is FederationStorage {
         return head.turnBase + uint32((_now() - head.clock) / _parameters.aggregateWindowSeconds);
     }
 
-    /// @dev Charges the turns that ended without a publication. Each aggregator pays at most once per opening of the phase, so an
-    ///      idle night costs one penalty each and the loop is bounded by MAX_AGGREGATORS.
+    /// @dev Charges the turns that ended without a publication. Each aggregator pays at most once per opening of the
+    ///      phase, so an idle night costs one penalty each and the loop is bounded by MAX_AGGREGATORS.
     function _chargeMissedTurns(uint256 number, RoundHead memory head) internal returns (bool changed) {
         uint256 missed = _turn(head) - head.turnBase;
         if (missed <= head.turnsCharged) return false;
@@ -65,22 +65,24 @@ abstract contract Rotation is FederationStorage {
         return true;
     }
 
-    /// @dev First round of an aggregator that joins now: the current one while nobody has committed to it or when nobody else
-    ///      would lead it, else the next.
+    /// @dev First round of an aggregator that joins now: the current one while nobody has committed to it or when
+    ///      nobody else would lead it, else the next.
     function _joiningRound(uint256 number, RoundPhase phase) internal view returns (uint32) {
         if (number == 0) return 1;
         bool atOnce = phase == RoundPhase.Open || _activeAggregators(number).length == 0;
         return uint32(atOnce ? number : number + 1);
     }
 
-    /// @dev Takes an aggregator out of the rotation: from this round on if nobody has committed to it, else from the next.
+    /// @dev Takes an aggregator out of the rotation: from this round on if nobody has committed to it, else from the
+    ///      next.
     function _leaveRotation(address account, uint256 number, RoundPhase phase) internal {
         AggregatorEntry storage entry = _rotation[_aggregators[account].position];
         uint256 last = phase == RoundPhase.Open ? number - 1 : number;
         if (entry.activeUntilRound > last) entry.activeUntilRound = uint32(last);
     }
 
-    /// @dev Drops the entries of aggregators that have withdrawn and whose last round is final; keeps the others' order.
+    /// @dev Drops the entries of aggregators that have withdrawn and whose last round is final; keeps the others'
+    ///      order.
     function _pruneRotation(uint256 lastFinalRound) internal {
         uint256 kept;
         uint256 length = _rotation.length;

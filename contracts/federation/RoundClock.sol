@@ -5,8 +5,8 @@ import {RoundPhase} from "../types/Round.sol";
 import {FederationState, RoundHead, RoundRecord} from "./FederationStorage.sol";
 import {Rotation} from "./Rotation.sol";
 
-/// @dev Time, and what it does to a round. `_elapse` is the pure rule, shared by views (which show transitions as done) and by
-///      `_advance` (which does them, with their events).
+/// @dev Time, and what it does to a round. `_elapse` is the pure rule, shared by views (which show transitions as done)
+///      and by `_advance` (which does them, with their events).
 abstract contract RoundClock is Rotation {
     /// @dev What the passing of time did to a round.
     struct Elapsed {
@@ -15,7 +15,8 @@ abstract contract RoundClock is Rotation {
         bool revealsClosed;
     }
 
-    /// @dev Applies to `head`, in memory, every transition whose deadline has passed. The deadline is the first second too late.
+    /// @dev Applies to `head`, in memory, every transition whose deadline has passed. The deadline is the first second
+    ///      too late.
     function _elapse(RoundHead memory head) internal view returns (Elapsed memory elapsed) {
         if (head.phase == RoundPhase.Commit && block.timestamp >= head.clock) {
             if (head.committed >= _parameters.minUpdates) {
@@ -23,7 +24,8 @@ abstract contract RoundClock is Rotation {
                 head.clock += _parameters.revealWindowSeconds;
                 elapsed.commitsClosed = true;
             } else {
-                // Never a dead round: whole windows are added until the deadline lies ahead, for everybody who is active now.
+                // Never a dead round: whole windows are added until the deadline lies ahead, for everybody who is
+                // active now.
                 uint40 window = _parameters.commitWindowSeconds;
                 head.clock += window * ((_now() - head.clock) / window + 1);
                 head.expected = _state.activeParticipants + head.departed;
@@ -48,7 +50,8 @@ abstract contract RoundClock is Rotation {
         if (number != 0) (number, head) = _advance(number, _rounds[number].head);
     }
 
-    /// @dev The same for a caller that names a round: if that one is under way it is the current round, and a slot is not read.
+    /// @dev The same for a caller that names a round: if that one is under way it is the current round, and a slot is
+    ///      not read.
     function _advanceFrom(uint256 named) internal returns (uint256, RoundHead memory) {
         RoundHead memory head = _rounds[named].head;
         if (head.phase < RoundPhase.Open || head.phase > RoundPhase.Aggregate) return _advance();
@@ -131,7 +134,8 @@ abstract contract RoundClock is Rotation {
         currentHead = _rounds[currentNumber].head;
     }
 
-    /// @dev Moves the pointer of finality over abandoned rounds that directly follow it. Bounded; `finalizeRound` goes on.
+    /// @dev Moves the pointer of finality over abandoned rounds that directly follow it. Bounded; `finalizeRound` goes
+    ///      on.
     function _passAbandoned() internal {
         FederationState memory state = _state;
         uint256 number = state.lastFinalRound;
@@ -151,8 +155,8 @@ abstract contract RoundClock is Rotation {
         if (_activeAggregators(1).length != 0) _openRoundAfter(0);
     }
 
-    /// @dev Opens the round after `number`, unless that was the last one. A round that was open before (its parent was voided)
-    ///      starts from nothing under a new opening number, which voids every commit made in the old one.
+    /// @dev Opens the round after `number`, unless that was the last one. A round that was open before (its parent was
+    ///      voided) starts from nothing under a new opening number, which voids every commit made in the old one.
     function _openRoundAfter(uint256 number) internal {
         uint256 totalRounds = _parameters.totalRounds;
         if (totalRounds != 0 && number >= totalRounds) return;
@@ -174,9 +178,11 @@ abstract contract RoundClock is Rotation {
         emit RoundOpened(uint64(number), state.openings, _baseModelRoot(number), state.activeParticipants);
     }
 
-    /// @dev Fixes the seed at the first action in a later block; anchors it anew when the chain has forgotten the block's hash.
+    /// @dev Fixes the seed at the first action in a later block; anchors it anew when the chain has forgotten the
+    ///      block's hash.
     function _fixSeed(uint256 number, RoundHead memory head) private returns (bool changed) {
-        // INVARIANT (C-32): no seed before commits are closed, none from a block whose hash is not known, and never a second one.
+        // INVARIANT (C-32): no seed before commits are closed, none from a block whose hash is not known, and never a
+        // second one.
         if (head.seedFixed || head.seedBlock == 0 || block.number <= head.seedBlock) return false;
         bytes32 blockHash = blockhash(head.seedBlock);
         if (blockHash == bytes32(0)) {

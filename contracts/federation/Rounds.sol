@@ -90,7 +90,8 @@ abstract contract Rounds is Stakes {
                 salt: salt
             })
         );
-        // INVARIANT (C-26): what is revealed is what was sealed: by this sender, for this round, model, contract and chain.
+        // INVARIANT (C-26): what is revealed is what was sealed: by this sender, for this round, model, contract and
+        // chain.
         if (sealed_ != account.commitHash) revert CommitHashMismatch(account.commitHash, sealed_);
         _claimRoot(root, number, head.opening);
 
@@ -110,7 +111,8 @@ abstract contract Rounds is Stakes {
         else _rounds[number].head.revealed = head.revealed;
     }
 
-    /// @dev A root belongs to who revealed it first. Its owner may use it again if that reveal was voided with its round.
+    /// @dev A root belongs to who revealed it first. Its owner may use it again if that reveal was voided with its
+    ///      round.
     function _claimRoot(bytes32 root, uint256 number, uint32 opening) private {
         uint256 known = _revealedRoots[root];
         if (known != 0) {

@@ -9,8 +9,8 @@ import {RoundPhase} from "../types/Round.sol";
 import {AggregatorAccount, AggregatorEntry, ParticipantAccount, ParticipantRecord, RoundHead} from "./FederationStorage.sol";
 import {Standing} from "./Standing.sol";
 
-/// @dev What happens to coin between registration and withdrawal. A stake answers for every round that is not final: it leaves
-///      only through `withdraw`, by its owner, after the delay.
+/// @dev What happens to coin between registration and withdrawal. A stake answers for every round that is not final: it
+///      leaves only through `withdraw`, by its owner, after the delay.
 abstract contract Stakes is Standing, IFederationActions {
     using SafeCast for uint256;
 
@@ -49,7 +49,8 @@ abstract contract Stakes is Standing, IFederationActions {
     /// @inheritdoc IFederationActions
     function settleMissedReveal(address participant_) external {
         (uint256 number, RoundHead memory head) = _advance();
-        // INVARIANT (C-40): only who committed, in an opening that still stands, and did not reveal in time, pays; and once.
+        // INVARIANT (C-40): only who committed, in an opening that still stands, and did not reveal in time, pays; and
+        // once.
         if (!_owesReveal(_participants[participant_].record, number, head)) revert NothingToSettle(participant_);
         _chargeMissedReveal(participant_, number, head);
     }

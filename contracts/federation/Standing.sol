@@ -24,7 +24,8 @@ abstract contract Standing is RoundClock {
             _rounds[record.committedRound].head.opening == record.committedOpening;
     }
 
-    /// @dev Whether the record has a commit that was due for reveal and was not revealed. A commit of a voided opening owes nothing.
+    /// @dev Whether the record has a commit that was due for reveal and was not revealed. A commit of a voided opening
+    ///      owes nothing.
     function _owesReveal(
         ParticipantRecord memory record,
         uint256 number,

@@ -5,11 +5,11 @@ import {RoundPhase} from "../types/Round.sol";
 import {ParticipantRecord, RoundHead, RoundRecord} from "./FederationStorage.sol";
 import {Rounds} from "./Rounds.sol";
 
-/// @dev What a proven fraud does to a round. Nothing here is reachable from outside: fraud proofs will call it, and the tests
-///      reach it through contracts/mocks/FederationHarness.sol.
+/// @dev What a proven fraud does to a round. Nothing here is reachable from outside: fraud proofs will call it, and the
+///      tests reach it through contracts/mocks/FederationHarness.sol.
 abstract contract Voiding is Rounds {
-    /// @dev Before publication: the submission of the participant with this index does not count. A round left with too few valid
-    ///      updates is abandoned.
+    /// @dev Before publication: the submission of the participant with this index does not count. A round left with too
+    ///      few valid updates is abandoned.
     function _voidSubmission(uint64 number_, uint16 index) internal {
         (uint256 number, RoundHead memory head) = _advance();
         // INVARIANT (C-50): submissions are voided before the model is made from them.
@@ -35,9 +35,9 @@ abstract contract Voiding is Rounds {
         }
     }
 
-    /// @dev After publication, before finality: the round is aggregated again, from the next turn on. All rounds built on the void
-    ///      model are void too. They are not visited: they lie behind the current round, and when they open again their new
-    ///      opening number voids whatever was committed in the old one, at no loss to anybody.
+    /// @dev After publication, before finality: the round is aggregated again, from the next turn on. All rounds built
+    ///      on the void model are void too. They are not visited: they lie behind the current round, and when they open
+    ///      again their new opening number voids whatever was committed in the old one, at no loss to anybody.
     function _voidPublication(uint64 number_) internal {
         (uint256 number, ) = _advance();
         RoundRecord storage record = _rounds[number_];

@@ -26,8 +26,8 @@ interface IFederationEvents {
     event CommitWindowExtended(uint64 indexed round, uint16 expected, uint64 deadline);
     /// @notice Commits are closed. The round's seed will come from the hash of the block that carries this event.
     event RevealPhaseOpened(uint64 indexed round, uint16 committed, uint64 deadline);
-    /// @notice Nobody acted for so long that the chain forgot the hash of the block in which commits were closed: the seed will come
-    ///         from the hash of this block instead.
+    /// @notice Nobody acted for so long that the chain forgot the hash of the block in which commits were closed: the
+    ///         seed will come from the hash of this block instead.
     event SeedReanchored(uint64 indexed round, uint64 blockNumber);
     event SeedFixed(uint64 indexed round, bytes32 seed);
     event UpdateRevealed(
@@ -62,7 +62,6 @@ interface IFederationEvents {
     event PenaltyBurned(uint256 amount, uint256 totalBurned);
     event ExitRequested(address indexed account, Role role, uint64 withdrawableFrom);
     event Withdrawn(address indexed account, Role role, uint256 amount);
-
 
     error NotAMember(address account);
     error AlreadyAMember(address account);

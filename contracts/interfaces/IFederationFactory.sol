@@ -9,7 +9,8 @@ interface IFederationFactory {
 
     error NoCode(address account);
 
-    /// @notice Creates a federation that the sender owns. Impossible parameters are refused here, not when a round fails.
+    /// @notice Creates a federation that the sender owns. Impossible parameters are refused here, not when a round
+    ///         fails.
     /// @param parameters fixed for ever
     /// @param members first members of the allow-list; may be empty
     /// @return federation the clone's address
@@ -18,6 +19,8 @@ interface IFederationFactory {
         address[] calldata members
     ) external returns (address federation);
 
+    /// @notice The contract whose code every clone runs.
     function implementation() external view returns (address);
+    /// @notice Whether this factory made the contract, so that its parameters were validated.
     function isFederation(address federation) external view returns (bool);
 }

@@ -2,8 +2,8 @@
 pragma solidity ^0.8.37;
 
 /// @title Content identifiers as the chain stores them
-/// @notice 36 bytes: 0x01 (CIDv1) | 0x55 raw or 0x70 dag-pb | 0x12 (sha2-256) | 0x20 (32) | digest. Nothing else is accepted, so
-///         two equal contents never have two names. Source: https://github.com/multiformats/cid
+/// @notice 36 bytes: 0x01 (CIDv1) | 0x55 raw or 0x70 dag-pb | 0x12 (sha2-256) | 0x20 (32) | digest. Nothing else is
+///         accepted, so two equal contents never have two names. Source: https://github.com/multiformats/cid
 library Cid {
     error InvalidCid(bytes cid);
 

@@ -17,7 +17,8 @@ struct SealedUpdate {
 /// @title What a participant seals before it reveals, and how the contract remembers all reveals in one slot
 /// @dev The TypeScript twins are protocol/commitment/commitHash.ts and protocol/round/submission.ts.
 library CommitHash {
-    /// @notice Binds chain, contract, round, base model and sender: a seal can be neither squatted, nor copied, nor replayed.
+    /// @notice Binds chain, contract, round, base model and sender: a seal can be neither squatted, nor copied, nor
+    ///         replayed.
     function seal(SealedUpdate memory update) internal pure returns (bytes32) {
         return keccak256(abi.encode(update));
     }

@@ -2,8 +2,9 @@
 pragma solidity ^0.8.37;
 
 /// @title Positional openings of the tree of a model snapshot or a server state
-/// @notice leaf = SHA-256(0x02 | 4K bytes), node = SHA-256(0x03 | hL | hR). Tags differ from the update tree's, so no node of one
-///         is a node of the other. OpenZeppelin's MerkleProof sorts pairs and so cannot tell positions apart: not used here.
+/// @notice leaf = SHA-256(0x02 | 4K bytes), node = SHA-256(0x03 | hL | hR). Tags differ from the update tree's, so no
+///         node of one is a node of the other. OpenZeppelin's MerkleProof sorts pairs and so cannot tell positions
+///         apart: not used here.
 /// @dev The TypeScript twin is protocol/commitment/merkle.ts; both are held to test/vectors/merkle.json.
 library MerklePosition {
     bytes1 internal constant LEAF_TAG = 0x02;

@@ -8,10 +8,10 @@ struct SumSibling {
 }
 
 /// @title Positional openings of an update's Merkle-sum tree
-/// @notice leaf = SHA-256(0x00 | u64 sum | 2K bytes), node = SHA-256(0x01 | hL | u64 sL | hR | u64 sR), sums big-endian. The root
-///         binds every coordinate and the vector's squared L2 norm. Depth is fixed, the index is consumed bit by bit, leaves and
-///         nodes are tagged, both children's sums are hashed and range-checked (the break of trees that do not: ePrint
-///         2018/1139), and the zero root opens to nothing.
+/// @notice leaf = SHA-256(0x00 | u64 sum | 2K bytes), node = SHA-256(0x01 | hL | u64 sL | hR | u64 sR), sums
+///         big-endian. The root binds every coordinate and the vector's squared L2 norm. Depth is fixed, the index is
+///         consumed bit by bit, leaves and nodes are tagged, both children's sums are hashed and range-checked (the
+///         break of trees that do not: ePrint 2018/1139), and the zero root opens to nothing.
 /// @dev The TypeScript twin is protocol/commitment/merkleSum.ts; both are held to test/vectors/merkleSum.json.
 library MerkleSum {
     bytes1 internal constant LEAF_TAG = 0x00;
@@ -36,7 +36,8 @@ library MerkleSum {
         return verifyPath(root, normSq, depth, index, leafHash(uint64(sum), leaf), uint64(sum), path);
     }
 
-    /// @notice Whether a leaf with this hash and this CLAIMED sum stands at `index`. What shows a leaf whose sum is a lie.
+    /// @notice Whether a leaf with this hash and this CLAIMED sum stands at `index`. What shows a leaf whose sum is a
+    ///         lie.
     function verifyPath(
         bytes32 root,
         uint64 normSq,
@@ -78,7 +79,8 @@ library MerkleSum {
         return sha256(abi.encodePacked(NODE_TAG, leftHash, leftSum, rightHash, rightSum));
     }
 
-    /// @notice Sum of squares of a leaf's int16 little-endian coordinates. An odd last byte is ignored; the hash is over all bytes.
+    /// @notice Sum of squares of a leaf's int16 little-endian coordinates. An odd last byte is ignored; the hash is
+    ///         over all bytes.
     function sumOfSquares(bytes memory leaf) internal pure returns (uint256 sum) {
         uint256 count = leaf.length / 2;
         for (uint256 i = 0; i < count; ++i) {

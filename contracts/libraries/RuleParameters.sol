@@ -4,7 +4,8 @@ pragma solidity ^0.8.37;
 import {Combine, PreAggregation, Rule, ServerOptimizer, ServerStep} from "../types/FederationParameters.sol";
 
 /// @title Which rules and server steps are possible
-/// @dev The TypeScript twins are `minimumUpdates` in protocol/aggregation/rule.ts and `checkServerStep` in serverStep.ts.
+/// @dev The TypeScript twins are `minimumUpdates` in protocol/aggregation/rule.ts and `checkServerStep` in
+///      serverStep.ts.
 library RuleParameters {
     error ImpossibleRule(PreAggregation preAggregation, Combine combine, uint16 byzantine, uint16 selected);
     error ImpossibleServerStep(ServerOptimizer optimizer, uint32 learningRateQ16, uint32 momentumQ16);
@@ -24,7 +25,8 @@ library RuleParameters {
             least = 2 * f + 3;
             if (rule.selected + f > least) least = rule.selected + f;
         }
-        // INVARIANT (C-60): Krum selects rows for a mean, m belongs to Krum, and some number of participants satisfies the rule.
+        // INVARIANT (C-60): Krum selects rows for a mean, m belongs to Krum, and some number of participants satisfies
+        // the rule.
         bool possible = krum ? rule.combine == Combine.Mean : rule.selected == 0;
         if (!possible || least > MAX_PARTICIPANTS) {
             revert ImpossibleRule(rule.preAggregation, rule.combine, rule.byzantine, rule.selected);
@@ -34,7 +36,8 @@ library RuleParameters {
     }
 
     /// @notice 0 < learning rate <= 16, 0 <= momentum < 1, no momentum for FedAvg.
-    /// @dev The bounds keep every product of the step exact (protocol/aggregation/serverStep.ts). Reverts with ImpossibleServerStep.
+    /// @dev The bounds keep every product of the step exact (protocol/aggregation/serverStep.ts). Reverts with
+    ///      ImpossibleServerStep.
     function checkServerStep(ServerStep memory step) internal pure {
         bool rate = step.learningRateQ16 > 0 && step.learningRateQ16 <= MAX_LEARNING_RATE_Q16;
         bool momentum = step.momentumQ16 < Q16 && (step.optimizer == ServerOptimizer.FedAvgM || step.momentumQ16 == 0);

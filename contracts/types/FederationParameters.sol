@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
-/// @notice What is done to the Gram matrix before the coordinate-wise combine (docs/spec: rules).
+/// @notice How the Gram matrix decides which rows are mixed before the coordinate-wise combine (docs/spec/rules.md).
 enum PreAggregation {
     None,
     MultiKrum,
@@ -40,7 +40,8 @@ struct ServerStep {
     uint32 momentumQ16;
 }
 
-/// @notice Everything a federation fixes at creation. The order groups what one transaction reads into one storage slot.
+/// @notice Everything a federation fixes at creation. The order groups what one transaction reads into one storage
+///         slot.
 /// @param manifestCid 36-byte binary CIDv1 of the manifest (JSON)
 /// @param genesisModelCid 36-byte binary CIDv1 of the model snapshot that round 1 starts from
 /// @param genesisModelRoot root of that snapshot's tree

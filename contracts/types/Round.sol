@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
-/// @notice The life of a round, in order. `None` is a round that is not open (yet, or not any more since a parent was voided).
+/// @notice The life of a round, in order. `None` is a round that is not open (yet, or not any more since a parent was
+///         voided).
 enum RoundPhase {
     None,
     Open,
@@ -33,8 +34,8 @@ struct Publication {
 /// @param number the round, from 1
 /// @param phase the phase as of now
 /// @param opening number of this opening of the round; grows with every round opened or reopened, never repeats
-/// @param deadline unix seconds, the first moment that is too late for the phase (Aggregate: for the turn; Challenge: the
-///        first moment the round may be finalized); 0 when the phase has no deadline
+/// @param deadline unix seconds, the first moment that is too late for the phase (Aggregate: for the turn; Challenge:
+///        the first moment the round may be finalized); 0 when the phase has no deadline
 /// @param expected participants who may commit in this opening; the phase Commit closes early when all of them have
 /// @param committed commits received
 /// @param revealed updates revealed, voided ones included
