@@ -1,8 +1,8 @@
 /**
  * The one error type of Assay. Every message teaches: what went wrong, what was expected, what came, what to do.
  *
- * Three kinds of wrong are never mixed: a bad argument and a broken invariant throw an `AssayError`; a dishonest peer is
- * not an exception but a `Finding` in a report (see `dispute/finding.ts`).
+ * Three kinds of wrong are never mixed: a bad argument and a broken invariant throw an `AssayError`; a dishonest peer
+ * is not an exception but a `Finding` in a report (see `dispute/finding.ts`).
  */
 export interface AssayErrorDetails {
   /** What went wrong, one sentence without a final period. */

@@ -1,6 +1,6 @@
 /**
- * The Gram matrix G = U U^T of the update rows, exact in 64-bit integers. Distances, cosines and norms all come from it:
- * |x - y|^2 = G[x][x] + G[y][y] - 2 G[x][y] without the cancellation that floats suffer on full weights.
+ * The Gram matrix G = U U^T of the update rows, exact in 64-bit integers. Distances, cosines and norms all come from
+ * it: |x - y|^2 = G[x][x] + G[y][y] - 2 G[x][y] without the cancellation that floats suffer on full weights.
  */
 
 export interface Gram {
@@ -16,6 +16,7 @@ export function gramIndex(n: number, i: number, j: number): number {
   return row * n - (row * (row - 1)) / 2 + (column - row);
 }
 
+/** G[i][j], in either order. */
 export function gramEntry(gram: Gram, i: number, j: number): bigint {
   return gram.values[gramIndex(gram.n, i, j)]!;
 }

@@ -36,13 +36,16 @@ const NAMES: Record<string, Pick<Rule, 'preAggregation' | 'combine'> & { readonl
   'nnm+trimmed-mean': { preAggregation: 'nearestNeighborMixing', combine: 'trimmedMean' },
 };
 
+/** What `parseRule` takes and `ruleName` gives. */
 export const RULE_NAMES: readonly string[] = Object.keys(NAMES);
 
 /**
- * The rule of that name. `byzantine` is f; plain averaging ignores it. `selected` is m of `multi-krum`; 0 or none: n - f.
+ * The rule of that name. `byzantine` is f; plain averaging ignores it. `selected` is m of `multi-krum`;
+ * 0 or none: n - f.
  * @throws AssayError `RULE_NAME` for an unknown name, `RULE_PARAMETERS` for an m that the rule would ignore.
  * @example
- * parseRule('nnm+trimmed-mean', 2); // { preAggregation: 'nearestNeighborMixing', combine: 'trimmedMean', byzantine: 2, selected: 0 }
+ * parseRule('nnm+trimmed-mean', 2);
+ * // { preAggregation: 'nearestNeighborMixing', combine: 'trimmedMean', byzantine: 2, selected: 0 }
  */
 export function parseRule(name: string, byzantine: number, selected?: number): Rule {
   const pieces = Object.hasOwn(NAMES, name) ? NAMES[name] : undefined;
@@ -78,8 +81,8 @@ export function needsGram(rule: Rule): boolean {
 }
 
 /**
- * Fewest updates the rule is defined for: 2f+1, in the Krum family 2f+3 and at least m (Blanchard et al. 2017, section 4;
- * Yin et al. 2018). The Solidity twin is contracts/libraries/RuleParameters.sol.
+ * Fewest updates the rule is defined for: 2f + 1, in the Krum family 2f + 3 and at least m + f (Blanchard et al. 2017,
+ * section 4; Yin et al. 2018). The Solidity twin is contracts/libraries/RuleParameters.sol.
  * @throws AssayError `RULE_PARAMETERS` for parameters that no number of participants can satisfy.
  */
 export function minimumUpdates(rule: Rule): number {
@@ -95,7 +98,7 @@ export function minimumUpdates(rule: Rule): number {
   return least;
 }
 
-/** @throws AssayError `TOO_FEW_UPDATES` when n rows are not enough for the rule. */
+/** @throws AssayError `TOO_FEW_UPDATES` when n rows are not enough for the rule, or more than MAX_PARTICIPANTS. */
 export function checkRowCount(rule: Rule, n: number): void {
   const least = minimumUpdates(rule);
   if (n < least || n > MAX_PARTICIPANTS) {

@@ -2,8 +2,9 @@
  * From the combined update to the next model, in fixed point. Every division truncates toward zero, as Solidity's does.
  *
  *     delta = trunc(numerator * 2^(F-G) / denominator)
- *     FedAvg  (McMahan et al. 2017):  w' = sat(w + trunc(lr * delta / 2^16))
- *     FedAvgM (Hsu et al. 2019, eq. 1): v' = sat(trunc(momentum * v / 2^16) + delta);  w' = sat(w + trunc(lr * v' / 2^16))
+ *     FedAvg  (McMahan et al. 2017):      w' = sat(w + trunc(lr * delta / 2^16))
+ *     FedAvgM (Hsu et al. 2019, eq. 1):   v' = sat(trunc(momentum * v / 2^16) + delta)
+ *                                     w' = sat(w + trunc(lr * v' / 2^16))
  *
  * Bounds, so that a float64 division followed by trunc is exact: |numerator| < 2^29 (100 mixed rows below 2^22) and
  * F-G <= 16 keep the dividend below 2^45; lr <= 2^20 and |v| <= 2^31 keep lr * v below 2^52.
@@ -28,6 +29,7 @@ export interface ServerStep {
   readonly momentumQ16: number;
 }
 
+/** Plain FedAvg: the aggregate is the step. */
 export const FED_AVG: ServerStep = { optimizer: 'fedAvg', learningRateQ16: Q16, momentumQ16: 0 };
 
 /** Whether the server keeps a velocity between rounds. */

@@ -1,7 +1,7 @@
 /**
  * Who was trimmed, for people who watch a federation: for every row the number of coordinates at which its value lay
- * among the f lowest or the f highest. A statistic, no part of the model, taken over every s-th chunk so that its cost does
- * not grow with the model.
+ * among the f lowest or the f highest. A statistic, no part of the model, taken over every s-th chunk so that its cost
+ * does not grow with the model.
  */
 import type { Mixing } from './preAggregation/mixing.ts';
 
@@ -39,8 +39,8 @@ export function countTrimmed(counts: number[], rows: readonly (Int16Array | Int3
 export const EQUAL_SHARE_Q16 = 65_536;
 
 /**
- * What mixing and trimming leave of each update: its weight in the aggregate, 65536 being an equal share. A row's own count
- * would mislead after mixing: rows that mixing made equal are trimmed by index, yet stand for the same updates.
+ * What mixing and trimming leave of each update: its weight in the aggregate, 65536 being an equal share. A row's own
+ * count would mislead after mixing: rows that mixing made equal are trimmed by index, yet stand for the same updates.
  *
  * @param trimmed counts of `countTrimmed` for the m combined rows
  * @param sampled coordinates counted (`trimSampleSize`), at most 2^20

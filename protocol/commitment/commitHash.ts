@@ -5,6 +5,7 @@
 import { concatBytes, type Hex } from '../encoding/bytes.ts';
 import { abiUint, abiWord, keccak256 } from './keccak.ts';
 
+/** What the seal covers. */
 export interface SealedUpdate {
   readonly chainId: number;
   readonly federation: Hex;
@@ -19,7 +20,12 @@ export interface SealedUpdate {
   readonly salt: Hex;
 }
 
-/** keccak256(abi.encode(chainId, federation, round, baseModelRoot, participant, root, normSq, keccak256(cid), salt)). */
+/**
+ * keccak256(abi.encode(chainId, federation, round, baseModelRoot, participant, root, normSq, keccak256(cid), salt)),
+ * which `commitUpdate` sends. Spec: docs/spec/round.md, "Commit". The Solidity twin is contracts/libraries/CommitHash.sol.
+ *
+ * @throws AssayError `HEX` or `ABI_WORD` for a root, address or salt of another length.
+ */
 export function commitHash(update: SealedUpdate): Hex {
   return keccak256(
     concatBytes(

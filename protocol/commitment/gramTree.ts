@@ -1,6 +1,6 @@
 /**
- * The commitment of the Gram matrix: a tree whose leaves hold the partial matrix of GRAM_SPAN chunks and whose nodes hold
- * sums, so that one wrong inner product can be traced to one pair over one short range of coordinates.
+ * The commitment of the Gram matrix: a tree whose leaves hold the partial matrix of GRAM_SPAN chunks and whose nodes
+ * hold sums, so that one wrong inner product can be traced to one pair over one short range of coordinates.
  *
  *     row i   = H(0x13 | i64 G[i][i], ..., G[i][n-1])      the upper triangle, one row; partial products are signed
  *     matrix  = H(0x12 | row 0 | ... | row n-1)

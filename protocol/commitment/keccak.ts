@@ -7,7 +7,7 @@ export function keccak256(bytes: Uint8Array): Hex {
   return toHex(keccak_256(bytes));
 }
 
-/** An unsigned integer as one ABI word (32 bytes, big-endian). */
+/** An unsigned integer as one ABI word (32 bytes, big-endian). @throws AssayError `UINT_RANGE` for one below zero. */
 export function abiUint(value: bigint | number): Uint8Array {
   return uintBytes(BigInt(value), 32);
 }

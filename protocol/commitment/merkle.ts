@@ -16,6 +16,7 @@ import { foldPath, openPath, PerfectTreeBuilder, type TreeKind, treeLevels } fro
 const LEAF_TAG = 0x02;
 const NODE_TAG = 0x03;
 
+/** What shows one chunk of a model under its root. */
 export interface ModelProof {
   readonly index: number;
   /** `depth` sibling hashes, leaf level first. */
@@ -58,14 +59,14 @@ export class ModelCommitter {
   }
 }
 
-/** The root of a whole model. Shape [d]. */
+/** The root of a whole model. Shape [d]. @throws AssayError `VECTOR_LENGTH` when it has not d coordinates. */
 export function commitModel(model: Int32Array, layout: VectorLayout): Hex {
   const tree = new PerfectTreeBuilder(merkleKind, layout.depth);
   for (const chunk of payloadChunks(encodeModel(model, layout), layout.chunkSize * 4)) tree.append(modelLeaf(chunk));
   return toHex(tree.finish());
 }
 
-/** Opens chunk `index` of an encoded model. */
+/** Opens chunk `index` of an encoded model. @throws AssayError `LEAF_INDEX` when there is no such chunk. */
 export function proveModelChunk(payload: Uint8Array, layout: VectorLayout, index: number): ModelProof {
   const leaves = [...payloadChunks(payload, layout.chunkSize * 4)].map(modelLeaf);
   return { index, path: openPath(merkleKind, treeLevels(merkleKind, layout.depth, leaves), index) };

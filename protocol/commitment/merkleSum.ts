@@ -20,6 +20,7 @@ const NODE_TAG = 0x01;
 const SUM_BYTES = 8;
 const MAX_SUM = 2n ** 64n - 1n;
 
+/** A node of the tree: what its parent hashes. */
 export interface SumNode {
   readonly hash: Uint8Array;
   /** Sum of squares below this node, u64. */
@@ -33,6 +34,7 @@ export interface UpdateCommitment {
   readonly normSq: bigint;
 }
 
+/** What shows one chunk of an update under its commitment. */
 export interface SumProof {
   /** Index of the chunk. */
   readonly index: number;
@@ -104,7 +106,7 @@ export function commitUpdate(payload: Uint8Array, layout: VectorLayout): UpdateC
   return committer.finish();
 }
 
-/** Opens chunk `index` of an encoded update. */
+/** Opens chunk `index` of an encoded update. @throws AssayError `LEAF_INDEX` when there is no such chunk. */
 export function proveUpdateChunk(payload: Uint8Array, layout: VectorLayout, index: number): SumProof {
   const leaves = [...payloadChunks(payload, layout.chunkSize * 2)].map(updateLeaf);
   return { index, path: openPath(merkleSumKind, treeLevels(merkleSumKind, layout.depth, leaves), index) };
@@ -129,6 +131,7 @@ export function verifyUpdateChunk(
   return root !== undefined && toHex(root.hash) === commitment.root.toLowerCase();
 }
 
+/** The payload's chunks in order, as views of it. `chunkBytes`: 2K for an update, 4K for a model. */
 export function* payloadChunks(payload: Uint8Array, chunkBytes: number): Generator<Uint8Array> {
   for (let offset = 0; offset < payload.length; offset += chunkBytes) {
     yield payload.subarray(offset, offset + chunkBytes);

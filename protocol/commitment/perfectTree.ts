@@ -1,7 +1,7 @@
 /**
- * Perfect binary trees of fixed depth over any kind of node. Proofs are positional: the path has exactly `depth` siblings
- * and the index is fully consumed, so one root opens one position in one way only (lessons of order-blind Merkle proofs).
- * Missing leaves are the kind's `zero` node; the subtrees above them are joined like any others.
+ * Perfect binary trees of fixed depth over any kind of node. Proofs are positional: the path has exactly `depth`
+ * siblings and the index is fully consumed, so one root opens one position in one way only (lessons of order-blind
+ * Merkle proofs). Missing leaves are the kind's `zero` node; the subtrees above them are joined like any others.
  */
 import { AssayError } from '../errors.ts';
 

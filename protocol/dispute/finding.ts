@@ -1,6 +1,6 @@
 /**
- * What an auditor concludes about somebody's conduct. A dishonest peer is not an exception: everything it can do ends as
- * one of these in a report.
+ * What an auditor concludes about somebody's conduct. A dishonest peer is not an exception: everything it can do ends
+ * as one of these in a report.
  */
 import type { Hex } from '../encoding/bytes.ts';
 
@@ -43,8 +43,8 @@ export type FindingKind = (typeof FINDING_KINDS)[number];
 
 /**
  * `breach`: the published result of the round is wrong or cannot be checked; an audit with one fails. `misconduct`:
- * somebody misbehaved and the result stands without him, as when a participant's payload does not match what it revealed
- * and the aggregator rightly left it out (the evidence document's `excluded`).
+ * somebody misbehaved and the result stands without it, as when a participant's payload does not match what it
+ * revealed and the aggregator rightly left it out (the evidence document's `excluded`).
  */
 export type Severity = 'breach' | 'misconduct';
 

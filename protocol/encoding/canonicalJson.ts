@@ -4,13 +4,18 @@
  */
 import { AssayError } from '../errors.ts';
 
+/** What a JSON document can hold. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
-/** @throws AssayError `JSON_VALUE` for what JSON cannot carry exactly (NaN, infinities, bigint, undefined, functions). */
+/**
+ * The one spelling of `value`.
+ * @throws AssayError `JSON_VALUE` for what JSON cannot carry exactly (NaN, infinities, bigint, undefined, functions).
+ */
 export function canonicalJson(value: Json): string {
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'number' && Number.isFinite(value)) return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${Array.from(value, (item) => canonicalJson(item as Json)).join(',')}]`; // from: holes too
+  // Array.from, not map: a hole is refused like any undefined.
+  if (Array.isArray(value)) return `[${Array.from(value, (item) => canonicalJson(item as Json)).join(',')}]`;
   if (typeof value === 'object') {
     const object = value as { readonly [key: string]: Json };
     const members = Object.keys(object)

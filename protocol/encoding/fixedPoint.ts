@@ -1,7 +1,7 @@
 /**
  * Fixed point: a model coordinate is an int32 `w` with the value w * 2^-F. Floats live in `client/` only; these two
- * functions are the border. int32 -> float32 rounds to nearest even where the integer has more than 24 significant bits;
- * float32 -> int32 is round-to-nearest-even and saturates.
+ * functions are the border. int32 -> float32 rounds to nearest even where the integer has more than 24 significant
+ * bits; float32 -> int32 is round-to-nearest-even and saturates.
  */
 import { AssayError } from '../errors.ts';
 
@@ -51,6 +51,7 @@ export function roundHalfEven(x: number): number {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
+/** `x`, or the end of the int32 range that it lies beyond. */
 export function saturateInt32(x: number): number {
   if (x > INT32_MAX) return INT32_MAX;
   if (x < INT32_MIN) return INT32_MIN;

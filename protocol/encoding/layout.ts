@@ -4,9 +4,12 @@
  */
 import { AssayError } from '../errors.ts';
 
-/** Coordinates per chunk unless a federation says otherwise: 512 payload bytes, the middle of the measured good region. */
+/**
+ * Coordinates per chunk unless a federation says otherwise: 512 payload bytes, the middle of the measured good region.
+ */
 export const DEFAULT_CHUNK_SIZE = 256;
 
+/** Where each coordinate lies, and the shape of the tree over them. */
 export interface VectorLayout {
   /** d: coordinates of the model. */
   readonly dimension: number;
@@ -18,7 +21,11 @@ export interface VectorLayout {
   readonly depth: number;
 }
 
-/** @throws AssayError `LAYOUT` for a dimension below 1 or above 2^32, or a chunk size that is no power of two in 16..4096. */
+/**
+ * The layout of vectors of `dimension` coordinates.
+ * @throws AssayError `LAYOUT` for a dimension below 1 or above 2^32, or a chunk size that is no power of two in
+ * 16..4096.
+ */
 export function vectorLayout(dimension: number, chunkSize: number = DEFAULT_CHUNK_SIZE): VectorLayout {
   if (!Number.isInteger(dimension) || dimension < 1 || dimension > 2 ** 32) {
     throw new AssayError('LAYOUT', {

@@ -34,7 +34,10 @@ const manifestSchema = z.strictObject({
   engine: z.string().min(1),
 });
 
+/** A manifest that was checked: docs/spec/manifest.md. */
 export type Manifest = Readonly<z.infer<typeof manifestSchema>>;
+
+/** A tensor of the model, row-major; no sides for a scalar. */
 export interface TensorSpec {
   readonly name: string;
   readonly shape: readonly number[];
@@ -46,7 +49,7 @@ export interface TensorSlice extends TensorSpec {
   readonly length: number;
 }
 
-/** @throws AssayError `MANIFEST` naming the first field that is wrong. */
+/** The manifest in bytes that somebody served. @throws AssayError `MANIFEST` naming the first field that is wrong. */
 export function parseManifest(bytes: Uint8Array): Manifest {
   let document: unknown;
   try {
@@ -62,7 +65,7 @@ export function parseManifest(bytes: Uint8Array): Manifest {
   return checkManifest(document);
 }
 
-/** @throws AssayError `MANIFEST` naming the first field that is wrong. */
+/** `document` as a manifest. @throws AssayError `MANIFEST` naming the first field that is wrong. */
 export function checkManifest(document: unknown): Manifest {
   const parsed = manifestSchema.safeParse(document);
   if (!parsed.success) {

@@ -8,7 +8,8 @@
  *     name   CIDv1, sha2-256; the root is the leaf itself when the file fits in one
  *
  * The shape follows from the file's size alone. `decodeFileNode` accepts that shape, in the one encoding of
- * `encodeFileNode`, and nothing else: so one payload has one CID, a node cannot claim bytes it does not lead to, and a small root cannot stand for an endless tree.
+ * `encodeFileNode`, and nothing else: so one payload has one CID, a node cannot claim bytes it does not lead to, and a
+ * small root cannot stand for an endless tree.
  *
  * Source: https://specs.ipfs.tech/unixfs/ and IPIP-499.
  */
@@ -49,7 +50,7 @@ export function blockCid(codec: typeof RAW_CODEC | typeof DAG_PB_CODEC, block: U
   return CID.createV1(codec, digests.create(SHA2_256, sha256(block))).toString();
 }
 
-/** How many levels of nodes stand above the leaves of a file of `fileBytes`: 0 for one leaf, 1 up to 1 GiB, 2 up to 1 TiB. */
+/** Levels of nodes above the leaves of a file of `fileBytes`: 0 for one leaf, 1 up to 1 GiB, 2 up to 1 TiB. */
 export function treeHeight(fileBytes: number): number {
   let height = 0;
   for (let capacity = LEAF_BYTES; capacity < fileBytes; capacity *= NODE_LINKS) height++;

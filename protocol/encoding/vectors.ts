@@ -8,7 +8,7 @@ import type { VectorLayout } from './layout.ts';
 export const UPDATE_COORDINATE_BYTES = 2;
 export const MODEL_COORDINATE_BYTES = 4;
 
-// The typed-array views below are the wire format only on little-endian machines: every one that runs Node or a browser today.
+// The typed-array views below are the wire format on little-endian machines only: today all that run Node or a browser.
 if (new Uint8Array(new Uint16Array([1]).buffer)[0] !== 1) {
   throw new AssayError('BIG_ENDIAN', { summary: 'Assay runs on little-endian machines only' });
 }
@@ -23,7 +23,7 @@ export function modelPayloadLength(layout: VectorLayout): number {
   return layout.chunkCount * layout.chunkSize * MODEL_COORDINATE_BYTES;
 }
 
-/** @throws AssayError `VECTOR_LENGTH` when `update` has not d coordinates. */
+/** The payload of an update of shape [d]. @throws AssayError `VECTOR_LENGTH` when `update` has not d coordinates. */
 export function encodeUpdate(update: Int16Array, layout: VectorLayout): Uint8Array {
   checkDimension(update.length, layout);
   const padded = new Int16Array(layout.chunkCount * layout.chunkSize);
@@ -31,7 +31,7 @@ export function encodeUpdate(update: Int16Array, layout: VectorLayout): Uint8Arr
   return new Uint8Array(padded.buffer);
 }
 
-/** @throws AssayError `VECTOR_LENGTH` when `model` has not d coordinates. */
+/** The payload of a model of shape [d]. @throws AssayError `VECTOR_LENGTH` when `model` has not d coordinates. */
 export function encodeModel(model: Int32Array, layout: VectorLayout): Uint8Array {
   checkDimension(model.length, layout);
   const padded = new Int32Array(layout.chunkCount * layout.chunkSize);
@@ -39,7 +39,10 @@ export function encodeModel(model: Int32Array, layout: VectorLayout): Uint8Array
   return new Uint8Array(padded.buffer);
 }
 
-/** @throws AssayError `PAYLOAD_LENGTH` or `PAYLOAD_PADDING`: the bytes are not an update of this layout. */
+/**
+ * The update in a payload, shape [d].
+ * @throws AssayError `PAYLOAD_LENGTH` or `PAYLOAD_PADDING`: the bytes are not an update of this layout.
+ */
 export function decodeUpdate(payload: Uint8Array, layout: VectorLayout): Int16Array {
   checkPayloadLength(payload.length, updatePayloadLength(layout), 'update');
   const padded = viewInt16(payload);
@@ -47,7 +50,10 @@ export function decodeUpdate(payload: Uint8Array, layout: VectorLayout): Int16Ar
   return padded.subarray(0, layout.dimension);
 }
 
-/** @throws AssayError `PAYLOAD_LENGTH` or `PAYLOAD_PADDING`: the bytes are not a model snapshot of this layout. */
+/**
+ * The model (or server state) in a payload, shape [d].
+ * @throws AssayError `PAYLOAD_LENGTH` or `PAYLOAD_PADDING`: the bytes are not a model snapshot of this layout.
+ */
 export function decodeModel(payload: Uint8Array, layout: VectorLayout): Int32Array {
   checkPayloadLength(payload.length, modelPayloadLength(layout), 'model');
   const padded = viewInt32(payload);

@@ -8,7 +8,9 @@ import { canonicalJson, type Json } from '../encoding/canonicalJson.ts';
 import { AssayError } from '../errors.ts';
 
 export const EVIDENCE_FORMAT = 'assay-evidence/1';
-/** Largest evidence document that a reader accepts: the Gram and mixing matrices of 100 participants need about 150 kB. */
+/**
+ * Largest evidence document that a reader accepts: the Gram and mixing matrices of 100 participants need about 150 kB.
+ */
 export const MAX_EVIDENCE_BYTES = 4 * 2 ** 20;
 
 const hex32 = z.string().regex(/^0x[0-9a-f]{64}$/) as unknown as z.ZodType<Hex>;
@@ -35,13 +37,17 @@ const evidenceSchema = z.strictObject({
       root: hex32,
       normSq: integerText,
       cid: z.string(),
-      /** Coordinates of the sampled chunks (aggregation/trimming.ts) at which this row was trimmed; null where the rule trims none. */
+      /**
+       * Coordinates of the sampled chunks (aggregation/trimming.ts) at which this row was trimmed; null where the rule
+       * trims none.
+       */
       trimmed: z.number().int().min(0).nullable(),
     }),
   ),
   /**
-   * Revealed submissions that are not among the rows, with the reason. `invalid`: the bytes under the CID do not have the
-   * revealed length, padding, root or norm, which anyone can check. `unavailable`: nobody served them before the turn ended.
+   * Revealed submissions that are not among the rows, with the reason. `invalid`: the bytes under the CID do not have
+   * the revealed length, padding, root or norm, which anyone can check. `unavailable`: nobody served them before the
+   * turn ended.
    */
   excluded: z.array(
     z.strictObject({
@@ -64,13 +70,15 @@ const evidenceSchema = z.strictObject({
   metrics: z.strictObject({ accuracy: z.number(), loss: z.number(), samples: z.number().int().positive() }).nullable(),
 });
 
+/** An evidence document that was checked for its form, and for nothing else. */
 export type Evidence = Readonly<z.infer<typeof evidenceSchema>>;
 
+/** The document's canonical bytes: what is stored and addressed. */
 export function encodeEvidence(evidence: Evidence): Uint8Array {
   return new TextEncoder().encode(canonicalJson(evidence as unknown as Json));
 }
 
-/** @throws AssayError `EVIDENCE` naming the first field that is wrong. */
+/** The document in bytes that somebody served. @throws AssayError `EVIDENCE` naming the first field that is wrong. */
 export function parseEvidence(bytes: Uint8Array): Evidence {
   if (bytes.length > MAX_EVIDENCE_BYTES) {
     throw new AssayError('EVIDENCE', {

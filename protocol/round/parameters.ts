@@ -1,6 +1,6 @@
 /**
  * The parameters of a federation: fixed when it is created, read from its contract by everybody. The contract's
- * `validate` in contracts/libraries/ refuses what `checkParameters` refuses.
+ * `ParameterValidation.validate` refuses what `checkLearningParameters` refuses, and impossible windows and stakes.
  */
 
 import { minimumUpdates, type Rule } from '../aggregation/rule.ts';
@@ -28,6 +28,7 @@ export interface LearningParameters {
   readonly serverStep: ServerStep;
 }
 
+/** All of them; contracts/types/FederationParameters.sol says what each is for. */
 export interface FederationParameters extends LearningParameters {
   /** Binary CIDv1 of the manifest. */
   readonly manifestCid: Uint8Array;
@@ -41,6 +42,7 @@ export interface FederationParameters extends LearningParameters {
   readonly maxParticipants: number;
   /** 0: no end. */
   readonly totalRounds: number;
+  /** Stakes and penalties in wei. */
   readonly participantStake: bigint;
   readonly aggregatorStake: bigint;
   readonly missedRevealPenalty: bigint;
@@ -52,6 +54,7 @@ export interface FederationParameters extends LearningParameters {
   readonly withdrawalDelaySeconds: number;
 }
 
+/** The layout of the federation's vectors. @throws AssayError `LAYOUT` */
 export function layoutOf(parameters: Pick<LearningParameters, 'dimension' | 'chunkSize'>): VectorLayout {
   return vectorLayout(parameters.dimension, parameters.chunkSize);
 }
@@ -63,7 +66,11 @@ export function fractionShift(
   return parameters.modelFractionBits - parameters.updateFractionBits;
 }
 
-/** @throws AssayError naming the first learning parameter that cannot work. */
+/**
+ * Refuses what no round could be computed with.
+ * @throws AssayError `LAYOUT`, `RULE_PARAMETERS`, `SERVER_STEP`, `FRACTION_BITS` or `NORM_BOUND`, for the first that
+ * cannot work.
+ */
 export function checkLearningParameters(parameters: LearningParameters): void {
   layoutOf(parameters);
   minimumUpdates(parameters.rule);

@@ -63,8 +63,9 @@ export class RoundComputation {
   }
 
   /**
-   * Second pass: replaces `model` (and `velocity`, null exactly for a stateless step) by its next value. Shape of `rows`:
-   * n x K, of the others [K]. Returns the rows as they were combined, after mixing: what statistics are made from.
+   * Second pass: replaces `model` (and `velocity`, null exactly for a stateless step) by its next value. Shape of
+   * `rows`: n x K, of the others [K]. Returns the rows as they were combined, after mixing: what statistics are made
+   * from.
    */
   combineChunk(
     rows: readonly Int16Array[],

@@ -5,7 +5,8 @@ import { decodeModel } from '../encoding/vectors.ts';
 import { AssayError } from '../errors.ts';
 
 /**
- * The coordinates of a model snapshot that somebody served, once they are known to be the ones the chain names. Shape [d].
+ * The coordinates of a model snapshot that somebody served, once they are known to be the ones the chain names. Shape
+ * [d].
  * @throws AssayError `PAYLOAD_LENGTH`, `PAYLOAD_PADDING`, or `MODEL_ROOT` when CID and root disagree: whoever published
  * this model stored other bytes than it committed to.
  */

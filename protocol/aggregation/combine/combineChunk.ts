@@ -1,6 +1,6 @@
 /**
- * The coordinate-wise half of a rule over one chunk of rows: numerators over one common denominator. The plain reference
- * that faster kernels are held to.
+ * The coordinate-wise half of a rule over one chunk of rows: numerators over one common denominator. The plain
+ * reference that faster kernels are held to.
  */
 import type { Combine } from '../rule.ts';
 import { mean } from './mean.ts';

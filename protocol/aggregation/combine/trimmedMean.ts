@@ -1,6 +1,6 @@
 /**
- * Coordinate-wise trimmed mean (Yin et al. 2018, definition 2): drop the f lowest and the f highest of the m values, take
- * the mean of the other m - 2f. f is a count, never a rounded fraction.
+ * Coordinate-wise trimmed mean (Yin et al. 2018, definition 2): drop the f lowest and the f highest of the m values,
+ * take the mean of the other m - 2f. f is a count, never a rounded fraction.
  */
 export const trimmedMean = {
   denominator: (m: number, f: number): number => m - 2 * f,

@@ -31,8 +31,8 @@ export function mixingHash(mixing: Mixing): Hex {
 }
 
 /**
- * Numerators of the mixed rows for one chunk. Shape of `rows`: n x K, result m x K. A row sums at most 100 weighted int16
- * and its weights sum to the denominator <= 100, so |numerator| <= 100 * 2^15 < 2^22: int32 holds it.
+ * Numerators of the mixed rows for one chunk. Shape of `rows`: n x K, result m x K. A row sums at most 100 weighted
+ * int16 and its weights sum to the denominator <= 100, so |numerator| <= 100 * 2^15 < 2^22: int32 holds it.
  */
 export function mixChunk(mixing: Mixing, rows: readonly Int16Array[]): Int32Array[] {
   const width = rows[0]?.length ?? 0;

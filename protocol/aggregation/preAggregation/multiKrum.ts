@@ -1,6 +1,6 @@
 /**
- * Multi-Krum(f, m): the m rows with the lowest Krum scores, where a row's score is the sum of its squared distances to its
- * n - f - 2 nearest others (Blanchard et al. 2017, section 4 and 5). Krum is m = 1. Ties go to the lower index.
+ * Multi-Krum(f, m): the m rows with the lowest Krum scores, where a row's score is the sum of its squared distances to
+ * its n - f - 2 nearest others (Blanchard et al. 2017, section 4 and 5). Krum is m = 1. Ties go to the lower index.
  */
 import { type Gram, squaredDistance } from '../gram.ts';
 import type { Mixing } from './mixing.ts';

@@ -1,6 +1,6 @@
 /**
- * NNM(f): every row becomes the mean of its n - f nearest rows, itself included (Allouah et al. 2023, "Fixing by Mixing",
- * algorithm 2). Distances are exact; ties go to the lower index.
+ * NNM(f): every row becomes the mean of its n - f nearest rows, itself included (Allouah et al. 2023, "Fixing by
+ * Mixing", algorithm 2). Distances are exact; ties go to the lower index.
  */
 import { type Gram, squaredDistance } from '../gram.ts';
 import type { Mixing } from './mixing.ts';
