@@ -1,6 +1,6 @@
 /**
- * Computes one round from stored payloads: rows stream in chunk by chunk, the next model streams out, so memory is n chunks
- * whatever the model's size.
+ * Computes one round from stored payloads: rows stream in chunk by chunk, the next model streams out, so memory is n
+ * chunks whatever the model's size.
  */
 import { PassThrough } from 'node:stream';
 import { hasServerState } from '../protocol/aggregation/serverStep.ts';

@@ -14,7 +14,10 @@ export class ChunkReader {
     this.chunkBytes = chunkBytes;
   }
 
-  /** The next chunk, a copy at an aligned address. @throws AssayError `PAYLOAD_LENGTH` when the stream ends within it. */
+  /**
+   * The next chunk, a copy at an aligned address.
+   * @throws AssayError `PAYLOAD_LENGTH` when the stream ends within it.
+   */
   async next(): Promise<Uint8Array> {
     const chunk = new Uint8Array(this.chunkBytes);
     let filled = 0;

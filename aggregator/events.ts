@@ -37,7 +37,10 @@ export type AggregatorEvent =
       /** From the start of collecting to the end of computing, and to inclusion of the publication. */
       readonly aggregateSeconds: number;
       readonly publishSeconds: number;
-      /** What mixing and trimming left of each update: its weight, 1 being an equal share; null where the rule trims none. */
+      /**
+       * What mixing and trimming left of each update: its weight, 1 being an equal share; null where the rule trims
+       * none.
+       */
       readonly weights: readonly { readonly participant: Hex; readonly weight: number }[] | null;
     } & RoundRoots)
   | { readonly type: 'abandoned'; readonly round: number; readonly transaction: Hex }

@@ -1,6 +1,6 @@
 /**
- * Charges who committed and did not reveal. The contract would do it at their next action; an aggregator does it at once,
- * so that who cannot be expected to commit any more is not waited for.
+ * Charges who committed and did not reveal. The contract would do it at their next action; an aggregator does it at
+ * once, so that who cannot be expected to commit any more is not waited for.
  */
 import type { RoundView } from '../chain/convert.ts';
 import { revertName } from '../chain/revert.ts';

@@ -63,7 +63,9 @@ export function sendPublication(context: AggregatorContext, view: RoundView, pre
   return context.federation.publishRound(context.signer, view.number, prepared.publication);
 }
 
-/** Brings the base model, and the server state it was published with, into the store and checks both against the chain. */
+/**
+ * Brings the base model, and the server state it was published with, into the store and checks both against the chain.
+ */
 async function fetchBase(
   context: AggregatorContext,
   view: RoundView,

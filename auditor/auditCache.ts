@@ -1,7 +1,8 @@
 /**
  * Rounds that an earlier audit computed anew and found right, so that the next audit does only new ones. A round is
- * remembered under a digest of everything on the chain that its result depends on, block hashes included: a round that was
- * redone, or moved by a reorganisation, has another digest and is audited again. Only rounds that hold are remembered.
+ * remembered under a digest of everything on the chain that its result depends on, block hashes included: a round that
+ * was redone, or moved by a reorganisation, has another digest and is audited again. Only rounds that hold are
+ * remembered.
  */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';

@@ -1,6 +1,6 @@
 /**
- * The audit of a federation from public evidence alone: an RPC endpoint, the contract's address, any gateway. Rounds are
- * audited at the same time: each starts from what was published before it, not from what was computed before it.
+ * The audit of a federation from public evidence alone: an RPC endpoint, the contract's address, any gateway. Rounds
+ * are audited at the same time: each starts from what was published before it, not from what was computed before it.
  */
 import { ruleName } from '../protocol/aggregation/rule.ts';
 import type { Finding } from '../protocol/dispute/finding.ts';
@@ -65,10 +65,11 @@ export interface AuditOptions extends AuditScope {
 /**
  * Audits a federation over RPC and gateways.
  *
- * @throws AssayError when the chain cannot be read (`RPC_UNREACHABLE`, `WRONG_CHAIN`, `NO_CONTRACT`, `NOT_A_FEDERATION`, ...).
- *   What participants, aggregators and gateways do never throws: it is a finding.
+ * @throws AssayError when the chain cannot be read (`RPC_UNREACHABLE`, `WRONG_CHAIN`, `NO_CONTRACT`,
+ *   `NOT_A_FEDERATION`, ...). What participants, aggregators and gateways do never throws: it is a finding.
  * @example
- * const report = await auditFederation({ rpcUrl: 'http://127.0.0.1:8545', federation, gateways: ['http://127.0.0.1:9000'] });
+ * const gateways = ['http://127.0.0.1:9000'];
+ * const report = await auditFederation({ rpcUrl: 'http://127.0.0.1:8545', federation, gateways });
  * process.exitCode = report.ok ? 0 : 1;
  */
 export function auditFederation(options: AuditOptions): Promise<AuditReport> {

@@ -163,9 +163,9 @@ type Start =
   | { readonly reason: string };
 
 /**
- * The model and the server state that the round starts from: what was PUBLISHED before it, right or wrong, so that one lie
- * does not make every later round wrong. Where those bytes cannot be had, the replay of that round serves if its roots are
- * the published ones.
+ * The model and the server state that the round starts from: what was PUBLISHED before it, right or wrong, so that one
+ * lie does not make every later round wrong. Where those bytes cannot be had, the replay of that round serves if its
+ * roots are the published ones.
  */
 async function startOfRound(context: AuditContext, round: RoundFacts): Promise<Start> {
   const { facts, snapshots } = context;
@@ -247,9 +247,9 @@ function chooseRows(updates: readonly AuditedUpdate[], evidence: Evidence | null
 }
 
 /**
- * Updates that hold and are not among the evidence's rows. When the published model is the one of everybody, the document
- * is wrong and not the model. Else they were left out; the other numbers are judged by the rows that were used, since they
- * follow from this one lie, and where the model departs is shown against everybody's.
+ * Updates that hold and are not among the evidence's rows. When the published model is the one of everybody, the
+ * document is wrong and not the model. Else they were left out; the other numbers are judged by the rows that were
+ * used, since they follow from this one lie, and where the model departs is shown against everybody's.
  */
 async function judgeExclusion(
   context: AuditContext,

@@ -1,7 +1,7 @@
 /**
- * One file with all evidence of a federation, and its audit without any network: a CAR (v1) whose first root is a document
- * with everything the chain said, and whose other roots are the payloads. The audit asks it the same questions, through the
- * same two interfaces, as it asks a node and gateways. Format: docs/spec/evidence.md.
+ * One file with all evidence of a federation, and its audit without any network: a CAR (v1) whose first root is a
+ * document with everything the chain said, and whose other roots are the payloads. The audit asks it the same
+ * questions, through the same two interfaces, as it asks a node and gateways. Format: docs/spec/evidence.md.
  */
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
@@ -69,7 +69,10 @@ export interface ExportResult {
   readonly missing: readonly string[];
 }
 
-/** Writes the bundle of a live federation. @throws AssayError when the chain cannot be read or the file not be written. */
+/**
+ * Writes the bundle of a live federation.
+ * @throws AssayError when the chain cannot be read or the file not be written.
+ */
 export function exportBundle(options: ExportOptions): Promise<ExportResult> {
   const { rpcUrl, federation, chainId, fromBlock, attempts, onProgress } = options;
   const reading = { rpcUrl, federation, chainId, fromBlock, attempts, onRetry: onProgress, withReceipts: true };
@@ -211,8 +214,8 @@ export interface BundleAuditOptions extends AuditScope {
 /**
  * Audits a bundle offline, with the questions of a live audit.
  *
- * @throws AssayError `BUNDLE_MISSING`, `BUNDLE_CORRUPT` (a byte was altered or is missing), `BUNDLE_ROOT` or `BUNDLE_FORMAT`.
- *   What the evidence in an intact bundle shows never throws: it is a finding.
+ * @throws AssayError `BUNDLE_MISSING`, `BUNDLE_CORRUPT` (a byte was altered or is missing), `BUNDLE_ROOT` or
+ *   `BUNDLE_FORMAT`. What the evidence in an intact bundle shows never throws: it is a finding.
  */
 export async function auditBundle(path: string, options: BundleAuditOptions = {}): Promise<AuditReport> {
   const bundle = await openBundle(path, options.root);

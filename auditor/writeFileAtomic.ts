@@ -1,6 +1,6 @@
 /**
- * The old file or the new one, never a mixture: temporary name in the same folder, fsync, rename. The auditor's own, since
- * it shares nothing but the protocol with the nodes it audits.
+ * The old file or the new one, never a mixture: temporary name in the same folder, fsync, rename. The auditor's own,
+ * since it shares nothing but the protocol with the nodes it audits.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, rename, rm } from 'node:fs/promises';

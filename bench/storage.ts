@@ -1,7 +1,8 @@
 /**
- * What verified storage costs beside doing the same without any verification, measured in one run: putting a payload against
- * copying a file, reading it verified against hashing it in memory and against reading it unverified, fetching it over
- * loopback from a gateway against a plain HTTP download. Medians of several repeats, taken in turns; trust the ratios.
+ * What verified storage costs beside doing the same without any verification, measured in one run: putting a payload
+ * against copying a file, reading it verified against hashing it in memory and against reading it unverified, fetching
+ * it over loopback from a gateway against a plain HTTP download. Medians of several repeats, taken in turns; trust the
+ * ratios.
  *
  *     node scripts/setup/run.mjs bench/storage.ts [--mib 64] [--repeats 5] [--json FILE]
  */

@@ -13,8 +13,11 @@ export interface CreatedFederation {
 }
 
 /**
- * @param members the first accounts on the allow-list; ignored by an open federation
- * @throws AssayError `REVERT_<custom error>` for parameters that cannot work, and those of a transaction.
+ * Creates a federation that the signer owns.
+ *
+ * @param members the first accounts on the allow-list; of no effect where membership is open
+ * @throws AssayError `REVERT_<custom error>` for parameters that cannot work, `NO_FEDERATION` when `factory` is another
+ *   contract, and those of a transaction.
  */
 export async function createFederation(
   connection: Connection,

@@ -46,7 +46,8 @@ const RECEIPT_TIMEOUT_MS = 60_000;
 
 /**
  * Deploys FederationViews, Federation and FederationFactory.
- * @throws AssayError `CONTRACTS_NOT_COMPILED`, `DEPLOYER_MISSING`, `DEPLOYMENT_FAILED`; viem's error for an unreachable endpoint.
+ * @throws AssayError `CONTRACTS_NOT_COMPILED`, `DEPLOYER_MISSING`, `DEPLOYMENT_FAILED`; viem's error for an unreachable
+ * endpoint.
  * @example
  * const { factory } = await deployAssay({ rpcUrl: 'http://127.0.0.1:8545', privateKey });
  */

@@ -12,11 +12,17 @@ export interface Registration {
   readonly transactions: readonly Hex[];
   /** Their gas; null when there were none. */
   readonly gasUsed: bigint | null;
+  /** Wei at stake now. */
   readonly stake: bigint;
 }
 
 /**
- * @throws AssayError `NOT_A_MEMBER`, `UNFUNDED`, `LEFT` (the account asked to exit), and those of a transaction.
+ * Registers the signer's account, or tops its stake up and announces its gateway where that is missing.
+ *
+ * @param gateway base URL under which peers fetch this node's payloads
+ * @param offeredStake wei to register with; default: what the federation asks for
+ * @throws AssayError `NOT_A_MEMBER`, `STAKE_TOO_LOW`, `UNFUNDED`, `LEFT` (the account asked to exit), and those of a
+ *   transaction.
  */
 export async function ensureRegistered(
   federation: Federation,
@@ -81,8 +87,8 @@ export async function ensureRegistered(
 }
 
 /**
- * Pays the penalty for a reveal that this account missed, if it owes one. Else its next commit would charge it, find the
- * stake too low and be refused, and nobody could see why.
+ * Pays the penalty for a reveal that this account missed, if it owes one. Else its next commit would charge it, find
+ * the stake too low and be refused, and nobody could see why.
  */
 async function settleOwn(federation: Federation, signer: Signer): Promise<Sent[]> {
   const participant = await federation.participant(signer.account.address);

@@ -18,10 +18,12 @@ import { type Sent, sendTransaction } from './transaction.ts';
 export type Role = 'participant' | 'aggregator';
 const ROLES: readonly Role[] = ['participant', 'aggregator'];
 
+/** A participant's account, as of now (contracts/types/Actors.sol). */
 export interface ParticipantView {
   readonly account: Address;
   readonly index: number;
   readonly active: boolean;
+  /** Wei. */
   readonly stake: bigint;
   readonly committedRound: bigint;
   readonly committedOpening: number;
@@ -29,10 +31,12 @@ export interface ParticipantView {
   readonly exitRequestedAt: bigint;
 }
 
+/** An aggregator's account (contracts/types/Actors.sol). */
 export interface AggregatorView {
   readonly account: Address;
   readonly activeFromRound: number;
   readonly activeUntilRound: number;
+  /** Wei. */
   readonly stake: bigint;
   readonly exitRequestedAt: bigint;
 }
@@ -92,7 +96,8 @@ export class Federation {
     }
   }
 
-  // ---------------------------------------------------------------------------------------------- what the contract says
+  // -------------------------------------------------------------------------------- what the contract
+  // says
 
   private read<T>(functionName: string, args: readonly unknown[] = []): Promise<T> {
     return this.connection.publicClient
@@ -102,7 +107,9 @@ export class Federation {
       }) as Promise<T>;
   }
 
-  /** The round that takes commits, reveals or a publication now; 0 before round 1, the last one once all are published. */
+  /**
+   * The round that takes commits, reveals or a publication now; 0 before round 1, the last one once all are published.
+   */
   async currentRound(): Promise<number> {
     return Number(await this.read<bigint>('currentRound'));
   }
@@ -158,7 +165,7 @@ export class Federation {
     return Number((await this.connection.publicClient.getBlock()).timestamp);
   }
 
-  // ---------------------------------------------------------------------------------------------- what its events say
+  // -------------------------------------------------------------------------------- what its events say
 
   /**
    * The reveals of the round's present opening, in their order, checked against the contract's accumulator.
@@ -247,8 +254,9 @@ export class Federation {
     return readEvents(this.connection, query);
   }
 
-  // ---------------------------------------------------------------------------------------------- transactions
+  // -------------------------------------------------------------------------------- transactions
 
+  /** `value` in wei. Like all the transactions below it throws what `sendTransaction` throws. */
   private send(signer: Signer, functionName: string, args: readonly unknown[], value = 0n): Promise<Sent> {
     return sendTransaction(this.connection, signer, {
       address: this.address,
@@ -259,6 +267,7 @@ export class Federation {
     });
   }
 
+  /** @param stake wei, at least what the federation asks for */
   register(signer: Signer, role: Role, gateway: string, stake: bigint): Promise<Sent> {
     const functionName = role === 'participant' ? 'registerParticipant' : 'registerAggregator';
     return this.send(signer, functionName, [gateway], stake);
@@ -268,6 +277,7 @@ export class Federation {
     return this.send(signer, 'setGateway', [gateway]);
   }
 
+  /** @param amount wei added to the stake */
   topUp(signer: Signer, role: Role, amount: bigint): Promise<Sent> {
     return this.send(signer, 'topUp', [ROLES.indexOf(role)], amount);
   }

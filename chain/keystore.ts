@@ -9,8 +9,8 @@ import { AssayError } from '../protocol/errors.ts';
  * A node's signing key at rest: one file in the Web3 Secret Storage format, version 3, which geth, ethers, MetaMask and
  * others read and write (https://ethereum.org/en/developers/docs/data-structures-and-encoding/web3-secret-storage/).
  *
- * The format's cryptography is ethers'; this file adds what a node on a shared machine needs: the file is never readable
- * by others, never overwritten, never half written, and whatever is wrong with it is said in one message.
+ * The format's cryptography is ethers'; this file adds what a node on a shared machine needs: the file is never
+ * readable by others, never overwritten, never half written, and whatever is wrong with it is said in one message.
  */
 
 // Ethers derives keys in plain JavaScript, on the main thread; OpenSSL takes a tenth of the time, on another thread.

@@ -21,7 +21,10 @@ export function revertName(error: unknown): string | undefined {
   return revertOf(error)?.data?.errorName;
 }
 
-/** An AssayError for a failed contract call: `REVERT_<custom error>` with the values that broke the rule, or `TRANSACTION`. */
+/**
+ * An AssayError for a failed contract call: `REVERT_<custom error>` with the values that broke the rule, or
+ * `TRANSACTION`.
+ */
 export function explainFailure(action: string, error: unknown): AssayError {
   if (error instanceof AssayError) return error;
   const inner = error instanceof BaseError ? error.walk((cause) => cause instanceof AssayError) : null;

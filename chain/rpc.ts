@@ -1,6 +1,6 @@
 /**
- * The connection to an Ethereum node, by JSON-RPC over HTTP. A node that is down at the start or in the middle is waited
- * for, said so once and again when it is back; after `patienceSeconds` the wait ends with one clear message.
+ * The connection to an Ethereum node, by JSON-RPC over HTTP. A node that is down at the start or in the middle is
+ * waited for, said so once and again when it is back; after `patienceSeconds` the wait ends with one clear message.
  */
 import {
   type Account,

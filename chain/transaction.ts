@@ -35,7 +35,8 @@ const EXTRA_GAS = 60_000n;
 
 /**
  * Simulates, sends and waits for inclusion.
- * @throws AssayError `REVERT_<custom error>`, `UNFUNDED`, `TRANSACTION`, `NOT_INCLUDED`, `RPC_DOWN`.
+ * @throws AssayError `REVERT_<custom error>`, `REVERTED` (in its block, and nobody can say why any more), `UNFUNDED`,
+ *   `TRANSACTION`, `NOT_INCLUDED`, `RPC_DOWN`.
  */
 export async function sendTransaction(connection: Connection, signer: Signer, call: Call): Promise<Sent> {
   const { publicClient } = connection;
@@ -65,8 +66,8 @@ export async function sendTransaction(connection: Connection, signer: Signer, ca
 }
 
 /**
- * The hash is known before anything is sent. So when the node took the transaction and its answer was lost (the repeated
- * question then fails with "nonce too low"), it is found by its hash instead of being sent again or given up.
+ * The hash is known before anything is sent. So when the node took the transaction and its answer was lost (the
+ * repeated question then fails with "nonce too low"), it is found by its hash instead of being sent again or given up.
  */
 async function signAndSend(connection: Connection, signer: Signer, call: Call, gas: bigint): Promise<Hex> {
   const { account, wallet } = signer;

@@ -15,7 +15,8 @@ import type { FetchOptions, PayloadSource } from './sources/payloadSource.ts';
  * Writes the payloads `roots` of `store` into one CAR file, in this order, each block verified on its way.
  *
  * @returns the file's size in bytes.
- * @throws AssayError what reading the store throws, `DISK_FULL`, `CAR_ROOTS` (more than some 25,000 roots). An old file stays whole then.
+ * @throws AssayError what reading the store throws, `DISK_FULL`, `CAR_ROOTS` (more than some 25,000 roots). An old file
+ * stays whole then.
  */
 export async function writeCarFile(path: string, store: PayloadStore, roots: readonly string[]): Promise<number> {
   const distinct = [...new Set(roots)];
@@ -55,7 +56,8 @@ export interface CarFile extends PayloadSource {
 }
 
 /**
- * Opens a bundle by reading through its framing once; the payloads stay on the disk and are verified whenever they are read.
+ * Opens a bundle by reading through its framing once; the payloads stay on the disk and are verified whenever they are
+ * read.
  *
  * @throws AssayError `CAR_FILE` when it cannot be read, `CAR_INVALID`, `CAR_TRUNCATED`. `fetch` and `readAll` throw
  * `BLOCK_MISMATCH` for bytes that are not what their CID says, `BLOCK_MISSING` for what the bundle lacks.
@@ -118,7 +120,9 @@ export async function openCarFile(path: string): Promise<CarFile> {
 
 const READ_BYTES = 1 << 16;
 
-/** Notes where each block begins, skipping over the blocks themselves; a later block of the same CID changes nothing. */
+/**
+ * Notes where each block begins, skipping over the blocks themselves; a later block of the same CID changes nothing.
+ */
 async function indexCar(
   file: Awaited<ReturnType<typeof open>>,
   name: string,

@@ -1,7 +1,7 @@
 /**
- * The one place where payload bytes are trusted: walk a file's blocks from its CID, depth first, and let nothing through
- * whose SHA-256 is not the one the parent (or the CID) names. Where the blocks come from (a disk, a peer, a bundle) is
- * somebody else's matter and never believed. At most one leaf and one path of nodes are held at a time.
+ * The one place where payload bytes are trusted: walk a file's blocks from its CID, depth first, and let nothing
+ * through whose SHA-256 is not the one the parent (or the CID) names. Where the blocks come from (a disk, a peer, a
+ * bundle) is somebody else's matter and never believed. At most one leaf and one path of nodes are held at a time.
  */
 import { sha256 } from '#sha256';
 import { parseCid } from '../protocol/encoding/cid.ts';
@@ -42,8 +42,8 @@ export interface WalkOptions {
  * Yields every block of the file in depth-first order, verified.
  *
  * @param getBlock gives the bytes of a block; unverified.
- * @throws AssayError `BLOCK_MISMATCH` for bytes that are not the block's, `UNIXFS_NODE` when the CID names something that is
- * no file of the profile, `PAYLOAD_TOO_LARGE` above `maxBytes`.
+ * @throws AssayError `BLOCK_MISMATCH` for bytes that are not the block's, `UNIXFS_NODE` when the CID names something
+ * that is no file of the profile, `PAYLOAD_TOO_LARGE` above `maxBytes`.
  */
 export async function* walkFile(
   root: string,

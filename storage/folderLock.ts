@@ -3,9 +3,10 @@
  *
  *     write your own lock file, THEN look for others: a living other means you withdraw.
  *
- * Of two processes that start together at least one sees the other, so never do both hold the folder (both may withdraw;
- * they try again after a random pause). A process that was killed leaves its file behind; because every file has its own
- * name, whoever finds one of a dead process removes exactly that one, and no living lock can be removed by mistake.
+ * Of two processes that start together at least one sees the other, so never do both hold the folder (both may
+ * withdraw; they try again after a random pause). A process that was killed leaves its file behind; because every file
+ * has its own name, whoever finds one of a dead process removes exactly that one, and no living lock can be removed by
+ * mistake.
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
@@ -100,8 +101,8 @@ function isAlive(lock: Lock): boolean {
 }
 
 /**
- * When process `pid` started, as text to compare; undefined where the system does not tell (then the pid alone decides).
- * A zombie (killed, not yet reaped by its parent) has no start: it runs no more.
+ * When process `pid` started, as text to compare; undefined where the system does not tell (then the pid alone
+ * decides). A zombie (killed, not yet reaped by its parent) has no start: it runs no more.
  */
 function processStart(pid: number): string | undefined {
   if (process.platform !== 'linux') return undefined;

@@ -161,12 +161,16 @@ async function sendCar(
 
 async function blockForCar(store: PayloadStore, wanted: GatewayRequest): Promise<Uint8Array | undefined> {
   if (wanted.cid === PROBE_CID) return new Uint8Array(0);
-  // Only a leaf is complete by itself; a node without its children is an answer to `dag-scope=block` and to nothing else.
+  // Only a leaf is complete by itself; a node without its children is an answer to `dag-scope=block` and to nothing
+  // else.
   if (wanted.scope !== 'block' && parseCid(wanted.cid).codec !== 'raw') return undefined;
   return store.block(wanted.cid);
 }
 
-/** The half-open span of file bytes behind `entity-bytes`, whose end is inclusive and whose negatives count from the end. */
+/**
+ * The half-open span of file bytes behind `entity-bytes`, whose end is inclusive and whose negatives count from the
+ * end.
+ */
 function spanOf(wanted: GatewayRequest, fileBytes: number): { from?: number; to?: number } {
   if (wanted.entityBytes === undefined) return {};
   const { from, to } = wanted.entityBytes;

@@ -1,12 +1,14 @@
 /**
- * The nodes of a payload beside its bytes: a small CAR of its dag-pb blocks, children before parents (the order in which
- * they come into being). About 56 KB for each GiB, so it is read whole.
+ * The nodes of a payload beside its bytes: a small CAR of its dag-pb blocks, children before parents (the order in
+ * which they come into being). About 56 KB for each GiB, so it is read whole.
  */
 import { readFile } from 'node:fs/promises';
 import { decodeFileNode, type FileNodeBlock, type FilePlace } from '../protocol/encoding/unixfsFile.ts';
 import { CarReader, encodeCarHeader, encodeSectionHead } from './car.ts';
 
-/** Where every block below `root` begins, by the nodes alone. Unverified: whoever uses a place reads through the walk. */
+/**
+ * Where every block below `root` begins, by the nodes alone. Unverified: whoever uses a place reads through the walk.
+ */
 export function* placesIn(
   root: string,
   nodes: ReadonlyMap<string, Uint8Array>,
@@ -30,7 +32,10 @@ export function encodeNodesFile(root: string, nodes: readonly FileNodeBlock[]): 
   ]);
 }
 
-/** The blocks of a nodes file by CID, unverified. @throws AssayError `CAR_INVALID`, `CAR_TRUNCATED`, also when there is no file */
+/**
+ * The blocks of a nodes file by CID, unverified.
+ * @throws AssayError `CAR_INVALID`, `CAR_TRUNCATED`, also when there is no file
+ */
 export async function readNodesFile(path: string): Promise<Map<string, Uint8Array>> {
   let file: Uint8Array | undefined = await readFile(path).catch(() => new Uint8Array(0));
   const reader = new CarReader(async () => {

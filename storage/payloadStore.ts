@@ -95,8 +95,8 @@ export class PayloadStore {
   /**
    * Stores a payload, reading it as a stream; storing it again changes nothing (and repairs damage on the disk).
    *
-   * @throws AssayError `PAYLOAD_TOO_LARGE`, `STORE_FULL`, `DISK_FULL`; `CID_MISMATCH` when it is not `expectedCid`. Whatever
-   * is thrown, by the source too, nothing of the payload stays behind.
+   * @throws AssayError `PAYLOAD_TOO_LARGE`, `STORE_FULL`, `DISK_FULL`; `CID_MISMATCH` when it is not `expectedCid`.
+   * Whatever is thrown, by the source too, nothing of the payload stays behind.
    */
   async put(content: Uint8Array | AsyncIterable<Uint8Array>, options: PutOptions = {}): Promise<StoredPayload> {
     const { expectedCid, pin = true } = options;
@@ -150,7 +150,8 @@ export class PayloadStore {
   /**
    * The payload's bytes in order, verified, in pieces of at most 1 MiB.
    *
-   * @throws AssayError `PAYLOAD_MISSING`, `PAYLOAD_TOO_LARGE`, `BLOCK_MISMATCH` when the disk gives other bytes than were stored.
+   * @throws AssayError `PAYLOAD_MISSING`, `PAYLOAD_TOO_LARGE`, `BLOCK_MISMATCH` when the disk gives other bytes than
+   * were stored.
    */
   read(cid: string, options: { readonly maxBytes?: number } = {}): AsyncGenerator<Uint8Array> {
     return leavesOf(this.blocks(cid, options));
@@ -204,7 +205,8 @@ export class PayloadStore {
   }
 
   /**
-   * One block, verified, of whichever payload holds it (a payload's own CID is its root block); undefined when none does.
+   * One block, verified, of whichever payload holds it (a payload's own CID is its root block); undefined when none
+   * does.
    *
    * @throws AssayError `BLOCK_MISMATCH`
    */

@@ -2,8 +2,8 @@
 import { LEAF_BYTES } from '../protocol/encoding/unixfsFile.ts';
 
 /**
- * The same bytes in pieces of exactly 1 MiB (the last one shorter, none for no bytes). Pieces are views of the input where
- * it is long enough and fresh memory otherwise; no piece is ever written to again, so the consumer may keep it.
+ * The same bytes in pieces of exactly 1 MiB (the last one shorter, none for no bytes). Pieces are views of the input
+ * where it is long enough and fresh memory otherwise; no piece is ever written to again, so the consumer may keep it.
  */
 export async function* inLeafPieces(content: Uint8Array | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let leaf: Uint8Array | undefined;

@@ -1,6 +1,6 @@
 /**
- * Do the events tell the same story as the contract's own state? A node that leaves out, invents or alters an event, or a
- * contract that is not the one we think it is, shows here.
+ * Do the events tell the same story as the contract's own state? A node that leaves out, invents or alters an event, or
+ * a contract that is not the one we think it is, shows here.
  */
 import type { Finding } from '../../protocol/dispute/finding.ts';
 import { isPublished, ROUND_PHASES, type RoundPhase } from '../../protocol/round/phases.ts';

@@ -15,7 +15,10 @@ import { Rpc, type RpcOptions } from './rpc.ts';
 export interface ReadChainOptions extends RpcOptions {
   /** Address of the federation's contract. */
   readonly federation: string;
-  /** First block that may hold one of its events. Default: on a long chain found by bisection where the node has old state, else 0. */
+  /**
+   * First block that may hold one of its events. Default: on a long chain found by bisection where the node has old
+   * state, else 0.
+   */
   readonly fromBlock?: number | undefined;
   /** Also read every receipt and header, for a bundle. */
   readonly withReceipts?: boolean | undefined;

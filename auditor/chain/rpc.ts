@@ -81,8 +81,8 @@ export class Rpc {
   }
 
   /**
-   * Asks the node, again after a pause when it does not answer. What the node refuses (an error in its answer) is thrown
-   * as it came, at once.
+   * Asks the node, again after a pause when it does not answer. What the node refuses (an error in its answer) is
+   * thrown as it came, at once.
    *
    * @throws AssayError `RPC_UNREACHABLE` after the last attempt.
    */

@@ -1,6 +1,6 @@
 /**
- * One payload from one untrusted IPFS gateway over HTTP (the trustless gateway specification: a raw block, or a CAR of a
- * file's blocks). Bytes an attacker controls come in here and nowhere else: size, time and content are all bounded.
+ * One payload from one untrusted IPFS gateway over HTTP (the trustless gateway specification: a raw block, or a CAR of
+ * a file's blocks). Bytes an attacker controls come in here and nowhere else: size, time and content are all bounded.
  *
  * Source: https://specs.ipfs.tech/http-gateways/trustless-gateway/
  */
@@ -36,7 +36,8 @@ export async function fetchPayload(gateway: string, request: PayloadRequest, lim
     });
     if (!response.ok) throw new SourceFailure(`answered ${response.status}`, false);
     if (response.body === null) throw new SourceFailure('sent nothing', false);
-    // A raw block may be a whole leaf: then its hash still tells whether the owner or the gateway is to blame for the length.
+    // A raw block may be a whole leaf: then its hash still tells whether the owner or the gateway is to blame for the
+    // length.
     const body = capped(response.body, format === 'raw' ? LEAF_BYTES : carBytesBound(request.maxBytes), idle);
     if (format === 'raw') return await assembleFile(request, await wholeBlock(request.cid, body));
     return await assembleFile(request, await carBlocks(request, body));

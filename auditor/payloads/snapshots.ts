@@ -1,4 +1,7 @@
-/** Model snapshots and server states by CID, each with the root that its bytes really have. Shared by neighbouring rounds. */
+/**
+ * Model snapshots and server states by CID, each with the root that its bytes really have. Shared by neighbouring
+ * rounds.
+ */
 
 import { ModelCommitter } from '../../protocol/commitment/merkle.ts';
 import type { Hex } from '../../protocol/encoding/bytes.ts';

@@ -71,8 +71,8 @@ export function accumulatorHolds(round: RoundFacts): Finding[] {
 export type RevealedRoots = ReadonlyMap<Hex, readonly { participant: Hex; round: number; standing: boolean }[]>;
 
 /**
- * Is every root new? A root belongs to who revealed it first; its owner may use it again only after its round was voided.
- * `revealed` holds all roots ever, each list in order of time.
+ * Is every root new? A root belongs to who revealed it first; its owner may use it again only after its round was
+ * voided. `revealed` holds all roots ever, each list in order of time.
  */
 export function rootsAreNew(round: RoundFacts, revealed: RevealedRoots): Finding[] {
   return round.reveals.flatMap(({ submission }) => {
@@ -106,8 +106,8 @@ export function normsWithinBound({ parameters }: ChainFacts, round: RoundFacts):
 }
 
 /**
- * Did the leader of the turn publish? The phase opens with the name of its first leader; a turn that nobody used names who
- * missed it, each aggregator once, so after a whole circle their list is the rotation.
+ * Did the leader of the turn publish? The phase opens with the name of its first leader; a turn that nobody used names
+ * who missed it, each aggregator once, so after a whole circle their list is the rotation.
  */
 export function leaderPublished({ parameters, aggregators }: ChainFacts, round: RoundFacts): Finding[] {
   const { published } = round;

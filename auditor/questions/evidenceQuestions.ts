@@ -1,4 +1,6 @@
-/** Does the evidence document agree with the chain and with the replay? It is a convenience: nothing in it is believed. */
+/**
+ * Does the evidence document agree with the chain and with the replay? It is a convenience: nothing in it is believed.
+ */
 import { type Mixing, mixingHash } from '../../protocol/aggregation/preAggregation/mixing.ts';
 import { hasServerState } from '../../protocol/aggregation/serverStep.ts';
 import type { Finding } from '../../protocol/dispute/finding.ts';

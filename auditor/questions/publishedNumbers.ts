@@ -3,8 +3,8 @@
  *
  *     updates -> Gram matrix -> mixing matrix -> server state -> model
  *
- * Each is judged by the PUBLISHED number it was made from, as the contract's fraud proofs do: when a wrong mixing matrix
- * was followed faithfully, the mixing matrix is the lie and the model is not a second one.
+ * Each is judged by the PUBLISHED number it was made from, as the contract's fraud proofs do: when a wrong mixing
+ * matrix was followed faithfully, the mixing matrix is the lie and the model is not a second one.
  */
 import { gramIndex } from '../../protocol/aggregation/gram.ts';
 import { mixingHash } from '../../protocol/aggregation/preAggregation/mixing.ts';

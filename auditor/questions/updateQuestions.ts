@@ -9,8 +9,8 @@ import { finding, participant } from '../finding.ts';
 import { cidTextOrNull } from '../payloads/cidText.ts';
 
 /**
- * One submission that was not voided, with what its payload turned out to be. `invalid` is proven by the bytes under the
- * CID, so everybody leaves it out and the round stands without it: misconduct of the participant, no breach.
+ * One submission that was not voided, with what its payload turned out to be. `invalid` is proven by the bytes under
+ * the CID, so everybody leaves it out and the round stands without it: misconduct of the participant, no breach.
  */
 export type AuditedUpdate =
   | { readonly submission: Submission; readonly status: 'holds'; readonly row: Int16Array; readonly bytes: number }

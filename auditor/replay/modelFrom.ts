@@ -1,7 +1,7 @@
 /**
- * What a published model should be, judged by the published numbers it was made from: the model of a given mixing matrix,
- * and the model of a given server state. Asked only when one of those is wrong already, so that one lie stays one finding
- * (and because the contract's fraud proofs will judge in the same way).
+ * What a published model should be, judged by the published numbers it was made from: the model of a given mixing
+ * matrix, and the model of a given server state. Asked only when one of those is wrong already, so that one lie stays
+ * one finding (and because the contract's fraud proofs will judge in the same way).
  */
 import { combineChunk, combineDenominator } from '../../protocol/aggregation/combine/combineChunk.ts';
 import { type Mixing, mixChunk } from '../../protocol/aggregation/preAggregation/mixing.ts';

@@ -4,8 +4,8 @@ import { Worker } from 'node:worker_threads';
 import { type Replay, type ReplayInput, replayRound } from './replayRound.ts';
 
 /**
- * n times d from which a replay goes to a worker: about a tenth of a second of work, several times what it costs to start
- * a worker and to copy the rows there.
+ * n times d from which a replay goes to a worker: about a tenth of a second of work, several times what it costs to
+ * start a worker and to copy the rows there.
  */
 const WORKER_COORDINATES = 2_000_000;
 

@@ -1,6 +1,6 @@
 /**
- * One round computed anew from its updates: the protocol's own state machine, driven chunk by chunk. Pure, so it runs in
- * this thread or in a worker alike.
+ * One round computed anew from its updates: the protocol's own state machine, driven chunk by chunk. Pure, so it runs
+ * in this thread or in a worker alike.
  */
 
 import type { Mixing } from '../../protocol/aggregation/preAggregation/mixing.ts';

@@ -38,8 +38,8 @@ export const roundReportSchema = z.strictObject({
   /** No breach, and, where a model is published, every number of it computed anew. */
   ok: z.boolean(),
   /**
-   * replayed: computed anew now. remembered: computed anew by an earlier audit, the same on the chain since. unpublished:
-   * no model yet. unverifiable: could not be computed anew, `notes` say why.
+   * replayed: computed anew now. remembered: computed anew by an earlier audit, the same on the chain since.
+   * unpublished: no model yet. unverifiable: could not be computed anew, `notes` say why.
    */
   verified: z.enum(['replayed', 'remembered', 'unpublished', 'unverifiable']),
   /** Rows of the round: updates that counted. */

@@ -12,7 +12,7 @@ export const freeRider: Attack = {
     const step = lastStep ?? new Float32Array(update.length);
     let sum = 0;
     for (const value of step) sum += value * value;
-    // In the first round there is no step to copy: noise of one quantisation step or so stands in for an update.
+    // In the first round there is no step to copy: noise of four quantisation steps (of 2^-16) stands in for an update.
     const deviation = lastStep === null ? 2 ** -14 : 0.1 * Math.sqrt(sum / step.length);
     return step.map((value) => value + deviation * random.nextNormal());
   },

@@ -3,8 +3,8 @@ import { createRandom, permutation, type SeedPart } from '../random.ts';
 import { type Dataset, type DatasetSplit, takeRows } from './dataset.ts';
 
 /**
- * Keeps a seeded random share of the samples (at least one of each side) away from training. @throws AssayError
- * HOLD_OUT
+ * Keeps a seeded random share of the samples away from training; both sides keep at least one.
+ * @throws AssayError HOLD_OUT
  */
 export function holdOut(dataset: Dataset, share: number, seed: SeedPart): DatasetSplit {
   const held = Math.max(1, Math.round(dataset.size * share));

@@ -16,7 +16,8 @@ export interface LayersModelFiles {
  * probabilities. Format: tfjs-layers `ModelJSON` with Keras 2 class names, one weight group.
  *
  * @param weights `[d]`, manifest order
- * @throws AssayError EXPORT_UNSUPPORTED for a model kind without a layers twin
+ * @throws AssayError EXPORT_UNSUPPORTED for a model kind without a layers twin, WEIGHTS_LENGTH, MODEL_UNKNOWN,
+ * MODEL_SETTINGS
  */
 export function encodeLayersModel(
   spec: ModelSpec,

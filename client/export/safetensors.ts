@@ -17,6 +17,7 @@ export interface SafetensorsModel {
 /** The reference reader refuses longer headers. */
 const MAX_HEADER_BYTES = 100_000_000;
 
+/** The bytes of a safetensors file. @throws AssayError WEIGHTS_LENGTH when the tensors do not add up to the weights */
 export function encodeSafetensors({ tensors, weights, metadata }: SafetensorsModel): Uint8Array {
   const header: Record<string, unknown> = {};
   if (Object.keys(metadata).length > 0) header.__metadata__ = metadata;

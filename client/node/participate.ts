@@ -35,7 +35,8 @@ const OVER: ReadonlySet<RoundPhase> = new Set(['challenge', 'final', 'abandoned'
 
 /**
  * Runs until `signal` fires or the federation's last round is published.
- * @throws AssayError for what only its operator can mend: no answer from the chain, no funds, broken training, a full disk.
+ * @throws AssayError for what only its operator can mend: no answer from the chain, no funds, broken training, a full
+ * disk.
  */
 export async function participate(context: ParticipantContext): Promise<void> {
   const { federation, signal, pollMs, report } = context;
@@ -106,7 +107,9 @@ async function commit(context: ParticipantContext, view: RoundView, memory: Memo
   report({ type: 'committed', round: view.number, transaction: hash, gasUsed, root: submission.root });
 }
 
-/** A node killed between its reveal and writing it down: the rounding error after that update is the one to go on with. */
+/**
+ * A node killed between its reveal and writing it down: the rounding error after that update is the one to go on with.
+ */
 async function noteReveal({ federation, signer, state }: ParticipantContext, before: SubmissionState): Promise<void> {
   if (before.stage === 'revealed') return;
   if (!(await federation.hasRevealed(before.round, signer.account.address))) return;

@@ -36,7 +36,9 @@ export interface TrainContext {
   readonly report: (event: ParticipantEvent) => void;
 }
 
-/** The model the round starts from, fetched and checked against the chain before anything is trained on it. Shape [d]. */
+/**
+ * The model the round starts from, fetched and checked against the chain before anything is trained on it. Shape [d].
+ */
 export async function fetchBaseModel(context: TrainContext, view: RoundView): Promise<Int32Array> {
   const { federation, payloads, report } = context;
   const layout = layoutOf(federation.parameters);
@@ -51,7 +53,8 @@ export async function fetchBaseModel(context: TrainContext, view: RoundView): Pr
 }
 
 /**
- * Trains, clips, quantises with error feedback, encodes, stores; the salt and the payload are on the disk when it returns.
+ * Trains, clips, quantises with error feedback, encodes, stores; the salt and the payload are on the disk when it
+ * returns.
  * @param previousBase the base of the round before, for attacks that read the federation's own steps
  * @throws AssayError `WEIGHTS_NOT_FINITE`, `TRAINER_FAILED`, `DISK_FULL`.
  */

@@ -19,7 +19,7 @@ export interface TrainerOptions {
  * @example
  * const trainer = createTrainer({ manifest, train, test });
  * const weights = await trainer.init('seed');
- * const { weights: trained, accuracy } = await trainer.train({ weights, round: 0, seed: 'seed' });
+ * const { weights: trained, accuracy } = await trainer.train({ weights, round: 1, seed: 'seed' });
  * await trainer.close();
  */
 export function createTrainer(options: TrainerOptions): Trainer {

@@ -1,6 +1,9 @@
 import { AssayError } from '../../protocol/errors.ts';
 
-/** The update of a round, `[d]`: trained weights minus the weights the round started from, float32. */
+/**
+ * The update of a round, `[d]`: trained weights minus the weights the round started from, float32.
+ * @throws AssayError WEIGHTS_LENGTH when the two differ in length
+ */
 export function computeUpdate(trained: Float32Array, base: Float32Array): Float32Array {
   if (trained.length !== base.length) {
     throw new AssayError('WEIGHTS_LENGTH', {

@@ -44,7 +44,7 @@ export interface PreparedUpdate {
  * From trained weights to the integers of a payload: check, difference, clip, quantise, clip exactly. The same task
  * gives the same bits.
  *
- * @throws AssayError WEIGHTS_NOT_FINITE, WEIGHTS_LENGTH, ERROR_FEEDBACK_LENGTH
+ * @throws AssayError WEIGHTS_NOT_FINITE, WEIGHTS_LENGTH, ERROR_FEEDBACK_LENGTH, UPDATE_NOT_FINITE
  */
 export function prepareUpdate(task: UpdateTask): PreparedUpdate {
   checkFinite(task.trained, task.tensors);

@@ -23,7 +23,8 @@ export interface QuantizedUpdate {
  *
  * @param update clipped update, `[d]`, float units
  * @param error leftover of the last round, `[d]`, or `null` in the first
- * @throws AssayError UPDATE_NOT_FINITE
+ * @param updateFractionBits G
+ * @throws AssayError ERROR_FEEDBACK_LENGTH, UPDATE_NOT_FINITE
  */
 export function quantizeStochastic(
   update: Float32Array,

@@ -10,7 +10,9 @@ import { fileURLToPath } from 'node:url';
 export interface Project {
   /** Names of the npm scripts. */
   readonly scripts: ReadonlySet<string>;
-  /** Help text by command of `assay`, such as `audit` or `keys create`; the empty name is `assay --help`. Asked lazily. */
+  /**
+   * Help text by command of `assay`, such as `audit` or `keys create`; the empty name is `assay --help`. Asked lazily.
+   */
   help(command: string): string | undefined;
   exists(path: string): boolean;
 }

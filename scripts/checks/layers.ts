@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { type FileFacts, readFacts } from './imports.ts';
 
 /**
- * The layer check: "the auditor shares no code with the aggregator but the protocol" is a fact because a breach fails the
- * build. Everything may import protocol; protocol imports nothing of ours; the roles are strangers; only scripts,
+ * The layer check: "the auditor shares no code with the aggregator but the protocol" is a fact because a breach fails
+ * the build. Everything may import protocol; protocol imports nothing of ours; the roles are strangers; only scripts,
  * explorer, test, bench and ignition compose.
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {

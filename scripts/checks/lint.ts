@@ -3,8 +3,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
- * `npm run lint`: form and habits of TypeScript and JSON (Biome) and of Solidity (solhint). Warnings fail, too. Documentation
- * and gas have their own checks, so solhint's opinions on them are off. `npm run format` repairs what can be repaired.
+ * `npm run lint`: form and habits of TypeScript and JSON (Biome) and of Solidity (solhint). Warnings fail, too.
+ * Documentation and gas have their own checks, so solhint's opinions on them are off. `npm run format` repairs what can
+ * be repaired.
  */
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const tools = [

@@ -5,12 +5,12 @@ import { fileURLToPath } from 'node:url';
 /**
  * Whether package-lock.json names the packages of every platform, not only of the one it was made on.
  *
- * Native tools (Hardhat's EVM, Biome, esbuild, the TypeScript compiler) come as one optional package per platform. Where
- * the registry in use is a mirror that lacks some of them, `npm install` drops these from the lock file without a word; on
- * that platform nothing then runs, and `npm ci` refuses the file everywhere ("Missing: ... from lock file").
+ * Native tools (Hardhat's EVM, Biome, esbuild, the TypeScript compiler) come as one optional package per platform.
+ * Where the registry in use is a mirror that lacks some of them, `npm install` drops these from the lock file without a
+ * word; on that platform nothing then runs, and `npm ci` refuses the file everywhere ("Missing: ... from lock file").
  *
- * `--fix` adds what is missing: the version is exact in the parent's own list; the check sum cannot be known here, so npm
- * takes the registry's.
+ * `--fix` adds what is missing: the version is exact in the parent's own list; the check sum cannot be known here, so
+ * npm takes the registry's.
  */
 interface LockEntry {
   version?: string;

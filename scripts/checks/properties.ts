@@ -3,8 +3,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
- * A guarantee without a test is a hope. Each guarantee has an id (`C-01`): where it is enforced (a comment in contracts/),
- * where it is promised (docs/properties.md) and where it is tried (a test). This check holds the three to each other.
+ * A guarantee without a test is a hope. Each guarantee has an id (`C-01`): where it is enforced (a comment in
+ * contracts/), where it is promised (docs/properties.md) and where it is tried (a test). This check holds the three to
+ * each other.
  */
 export interface Texts {
   /** File name to content. */

@@ -33,7 +33,10 @@ export const demoFactsSchema = z.strictObject({
       transaction: z.string(),
       updates: z.int(),
       payloadBytes: z.int(),
-      /** train: the slowest participant; aggregate: fetching, verifying, computing, evaluating; audit: the same, replayed. */
+      /**
+       * train: the slowest participant; aggregate: fetching, verifying, computing, evaluating; audit: the same,
+       * replayed.
+       */
       seconds: z.strictObject({ train: z.number(), aggregate: z.number(), audit: z.number() }),
     }),
   ),
@@ -43,7 +46,9 @@ export const demoFactsSchema = z.strictObject({
   auditSeconds: z.number(),
   audit: z.strictObject({ ok: z.boolean(), findings: z.array(findingSchema) }),
   gas: z.record(z.string(), gasSchema),
-  /** Mean weight that mixing and trimming left each participant, 1 being an equal share; null where the rule trims none. */
+  /**
+   * Mean weight that mixing and trimming left each participant, 1 being an equal share; null where the rule trims none.
+   */
   weights: z.array(z.strictObject({ participant: z.string(), byzantine: z.boolean(), weight: z.number() })).nullable(),
   /** Coordinates of all updates that did not fit int16 and were cut. */
   saturated: z.int(),

@@ -1,4 +1,6 @@
-/** Evaluates models on the held-out part of a data set: an aggregator's claim about its model, for people to look at. */
+/**
+ * Evaluates models on the held-out part of a data set: an aggregator's claim about its model, for people to look at.
+ */
 import type { Metrics } from '../../aggregator/aggregateRound.ts';
 import { loadDataset, parseDataset } from '../../client/datasets/loadSilo.ts';
 import { createTrainer } from '../../client/training/createTrainer.ts';

@@ -10,7 +10,10 @@ import { mnemonicToAccount } from 'viem/accounts';
 import { type Connection, connect } from '../../chain/rpc.ts';
 import { AssayError } from '../../protocol/errors.ts';
 
-/** The mnemonic that Hardhat and anvil publish. Its accounts belong to everybody: worthless anywhere but on a local chain. */
+/**
+ * The mnemonic that Hardhat and anvil publish. Its accounts belong to everybody: worthless anywhere but on a local
+ * chain.
+ */
 const DEVELOPMENT_MNEMONIC = 'test test test test test test test test test test test junk';
 const DEVELOPMENT_CHAIN_ID = 31337;
 const START_PATIENCE_SECONDS = 60;

@@ -1,4 +1,6 @@
-/** The seed of a node's training and rounding: given, or drawn once and kept, so that a restart repeats the same bits. */
+/**
+ * The seed of a node's training and rounding: given, or drawn once and kept, so that a restart repeats the same bits.
+ */
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { StateFolder } from '../../storage/stateFolder.ts';

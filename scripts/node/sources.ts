@@ -1,4 +1,7 @@
-/** Where a node looks for payloads: what was named on the command line, and the gateways that members announced on the chain. */
+/**
+ * Where a node looks for payloads: what was named on the command line, and the gateways that members announced on the
+ * chain.
+ */
 import type { Address } from 'viem';
 import type { Federation } from '../../chain/federation.ts';
 import type { Hex } from '../../protocol/encoding/bytes.ts';

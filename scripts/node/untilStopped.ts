@@ -1,4 +1,7 @@
-/** Ctrl-C and SIGTERM end a node cleanly: what is under way is finished, nothing new is begun. A second one ends it at once. */
+/**
+ * Ctrl-C and SIGTERM end a node cleanly: what is under way is finished, nothing new is begun. A second one ends it at
+ * once.
+ */
 export function stopSignal(): AbortSignal {
   const controller = new AbortController();
   const stop = (): void => {

@@ -1,6 +1,6 @@
 /**
- * A config file holds a command's options under their long names. What stands on the command line wins; what is unknown or
- * of the wrong kind is refused before anything starts.
+ * A config file holds a command's options under their long names. What stands on the command line wins; what is unknown
+ * or of the wrong kind is refused before anything starts.
  */
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';

@@ -1,4 +1,7 @@
-/** Parses option values at the border: each parser gives a value that cannot be wrong, or an error that names the option. */
+/**
+ * Parses option values at the border: each parser gives a value that cannot be wrong, or an error that names the
+ * option.
+ */
 import { InvalidArgumentError, Option } from 'commander';
 import { parseEther } from 'viem';
 

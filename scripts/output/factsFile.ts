@@ -1,6 +1,9 @@
 import { writeFacts } from './facts.ts';
 
-/** The `--json` file of a node: its events, written again after each round so that a killed node leaves the facts so far. */
+/**
+ * The `--json` file of a node: its events, written again after each round so that a killed node leaves the facts so
+ * far.
+ */
 export class FactsFile {
   private readonly path: string | undefined;
   private readonly head: Record<string, unknown>;

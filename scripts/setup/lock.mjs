@@ -2,8 +2,8 @@ import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, utimes
 import { join } from 'node:path';
 import { say } from './report.mjs';
 
-// One set-up at a time. The lock is a file that names its holder's process; the holder touches it every few seconds.
-// It is stale when that process is gone, or when nobody has touched it for a minute (the number may be another's by now).
+// One set-up at a time. The lock is a file that names its holder's process; the holder touches it every few seconds. It
+// is stale when that process is gone, or when nobody has touched it for a minute (the number may be another's by now).
 const HEARTBEAT_MS = 3_000;
 const STALE_MS = 60_000;
 
@@ -69,8 +69,8 @@ function tryToTake(path) {
 /** @param {string} path @returns {boolean} whether it was stale and this process took it away */
 function removeIfStale(path) {
   if (!isStale(path)) return false;
-  // Of several that see the stale lock, the rename lets exactly one take it away. Should it have caught a fresh lock that
-  // came in between, that one is put back.
+  // Of several that see the stale lock, the rename lets exactly one take it away. Should it have caught a fresh lock
+  // that came in between, that one is put back.
   const aside = `${path}.stale.${process.pid}`;
   try {
     renameSync(path, aside);

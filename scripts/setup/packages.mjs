@@ -28,7 +28,8 @@ export function packagesAreReady(root) {
  * @param {string} root @param {string} node
  */
 export async function installPackages(root, node) {
-  // First of all the proofs that everything is in place: whoever is killed from here on finds them gone and starts over.
+  // First of all the proofs that everything is in place: whoever is killed from here on finds them gone and starts
+  // over.
   rmSync(stampPath(root), { force: true });
   rmSync(join(root, 'node_modules', '.package-lock.json'), { force: true });
   const count = Object.keys(readJson(join(root, 'package-lock.json')).packages ?? {}).length;
@@ -83,7 +84,8 @@ async function installEngine(root, node) {
 }
 
 /**
- * Whether what npm recorded is what the lock file asks for. Optional packages may be absent (they are for other platforms).
+ * Whether what npm recorded is what the lock file asks for. Optional packages may be absent (they are for other
+ * platforms).
  * @param {any} lock @param {any} record
  */
 export function sameTree(lock, record) {

@@ -9,9 +9,9 @@ import { installPackages, packagesAreReady } from './packages.mjs';
 import { SetupError, say } from './report.mjs';
 import { installNode, readyNode } from './runtime.mjs';
 
-// Every npm script of this project starts here, and so does the command `assay`: it brings what is missing (a Node that is
-// new enough, the packages, the compiled contracts), then hands over. With all in place it is silent and takes
-// a few dozen milliseconds.
+// Every npm script of this project starts here, and so does the command `assay`: it brings what is missing (a Node that
+// is new enough, the packages, the compiled contracts), then hands over. With all in place it is silent and takes a few
+// dozen milliseconds.
 //
 //   node scripts/setup/run.mjs [--without-contracts] [FILE.ts | TOOL] [ARGUMENTS]
 //

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { runNpm } from './npm.mjs';
 import { SetupError, timed } from './report.mjs';
 
-// Hardhat wants Node 22.13 or newer, and Node runs TypeScript without a warning from 24.3 on. On an older Node the project
-// brings its own: npm has Node's executable as a package per platform, one file, without an install script.
+// Hardhat wants Node 22.13 or newer, and Node runs TypeScript without a warning from 24.3 on. On an older Node the
+// project brings its own: npm has Node's executable as a package per platform, one file, without an install script.
 const OLDEST = [24, 3];
 const PINNED = '24.21.0';
 

@@ -44,7 +44,9 @@ const countsFile = process.argv[2];
 if (countsFile !== undefined) writeFileSync(countsFile, `${passed} passed, ${failed} failed\n`);
 process.exitCode = failed > 0 ? 1 : 0;
 
-/** The real IPFS daemon: the one named, the one on the PATH, or one built by `.ci/kubo.sh` where Go can reach its proxy. */
+/**
+ * The real IPFS daemon: the one named, the one on the PATH, or one built by `.ci/kubo.sh` where Go can reach its proxy.
+ */
 function kubo(): string | undefined {
   if (!existsSync(join(ROOT, 'test', 'kubo'))) return skip('kubo: there are no tests in test/kubo');
   const named = process.env.ASSAY_IPFS_BIN;

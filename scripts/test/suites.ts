@@ -74,8 +74,8 @@ export async function runCheck(name: string, file: string, args: readonly string
 }
 
 /**
- * The counts, corrected by how the process ended: a bad status without a failed test (a crash, a time-out, a load error)
- * and a run without a single test each count as one failure.
+ * The counts, corrected by how the process ended: a bad status without a failed test (a crash, a time-out, a load
+ * error) and a run without a single test each count as one failure.
  */
 export function settle(counted: Outcome, status: number | null): Outcome {
   const silent = counted.failed === 0 && (status !== 0 || counted.passed + counted.skipped === 0);

@@ -1,10 +1,10 @@
 /**
- * A payload out of a CAR stream that somebody else writes: blocks come depth first, each is verified before its bytes are
- * yielded, and never more than a few blocks are in memory. Both ways of writing repeated blocks are understood:
+ * A payload out of a CAR stream that somebody else writes: blocks come depth first, each is verified before its bytes
+ * are yielded, and never more than a few blocks are in memory. Both ways of writing repeated blocks are understood:
  * every occurrence sent (`dups=y`), or the first only (`dups=n`, Kubo's way).
  *
- * With `dups=n` a block that comes again must be remembered. A few are; a repeated block that was forgotten is asked for
- * by itself (`fetchBlock`), so memory stays bounded whatever the payload repeats.
+ * With `dups=n` a block that comes again must be remembered. A few are; a repeated block that was forgotten is asked
+ * for by itself (`fetchBlock`), so memory stays bounded whatever the payload repeats.
  */
 import { AssayError } from '../../protocol/errors.ts';
 import { CarReader, type CarSection, nextBytesOf } from '../car.ts';
@@ -24,7 +24,8 @@ export interface CarStreamOptions {
 /**
  * Yields the bytes of payload `cid` from the CAR in `stream`, verified.
  *
- * @throws AssayError `CAR_INVALID`, `CAR_TRUNCATED`, `BLOCK_MISMATCH`, `BLOCK_MISSING`, `UNIXFS_NODE`, `PAYLOAD_TOO_LARGE`.
+ * @throws AssayError `CAR_INVALID`, `CAR_TRUNCATED`, `BLOCK_MISMATCH`, `BLOCK_MISSING`, `UNIXFS_NODE`,
+ * `PAYLOAD_TOO_LARGE`.
  */
 export async function* payloadFromCar(
   cid: string,

@@ -1,6 +1,6 @@
 /**
- * A trustless gateway as a source: another node of the federation, a Kubo gateway, or (by explicit option only) a public
- * one. The CAR it sends is verified block by block while it streams, so it can be slow or silent but not wrong.
+ * A trustless gateway as a source: another node of the federation, a Kubo gateway, or (by explicit option only) a
+ * public one. The CAR it sends is verified block by block while it streams, so it can be slow or silent but not wrong.
  */
 
 import { LEAF_BYTES, MAX_NODE_BYTES } from '../../protocol/encoding/unixfsFile.ts';
@@ -25,8 +25,8 @@ export function peerSource(address: string, options: GatewaySourceOptions = {}):
 }
 
 /**
- * A public gateway such as those of the IPFS Foundation. Contacts the outside world and tells it which payloads interest
- * you: never a default, only what a user asked for by name. May redirect.
+ * A public gateway such as those of the IPFS Foundation. Contacts the outside world and tells it which payloads
+ * interest you: never a default, only what a user asked for by name. May redirect.
  */
 export function publicGatewaySource(address: string, options: GatewaySourceOptions = {}): PayloadSource {
   return gatewaySource('public gateway', address, { ...options, followRedirects: true });

@@ -21,7 +21,8 @@ const LEAST_BYTES_PER_SECOND = 1024;
 /**
  * The body of a 200 answer, piece by piece.
  *
- * @throws AssayError `PEER_UNREACHABLE`, `PEER_STATUS` (any status but 200), `PEER_STALLED`, `PEER_BROKEN` (connection lost).
+ * @throws AssayError `PEER_UNREACHABLE`, `PEER_STATUS` (any status but 200), `PEER_STALLED`, `PEER_BROKEN` (connection
+ * lost).
  */
 export async function* httpStream(url: URL, options: HttpStreamOptions): AsyncGenerator<Uint8Array> {
   const { holder, idleMilliseconds, accept, followRedirects, signal } = options;

@@ -1,7 +1,7 @@
 /**
  * A Kubo daemon (the reference IPFS node) through its RPC API, for federations that run one: payloads come out of it as
- * verified CARs, go into it with the same CID, and are pinned there. What the daemon does on the IPFS network (announce,
- * exchange) is its own configuration.
+ * verified CARs, go into it with the same CID, and are pinned there. What the daemon does on the IPFS network
+ * (announce, exchange) is its own configuration.
  *
  * Source: https://docs.ipfs.tech/reference/kubo/rpc/
  */
@@ -14,7 +14,9 @@ import { payloadFromCar } from './carStream.ts';
 import type { PayloadSource } from './payloadSource.ts';
 
 export interface KuboOptions {
-  /** Nothing arriving for this long is an error: an online daemon searches the network for what it lacks. Default 30 s. */
+  /**
+   * Nothing arriving for this long is an error: an online daemon searches the network for what it lacks. Default 30 s.
+   */
   readonly idleMilliseconds?: number;
 }
 
@@ -31,7 +33,8 @@ export interface KuboNode extends PayloadSource {
 
 /**
  * @param rpc address of the RPC API, e.g. `http://127.0.0.1:5001`. Keep it on loopback: it controls the daemon.
- * @throws AssayError (from every method) `KUBO_RPC` when the daemon cannot be reached or refuses, `PEER_STALLED` when it is silent.
+ * @throws AssayError (from every method) `KUBO_RPC` when the daemon cannot be reached or refuses, `PEER_STALLED` when
+ * it is silent.
  */
 export async function connectKubo(rpc: string, options: KuboOptions = {}): Promise<KuboNode> {
   const { idleMilliseconds = 30_000 } = options;

@@ -12,7 +12,8 @@ export interface PayloadSource {
   /**
    * The payload's bytes in order, each piece verified against the CID before it is yielded.
    *
-   * @throws AssayError when the source does not have it, stalls, breaks off or sends wrong bytes; the message names the source.
+   * @throws AssayError when the source does not have it, stalls, breaks off or sends wrong bytes; the message names the
+   * source.
    */
   fetch(cid: string, options: FetchOptions): AsyncIterable<Uint8Array>;
 }
