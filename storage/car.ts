@@ -81,32 +81,19 @@ export class CarReader {
 
   /** The next block with its CID, or undefined at the end. */
   async section(): Promise<CarSection | undefined> {
-    const head = await this.sectionHead();
-    return head === undefined ? undefined : { cid: head.cid, bytes: await this.#take(head.blockBytes) };
-  }
-
-  /** The next block's CID and length; the caller skips or reads the block elsewhere (see `skip`). */
-  async sectionHead(): Promise<{ cid: string; blockBytes: number } | undefined> {
     const length = await this.#varint();
     if (length === undefined) return undefined;
     if (length < CID_BYTES || length > MAX_SECTION_BYTES) {
       throw this.#invalid(`a block of at most ${LEAF_BYTES} bytes after a CID of ${CID_BYTES}`, `${length} bytes`);
     }
     const cidBytes = await this.#take(CID_BYTES);
+    let cid: string;
     try {
-      return { cid: cidFromBytes(cidBytes), blockBytes: length - CID_BYTES };
+      cid = cidFromBytes(cidBytes);
     } catch (cause) {
       throw this.#invalid('a sha2-256 CIDv1', `0x${Buffer.from(cidBytes).toString('hex')}`, cause);
     }
-  }
-
-  /** How many bytes were taken from the source and not yet given out. */
-  get buffered(): number {
-    return this.#buffer.length;
-  }
-
-  async skip(bytes: number): Promise<void> {
-    await this.#take(bytes);
+    return { cid, bytes: await this.#take(length - CID_BYTES) };
   }
 
   async #varint(): Promise<number | undefined> {

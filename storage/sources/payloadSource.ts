@@ -1,4 +1,4 @@
-/** Where payloads can be fetched from: the one interface of the node's own store, peers, Kubo, gateways and bundles. */
+/** Where payloads can be fetched from: the one interface of the node's own store, peers, Kubo and gateways. */
 export interface FetchOptions {
   /** The largest payload to accept, in bytes. */
   readonly maxBytes: number;

@@ -7,14 +7,16 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { writeBundle } from '../../auditor/bundle.ts';
+import { parseRule } from '../../protocol/aggregation/rule.ts';
 import { payloadCid } from '../../protocol/encoding/cid.ts';
 import { LEAF_BYTES, UnixfsFileBuilder } from '../../protocol/encoding/unixfsFile.ts';
-import { openCarFile, writeCarFile } from '../../storage/carFile.ts';
 import { startGateway } from '../../storage/gateway.ts';
 import { openPayloadStore, type PayloadStore } from '../../storage/payloadStore.ts';
 import { fetchPayload, sourceList } from '../../storage/sourceList.ts';
 import { peerSource } from '../../storage/sources/gatewaySource.ts';
 import { connectKubo, type KuboNode } from '../../storage/sources/kuboNode.ts';
+import { buildWorld, memoryPayloads } from '../auditor/fixtures/federation.ts';
 import { collect, errorOf, MIB, sameBytes, testBytes, useTemporaryFolder } from '../storage/helpers.ts';
 import { findIpfs, type KuboDaemon, startKubo, temporaryFile } from './daemon.ts';
 
@@ -124,15 +126,19 @@ describe('with a real Kubo daemon', function () {
     }
   });
 
-  it("Kubo imports our bundles and our gateway's archives", async () => {
-    const bytes = testBytes(2 * LEAF_BYTES + 1, 'gateway');
-    const other = testBytes(50, 'bundle');
-    const { cid } = await store.put(bytes);
-    const second = await store.put(other);
-    const path = join(folder(), 'bundle.car');
-    await writeCarFile(path, store, [cid, second.cid]);
+  it('Kubo imports and pins what `assay export` writes', async () => {
+    const world = buildWorld({ rule: parseRule('median', 1) });
+    const chain = { name: 'memory', readChain: async () => world.facts };
+    const { path, root } = await writeBundle(join(folder(), 'bundle.car'), chain, () => memoryPayloads(world.payloads));
     running().ipfs('dag', 'import', path);
-    expect(await kubo.pins()).to.include.members([cid, second.cid]);
+    const document = await collect(kubo.fetch(root, { maxBytes: 8 * MIB }));
+    const { payloads } = JSON.parse(new TextDecoder().decode(document)) as { payloads: string[] };
+    expect(payloads).not.to.deep.equal([]);
+    expect(await kubo.pins()).to.include.members([root, ...payloads]);
+  });
+
+  it("Kubo imports our gateway's archives", async () => {
+    const { cid } = await store.put(testBytes(2 * LEAF_BYTES + 1, 'gateway'));
     const gateway = await startGateway({ store });
     try {
       const response = await fetch(`${gateway.url}/ipfs/${cid}?format=car`);
@@ -142,18 +148,6 @@ describe('with a real Kubo daemon', function () {
     } finally {
       await gateway.close();
     }
-  });
-
-  it('a bundle that Kubo exported opens as ours', async () => {
-    const bytes = testBytes(LEAF_BYTES + 9, 'export');
-    const cid = add(bytes);
-    const response = await fetch(`${running().rpc}/api/v0/dag/export?arg=${cid}`, { method: 'POST' });
-    const exported = temporaryFile(new Uint8Array(await response.arrayBuffer()));
-    const bundle = await openCarFile(exported.path);
-    expect(bundle.roots).to.deep.equal([cid]);
-    expect(sameBytes(await bundle.readAll(cid, { maxBytes: 4 * MIB }), bytes)).to.equal(true);
-    await bundle.close();
-    exported.remove();
   });
 
   it('what it does not have, and files of another profile, are clear errors', async () => {

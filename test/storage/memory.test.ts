@@ -9,13 +9,12 @@ const PAYLOAD_MIB = 160;
 /** What a process may grow by while the payload passes through; far below the payload, far above what buffers need. */
 const ALLOWED_MIB = 112;
 
-/** In a process of its own: put, read, serve, fetch and bundle one payload, and print the growth after each in MiB. */
+/** In a process of its own: put, read, serve and fetch one payload, and print the growth after each in MiB. */
 const program = (storage: string, folder: string): string => `
   const { openPayloadStore } = await import(${JSON.stringify(`${storage}/payloadStore.ts`)});
   const { startGateway } = await import(${JSON.stringify(`${storage}/gateway.ts`)});
   const { fetchPayload } = await import(${JSON.stringify(`${storage}/sourceList.ts`)});
   const { peerSource } = await import(${JSON.stringify(`${storage}/sources/gatewaySource.ts`)});
-  const { writeCarFile, openCarFile } = await import(${JSON.stringify(`${storage}/carFile.ts`)});
   const { join } = await import('node:path');
   const folder = ${JSON.stringify(folder)};
   async function* payload() {
@@ -39,26 +38,20 @@ const program = (storage: string, folder: string): string => `
   const gateway = await startGateway({ store });
   await step('fetch', () => fetchPayload(cid, [peerSource(gateway.url)], { store: other }));
   await gateway.close();
-  await step('bundle', async () => {
-    await writeCarFile(join(folder, 'bundle.car'), other, [cid]);
-    const bundle = await openCarFile(join(folder, 'bundle.car'));
-    for await (const piece of bundle.fetch(cid, { maxBytes: bytes })) void piece;
-    await bundle.close();
-  });
   console.log(JSON.stringify({ bytes, growth }));
 `;
 
 describe('memory', () => {
   const folder = useTemporaryFolder();
 
-  it(`stays below ${ALLOWED_MIB} MiB while ${PAYLOAD_MIB} MiB are put, read, served, fetched and bundled`, async function () {
+  it(`stays below ${ALLOWED_MIB} MiB while ${PAYLOAD_MIB} MiB are put, read, served and fetched`, async function () {
     this.timeout(120_000);
     const storage = new URL('../../storage', import.meta.url).href;
     const args = ['--input-type=module', '-e', program(storage, join(folder(), 'memory'))];
     const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: new URL('../..', import.meta.url) });
     const { bytes, growth } = JSON.parse(stdout) as { bytes: number; growth: Record<string, number> };
     expect(bytes).to.equal(PAYLOAD_MIB * MIB);
-    expect(Object.keys(growth)).to.deep.equal(['put', 'read', 'fetch', 'bundle']);
+    expect(Object.keys(growth)).to.deep.equal(['put', 'read', 'fetch']);
     for (const [step, mib] of Object.entries(growth)) expect(mib, `${step}: ${stdout}`).to.be.below(ALLOWED_MIB);
   });
 });
