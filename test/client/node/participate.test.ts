@@ -1,0 +1,143 @@
+import { expect } from 'chai';
+import type { RoundView } from '../../../chain/convert.ts';
+import { type ParticipantContext, participate } from '../../../client/node/participate.ts';
+import { readSubmission } from '../../../client/node/submissionState.ts';
+import { encodeModel } from '../../../protocol/encoding/vectors.ts';
+import { AssayError } from '../../../protocol/errors.ts';
+import { until } from '../../scenarios/support/world.ts';
+import { expectError } from '../support/expectError.ts';
+import { LAYOUT, MODEL, type StandIn, standInFederation } from '../support/standInFederation.ts';
+
+const failure = (code: string): AssayError => new AssayError(code, { summary: `made up: ${code}` });
+
+describe('client node: what it does about what it sees', () => {
+  let federation: StandIn;
+  let end: () => Promise<void>;
+  beforeEach(async () => {
+    federation = await standInFederation();
+    end = async () => undefined;
+  });
+  afterEach(async () => {
+    await end();
+    await federation.close();
+  });
+
+  /** Starts the node; it is stopped after the test. */
+  function start(change: Partial<ParticipantContext> = {}): Promise<void> {
+    const controller = new AbortController();
+    const ended = participate({ ...federation.context, signal: controller.signal, ...change });
+    ended.catch(() => undefined);
+    end = async () => {
+      controller.abort();
+      await ended.catch(() => undefined);
+    };
+    return ended;
+  }
+  const show = (view: Partial<RoundView>) => {
+    federation.chain.view = { ...federation.chain.view, ...view };
+  };
+  const types = () => federation.events.map(({ type }) => type).filter((type) => type !== 'training');
+  const seen = (type: string) => until(`${type} after ${types()}`, () => types().includes(type as never), 10);
+  /** Until the node has looked at the round that often. */
+  const looks = (count: number) => {
+    let left = count;
+    const { round } = federation.context.federation;
+    Object.assign(federation.context.federation, {
+      round: async (number: number) => {
+        left--;
+        return round(number);
+      },
+    });
+    return until(`${count} looks`, () => left <= 0, 10);
+  };
+
+  it('a base model that nobody serves is waited for, with one word about it', async () => {
+    let away = 4;
+    const fetch = async () => {
+      if (away-- > 0) throw failure('PAYLOAD_UNAVAILABLE');
+    };
+    start({ payloads: { ...federation.context.payloads, fetch } });
+    await seen('committed');
+    expect(types()).to.deep.equal(['waiting', 'modelFetched', 'trained', 'stored', 'committed']);
+  });
+
+  for (const [what, spoil] of [
+    ['length', (bytes: Uint8Array) => bytes.subarray(0, bytes.length - 4)],
+    ['padding', (bytes: Uint8Array) => bytes.fill(1, bytes.length - 1)],
+    ['root', (bytes: Uint8Array) => bytes.fill(1, 0, 1)],
+  ] as const) {
+    it(`a base model of the wrong ${what} is refused once; the node stays for the next round`, async () => {
+      const { chain, store, events } = federation;
+      const right = chain.modelCid;
+      chain.modelCid = (await store.put(spoil(encodeModel(MODEL, LAYOUT)))).cid;
+      start();
+      await seen('modelRefused');
+      await looks(5);
+      expect(types()).to.deep.equal(['modelRefused']);
+      chain.modelCid = right;
+      show({ number: 2, opening: 2 });
+      await seen('committed');
+      expect(events.filter(({ type }) => type === 'modelRefused')).to.have.length(1);
+    });
+  }
+
+  it('what only its operator can mend ends it', async () => {
+    const fetch = async () => {
+      throw failure('DISK_FULL');
+    };
+    await expectError(() => start({ payloads: { ...federation.context.payloads, fetch } }), 'DISK_FULL');
+  });
+
+  it('a race that was lost is looked at again: the same update is sent, not trained anew', async () => {
+    federation.chain.refusals = [failure('REVERT_WrongPhase')];
+    start();
+    await seen('committed');
+    expect(types()).to.deep.equal(['modelFetched', 'trained', 'stored', 'committed']);
+  });
+
+  it('a round that was opened again is trained anew, and nothing of the old commit is sent', async () => {
+    federation.chain.refusals = [failure('REVERT_WrongPhase')];
+    start();
+    await seen('committed');
+    const before = await readSubmission(federation.state);
+    const [sealed] = federation.chain.committed.values();
+    federation.chain.committed.clear();
+    show({ opening: 2 });
+    await until('the second commit', () => federation.chain.committed.size === 1, 10);
+    await until('the second report', () => types().filter((type) => type === 'committed').length === 2, 10);
+    const after = await readSubmission(federation.state);
+    expect(after).to.include({ round: 1, opening: 2 });
+    expect(after!.salt).to.not.equal(before!.salt);
+    expect([...federation.chain.committed.values()]).to.not.include(sealed);
+  });
+
+  it('a reveal that the chain has and the node forgot is written down, not sent again', async () => {
+    const { chain } = federation;
+    start();
+    await seen('committed');
+    chain.revealed.set(1, { root: `0x${'00'.repeat(32)}`, salt: `0x${'00'.repeat(32)}` });
+    show({ phase: 'reveal' });
+    await until('the stage', async () => (await readSubmission(federation.state))?.stage === 'revealed', 10);
+    expect(types()).to.not.include('revealed');
+  });
+
+  it('a commit whose state folder is lost: it says what is due and ends, instead of waiting for the penalty', async () => {
+    federation.chain.committed.set(1, `0x${'12'.repeat(32)}`);
+    show({ phase: 'reveal' });
+    await expectError(() => start(), 'COMMITMENT_LOST', /start the node with that folder before the reveal deadline/);
+    expect(types()).to.deep.equal(['missed']);
+  });
+
+  it("ends with the federation's last round, and not before", async () => {
+    show({ number: 2, phase: 'challenge' });
+    const ended = start();
+    await looks(5);
+    expect(types()).to.deep.equal([]);
+    show({ number: 3, phase: 'aggregate' });
+    await looks(5);
+    expect(types()).to.deep.equal([]);
+    show({ phase: 'abandoned' });
+    await ended;
+    expect(federation.events).to.deep.equal([{ type: 'ended', rounds: 3 }]);
+  });
+});
