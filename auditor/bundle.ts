@@ -279,7 +279,7 @@ async function openBundle(path: string, expectedRoot: string | undefined): Promi
     }
     const blockOf = (cid: string): Promise<Uint8Array> => {
       const place = places.get(cid);
-      if (place === undefined) throw new SourceFailure(`does not hold block ${cid}`, false);
+      if (place === undefined) throw new SourceFailure(`does not hold block ${cid}`);
       return readBlock(cid, place);
     };
     const root = roots[0];

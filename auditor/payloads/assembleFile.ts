@@ -9,15 +9,8 @@ import type { PayloadRequest } from './payloadReader.ts';
 /** The CID itself names something unusable: no other source can do better. */
 export class UnusableContent extends Error {}
 
-/** The source does not have what it should; another one may. */
-export class SourceFailure extends Error {
-  /** True when it sent something that is not what the CID names. */
-  readonly lied: boolean;
-  constructor(message: string, lied: boolean) {
-    super(message);
-    this.lied = lied;
-  }
-}
+/** The source does not have what it should, or sent something else, which proves nothing about who named the CID. */
+export class SourceFailure extends Error {}
 
 /**
  * @param blockOf bytes of a block, already compared with its CID.
@@ -30,7 +23,7 @@ export async function assembleFile(
   const root = await blockOf(request.cid);
   if (parseCid(request.cid).codec === 'raw') {
     checkLength(request, root.length);
-    if (payloadCid(root) !== request.cid) throw new SourceFailure('sent bytes with another CID', true);
+    if (payloadCid(root) !== request.cid) throw new SourceFailure('sent bytes with another CID');
     return root;
   }
   const node = checkRootNode(request, root);

@@ -34,8 +34,8 @@ export async function fetchPayload(gateway: string, request: PayloadRequest, lim
       redirect: 'error', // a gateway that was not named must not be asked
       signal: idle.signal,
     });
-    if (!response.ok) throw new SourceFailure(`answered ${response.status}`, false);
-    if (response.body === null) throw new SourceFailure('sent nothing', false);
+    if (!response.ok) throw new SourceFailure(`answered ${response.status}`);
+    if (response.body === null) throw new SourceFailure('sent nothing');
     // A raw block may be a whole leaf: then its hash still tells whether the owner or the gateway is to blame for the
     // length.
     const body = capped(response.body, format === 'raw' ? LEAF_BYTES : carBytesBound(request.maxBytes), idle);
@@ -43,9 +43,9 @@ export async function fetchPayload(gateway: string, request: PayloadRequest, lim
     return await assembleFile(request, await carBlocks(request, body));
   } catch (error) {
     if (error instanceof SourceFailure || error instanceof UnusableContent) throw error;
-    if (idle.expired) throw new SourceFailure(`was silent for ${limits.idleMilliseconds} ms`, false);
+    if (idle.expired) throw new SourceFailure(`was silent for ${limits.idleMilliseconds} ms`);
     const reason = error instanceof Error ? causeMessage(error) : String(error);
-    throw new SourceFailure(`failed: ${reason}`, false);
+    throw new SourceFailure(`failed: ${reason}`);
   } finally {
     idle.stop();
   }
@@ -62,7 +62,7 @@ async function wholeBlock(cid: string, body: AsyncIterable<Uint8Array>): Promise
   const parts: Uint8Array[] = [];
   for await (const part of body) parts.push(part);
   const bytes = new Uint8Array(Buffer.concat(parts)); // own, aligned memory: the chunks become typed-array views
-  if (blockCid(RAW_CODEC, bytes) !== cid) throw new SourceFailure('sent bytes that do not hash to the CID', true);
+  if (blockCid(RAW_CODEC, bytes) !== cid) throw new SourceFailure('sent bytes that do not hash to the CID');
   return () => bytes;
 }
 
@@ -74,13 +74,13 @@ async function carBlocks(
   for await (const { cid, bytes } of await CarBlockIterator.fromIterable(body)) {
     const name = cid.toString();
     const codec = cid.code === RAW_CODEC ? RAW_CODEC : DAG_PB_CODEC;
-    if (blockCid(codec, bytes) !== name) throw new SourceFailure(`sent a block that does not hash to ${name}`, true);
+    if (blockCid(codec, bytes) !== name) throw new SourceFailure(`sent a block that does not hash to ${name}`);
     if (name === request.cid) checkRootNode(request, bytes); // a file of the wrong length is not fetched to its end
     blocks.set(name, bytes);
   }
   return (cid) => {
     const block = blocks.get(cid);
-    if (block === undefined) throw new SourceFailure(`left out block ${cid}`, false);
+    if (block === undefined) throw new SourceFailure(`left out block ${cid}`);
     return block;
   };
 }
@@ -90,14 +90,19 @@ async function* capped(body: ReadableStream<Uint8Array>, maxBytes: number, idle:
   for await (const part of body) {
     idle.touch();
     received += part.length;
-    if (received > maxBytes) throw new SourceFailure(`sent more than the ${maxBytes} bytes that can be right`, true);
+    idle.checkSpeed(received);
+    if (received > maxBytes) throw new SourceFailure(`sent more than the ${maxBytes} bytes that can be right`);
     yield part;
   }
 }
 
+/** Slower than this after the first idle limit is silence in disguise: one byte now and then. */
+const LEAST_BYTES_PER_SECOND = 1024;
+
 /** Aborts when nothing has come for a while. */
 class IdleLimit {
   expired = false;
+  private readonly since = performance.now();
   private readonly controller = new AbortController();
   private readonly milliseconds: number;
   private timer: NodeJS.Timeout;
@@ -116,8 +121,17 @@ class IdleLimit {
     this.timer = this.start();
   }
 
+  /** @throws SourceFailure when no more than `received` bytes have come in all this time. */
+  checkSpeed(received: number): void {
+    const elapsed = performance.now() - this.since;
+    if (elapsed <= this.milliseconds || received >= (LEAST_BYTES_PER_SECOND * elapsed) / 1000) return;
+    throw new SourceFailure(`was too slow: ${received} bytes in ${Math.round(elapsed)} ms`);
+  }
+
+  /** Also frees the connection, when the answer was not read to its end. */
   stop(): void {
     clearTimeout(this.timer);
+    this.controller.abort();
   }
 
   private start(): NodeJS.Timeout {

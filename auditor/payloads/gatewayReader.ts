@@ -27,7 +27,6 @@ export function gatewayReader(options: GatewayReaderOptions): PayloadReader {
 
   const readFrom = async (request: PayloadRequest): Promise<PayloadOutcome> => {
     const attempts: string[] = [];
-    let lied = false;
     for (const gateway of sourcesFor(request)) {
       try {
         return { status: 'found', bytes: await fetchPayload(gateway, request, { idleMilliseconds }), source: gateway };
@@ -35,12 +34,12 @@ export function gatewayReader(options: GatewayReaderOptions): PayloadReader {
         if (error instanceof UnusableContent) return { status: 'invalid', attempts: [`${gateway}: ${error.message}`] };
         if (!(error instanceof SourceFailure)) throw error;
         attempts.push(`${gateway} ${error.message}`);
-        lied ||= error.lied;
-        if (/^(was silent|failed)/.test(error.message)) silent.set(gateway, (silent.get(gateway) ?? 0) + 1);
+        if (/^(was silent|was too slow|failed)/.test(error.message))
+          silent.set(gateway, (silent.get(gateway) ?? 0) + 1);
       }
     }
     if (attempts.length === 0) attempts.push('no gateway is known: name one with --gateway');
-    return { status: lied ? 'invalid' : 'unavailable', attempts };
+    return { status: 'unavailable', attempts };
   };
 
   return { name: gateways.join(', '), read: (request) => slots.run(() => readFrom(request)) };

@@ -11,8 +11,9 @@ export interface PayloadRequest {
 }
 
 /**
- * `found`: the bytes hash to the CID and fit the request. `invalid`: they do not fit, or what came did not hash to the
- * CID. `unavailable`: nobody gave anything. Never an exception for what a source does.
+ * `found`: the bytes hash to the CID and fit the request. `invalid`: they hash to it and do not fit, which is the work of
+ * who named the CID. `unavailable`: nobody gave its bytes; what a source sent instead is only that source's lie. Never an
+ * exception for what a source does.
  */
 export type PayloadOutcome =
   | { readonly status: 'found'; readonly bytes: Uint8Array; readonly source: string }

@@ -15,7 +15,7 @@ export const FINDING_KINDS = [
   'normBoundExceeded',
   /** Nobody who was asked could serve the bytes of a CID. */
   'payloadUnavailable',
-  /** The bytes do not hash to their CID, or have the wrong length or padding. */
+  /** The bytes under the CID have the wrong length or padding, or the CID names no file. */
   'payloadInvalid',
   /** The payload's root or squared norm is not what was revealed. */
   'commitmentMismatch',

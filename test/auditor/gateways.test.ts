@@ -3,12 +3,14 @@ import type { AddressInfo } from 'node:net';
 import { CarWriter } from '@ipld/car';
 import { expect } from 'chai';
 import { CID } from 'multiformats/cid';
-import type { FederationEvent } from '../../auditor/chain/decodeEvents.ts';
+import { auditFrom } from '../../auditor/auditFederation.ts';
+import { decodeEvents, type FederationEvent } from '../../auditor/chain/decodeEvents.ts';
 import { gatewayReader } from '../../auditor/payloads/gatewayReader.ts';
 import { registeredGateways } from '../../auditor/payloads/registeredGateways.ts';
-import { payloadCid } from '../../protocol/encoding/cid.ts';
+import { cidFromBytes, payloadCid } from '../../protocol/encoding/cid.ts';
 import { blockCid, LEAF_BYTES, RAW_CODEC, UnixfsFileBuilder } from '../../protocol/encoding/unixfsFile.ts';
-import { account } from './fixtures/federation.ts';
+import { parseRule } from '../../protocol/index.ts';
+import { account, buildWorld, type World } from './fixtures/federation.ts';
 
 describe('payloads from gateways', () => {
   const servers: Server[] = [];
@@ -79,7 +81,8 @@ describe('payloads from gateways', () => {
     const outcome = await read([...bad, good], small, { idleMilliseconds: 150 });
     expect(outcome).to.include({ status: 'found', source: good });
     const failed = await read(bad, small, { idleMilliseconds: 150 });
-    expect(failed.status).to.equal('invalid'); // somebody sent bytes that are not those of the CID
+    // Wrong bytes from a gateway prove nothing about who named the CID.
+    expect(failed.status).to.equal('unavailable');
     const attempts = failed.status === 'found' ? [] : failed.attempts;
     expect(attempts.length).to.equal(bad.length);
     for (const [i, words] of [
@@ -96,7 +99,36 @@ describe('payloads from gateways', () => {
     }
   });
 
-  it('says unavailable when nobody has it and nobody lied', async () => {
+  it('gives up on a gateway that drips, however steadily', async () => {
+    const drip = await gateway((_, response) => {
+      const timer = setInterval(() => response.write(new Uint8Array(1)), 20);
+      response.on('close', () => clearInterval(timer));
+    });
+    const good = await honest([small]);
+    expect(await read([drip, good], small, { idleMilliseconds: 150 })).to.include({ status: 'found', source: good });
+    const failed = await read([drip], small, { idleMilliseconds: 150 });
+    expect(failed.status === 'unavailable' && failed.attempts[0]).to.match(/was too slow: \d+ bytes in \d+ ms/);
+  });
+
+  it('a gateway that lies frames neither the participant nor the aggregator that had its payload', async () => {
+    const world = buildWorld({ rule: parseRule('trimmed-mean', 1), participants: 5, rounds: 1 });
+    const gone = cidOfReveal(world, 3);
+    const liar = await gateway((_, response) => void response.end(small));
+    const reader = await gateway(({ url }, response) => {
+      const bytes = world.payloads.get(new URL(url!, 'http://gateway').pathname.split('/')[2]!);
+      if (bytes === undefined) return void response.writeHead(404).end();
+      response.end(bytes);
+    });
+    world.payloads.delete(gone);
+    const chain = { name: 'memory', readChain: async () => world.facts };
+    const report = await auditFrom(chain, () => gatewayReader({ gateways: [liar, reader] }), { workers: 0 });
+    expect(report.findings.map(({ kind, role }) => [kind, role])).to.deep.equal([
+      ['payloadUnavailable', 'participant'],
+    ]);
+    expect(report.ok).to.equal(false);
+  });
+
+  it('says unavailable when nobody has it', async () => {
     const outcome = await read([await honest([])], small);
     expect(outcome.status).to.equal('unavailable');
     const none = await read([], small);
@@ -159,6 +191,13 @@ describe('payloads from gateways', () => {
     expect(registeredGateways([...events, moved], false).get(account(1))).to.equal('http://localhost:5');
   });
 });
+
+function cidOfReveal(world: World, index: number): string {
+  for (const event of decodeEvents(world.facts.logs)) {
+    if (event.name === 'updateRevealed' && event.submission.index === index) return cidFromBytes(event.submission.cid);
+  }
+  throw new Error('no such reveal');
+}
 
 /** The CAR that a gateway answers with: root first, as the file is walked. */
 async function carOf(bytes: Uint8Array): Promise<Uint8Array> {
