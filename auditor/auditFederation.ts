@@ -10,7 +10,7 @@ import { AssayError } from '../protocol/errors.ts';
 import { checkLearningParameters, layoutOf, NO_NORM_BOUND } from '../protocol/round/parameters.ts';
 import { AuditCache } from './auditCache.ts';
 import type { AuditContext } from './auditContext.ts';
-import { auditRound, type RoundAudit } from './auditRound.ts';
+import { auditRound, chainContradictions, type RoundAudit } from './auditRound.ts';
 import { assembleRounds, type RoundFacts } from './chain/assembleRounds.ts';
 import type { ChainFacts, ChainReader } from './chain/chainFacts.ts';
 import { checkFederation } from './chain/checkChain.ts';
@@ -191,7 +191,9 @@ async function auditRounds(
   const worker = async () => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const { round, i } = next;
-      const remembered = round.published === null ? null : (cache?.find(context.facts, round) ?? null);
+      // What a cache remembers is the computation; what the chain says of the round now is asked each time.
+      const usable = round.published !== null && chainContradictions(context.facts, round).length === 0;
+      const remembered = usable ? (cache?.find(context.facts, round) ?? null) : null;
       let report: RoundReport;
       if (remembered !== null) {
         const phase = round.state?.phase ?? round.eventPhase;

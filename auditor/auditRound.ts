@@ -8,6 +8,7 @@ import type { Evidence } from '../protocol/round/evidence.ts';
 import type { Submission } from '../protocol/round/submission.ts';
 import type { AuditContext } from './auditContext.ts';
 import type { PublishedModel, RoundFacts } from './chain/assembleRounds.ts';
+import type { ChainFacts } from './chain/chainFacts.ts';
 import { checkRound } from './chain/checkChain.ts';
 import { aggregator, finding } from './finding.ts';
 import { cidTextOrNull } from './payloads/cidText.ts';
@@ -34,7 +35,7 @@ export interface RoundAudit {
 export async function auditRound(context: AuditContext, round: RoundFacts): Promise<RoundAudit> {
   const started = performance.now();
   const { facts } = context;
-  const contradictions = [...checkRound(facts, round), ...accumulatorHolds(round)];
+  const contradictions = chainContradictions(facts, round);
   const findings = [
     ...contradictions,
     ...commitsMatchReveals(facts, round),
@@ -72,6 +73,11 @@ export async function auditRound(context: AuditContext, round: RoundFacts): Prom
     notes,
   };
   return { report, replay: audit?.replay ?? null };
+}
+
+/** Where what the chain says about the round contradicts itself. */
+export function chainContradictions(facts: ChainFacts, round: RoundFacts): Finding[] {
+  return [...checkRound(facts, round), ...accumulatorHolds(round)];
 }
 
 interface PublicationAudit {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { ReplayPool } from '../../auditor/replay/replayPool.ts';
 import { replayRound } from '../../auditor/replay/replayRound.ts';
-import type { Hex } from '../../protocol/encoding/bytes.ts';
+import { type Hex, ZERO_HASH } from '../../protocol/encoding/bytes.ts';
 import { payloadCid } from '../../protocol/encoding/cid.ts';
 import { bytesOf } from '../../protocol/encoding/vectors.ts';
 import { parseRule } from '../../protocol/index.ts';
@@ -58,6 +58,17 @@ describe('an audit that remembers', () => {
     const report = await auditWorld(redone, { cachePath });
     expect(report.rounds.map((round) => round.verified)).to.deep.equal(['remembered', 'replayed', 'replayed']);
     expect(report.findings.map(({ kind, round }) => [kind, round])).to.deep.equal([['modelMismatch', 2]]);
+  });
+
+  it('asks the chain anew: a node that hides an event from a remembered round contradicts its own state', async () => {
+    const world = buildWorld({ rule, rounds: 3 });
+    await verified(world);
+    const state = world.facts.rounds[1]!;
+    world.facts.rounds[1] = { ...state, phase: 'aggregate', modelRoot: ZERO_HASH, publicationHash: ZERO_HASH }; // void
+    const report = await auditWorld(world, { cachePath });
+    expect(report.ok).to.equal(false);
+    expect(report.rounds.map((round) => round.verified)).to.deep.equal(['remembered', 'unverifiable', 'remembered']);
+    expect(report.findings.map(({ kind }) => kind)).to.include('chainInconsistent');
   });
 
   it('never remembers a round that did not hold', async () => {
