@@ -3,7 +3,7 @@ import type { RoundView } from '../chain/convert.ts';
 import type { Sent } from '../chain/transaction.ts';
 import { hasServerState } from '../protocol/aggregation/serverStep.ts';
 import { commitModel } from '../protocol/commitment/merkle.ts';
-import { cidFromBytes, cidToBytes } from '../protocol/encoding/cid.ts';
+import { cidFromBytes, cidToBytes, parseCid } from '../protocol/encoding/cid.ts';
 import { decodeModel, encodeModel, modelPayloadLength } from '../protocol/encoding/vectors.ts';
 import { AssayError } from '../protocol/errors.ts';
 import {
@@ -83,17 +83,26 @@ async function fetchBase(
   }
   await payloads.fetch(base.evidenceCid, { maxBytes: MAX_EVIDENCE_BYTES, ...owner });
   const { stateCid } = parseEvidence(await store.readAll(base.evidenceCid, { maxBytes: MAX_EVIDENCE_BYTES }));
-  if (stateCid === null) {
+  if (stateCid === null || !isCid(stateCid)) {
     throw new AssayError('STATE_MISSING', {
       summary: `the evidence of round ${base.round} does not say where its server state is stored`,
       expected: `a stateCid whose root is ${base.stateRoot}`,
-      received: 'null',
+      received: JSON.stringify(stateCid).slice(0, 100),
       fix: `audit round ${base.round} with \`assay audit\``,
     });
   }
   await payloads.fetch(stateCid, wish);
   verifyModel(await store.readAll(stateCid), layout, base.stateRoot);
   return { model: base.cid, velocity: stateCid };
+}
+
+/** Whether what another aggregator wrote is a CID at all. */
+function isCid(text: string): boolean {
+  try {
+    return parseCid(text).text === text;
+  } catch {
+    return false;
+  }
 }
 
 function describeRound(

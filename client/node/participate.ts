@@ -10,6 +10,7 @@ import { commitHash } from '../../protocol/commitment/commitHash.ts';
 import { cidToBytes } from '../../protocol/encoding/cid.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import type { RoundPhase } from '../../protocol/round/phases.ts';
+import { PROVABLY_INVALID } from '../../storage/sourceList.ts';
 import { readSubmission, type SubmissionState, writeSubmission } from './submissionState.ts';
 import { fetchBaseModel, type TrainContext, trainUpdate } from './trainUpdate.ts';
 
@@ -152,10 +153,13 @@ function isFor(submission: SubmissionState, view: RoundView): boolean {
 }
 
 function isUnavailable(error: unknown): error is AssayError {
-  return error instanceof AssayError && error.code === 'PAYLOAD_UNAVAILABLE';
+  // A model whose publication the chain node does not show (yet) may come with its next answer.
+  return error instanceof AssayError && ['PAYLOAD_UNAVAILABLE', 'UNKNOWN_MODEL'].includes(error.code);
 }
+
+const WRONG_MODEL: ReadonlySet<string> = new Set(['MODEL_ROOT', 'PAYLOAD_PADDING', ...PROVABLY_INVALID]);
 
 /** Whoever published the model did not store what it committed to: not this operator's fault. */
 function isWrongModel(error: unknown): error is AssayError {
-  return error instanceof AssayError && ['MODEL_ROOT', 'PAYLOAD_LENGTH', 'PAYLOAD_PADDING'].includes(error.code);
+  return error instanceof AssayError && WRONG_MODEL.has(error.code);
 }
