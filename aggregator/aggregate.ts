@@ -10,7 +10,7 @@ import { ZERO_HASH } from '../protocol/encoding/bytes.ts';
 import { cidFromBytes } from '../protocol/encoding/cid.ts';
 import { AssayError } from '../protocol/errors.ts';
 import { type Submission, voidedIndices } from '../protocol/round/submission.ts';
-import { PROVABLY_INVALID } from '../storage/sourceList.ts';
+import { PROVABLY_INVALID } from '../storage/fetchPayload.ts';
 import { type Collected, UpdateCollector } from './collectUpdates.ts';
 import type { AggregatorContext } from './context.ts';
 import { finalizeNext } from './finalizeNext.ts';

@@ -10,9 +10,9 @@ import { isZeroPadded, updatePayloadLength, viewInt16 } from '../protocol/encodi
 import { AssayError } from '../protocol/errors.ts';
 import { layoutOf } from '../protocol/round/parameters.ts';
 import type { Submission } from '../protocol/round/submission.ts';
+import { PROVABLY_INVALID } from '../storage/fetchPayload.ts';
 import type { PayloadAccess } from '../storage/payloadAccess.ts';
 import type { PayloadStore } from '../storage/payloadStore.ts';
-import { PROVABLY_INVALID } from '../storage/sourceList.ts';
 import { ChunkReader } from './chunkReader.ts';
 import type { AggregatorContext } from './context.ts';
 

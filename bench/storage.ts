@@ -15,9 +15,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeFileAtomic } from '../storage/atomicFile.ts';
+import { fetchPayload } from '../storage/fetchPayload.ts';
 import { startGateway } from '../storage/gateway.ts';
 import { openPayloadStore } from '../storage/payloadStore.ts';
-import { fetchPayload } from '../storage/sourceList.ts';
 import { peerSource } from '../storage/sources/gatewaySource.ts';
 
 const { values } = parseArgs({

@@ -3,8 +3,8 @@
  * these; where the bytes come from is composed in `scripts/`.
  */
 import type { Hex } from '../protocol/encoding/bytes.ts';
+import { type FetchAttempt, fetchPayload } from './fetchPayload.ts';
 import type { PayloadStore } from './payloadStore.ts';
-import { type FetchAttempt, fetchPayload } from './sourceList.ts';
 import type { PayloadSource } from './sources/payloadSource.ts';
 
 export interface FetchWish {

@@ -5,9 +5,9 @@
 import type { Address } from 'viem';
 import type { Federation } from '../../chain/federation.ts';
 import type { Hex } from '../../protocol/encoding/bytes.ts';
+import type { FetchAttempt } from '../../storage/fetchPayload.ts';
 import { type PayloadAccess, payloadAccess } from '../../storage/payloadAccess.ts';
 import type { PayloadStore } from '../../storage/payloadStore.ts';
-import type { FetchAttempt } from '../../storage/sourceList.ts';
 import { peerSource, publicGatewaySource } from '../../storage/sources/gatewaySource.ts';
 import { connectKubo } from '../../storage/sources/kuboNode.ts';
 import type { PayloadSource } from '../../storage/sources/payloadSource.ts';

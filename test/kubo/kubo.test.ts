@@ -11,11 +11,12 @@ import { writeBundle } from '../../auditor/bundle.ts';
 import { parseRule } from '../../protocol/aggregation/rule.ts';
 import { payloadCid } from '../../protocol/encoding/cid.ts';
 import { LEAF_BYTES, UnixfsFileBuilder } from '../../protocol/encoding/unixfsFile.ts';
+import { fetchPayload } from '../../storage/fetchPayload.ts';
 import { startGateway } from '../../storage/gateway.ts';
 import { openPayloadStore, type PayloadStore } from '../../storage/payloadStore.ts';
-import { fetchPayload, sourceList } from '../../storage/sourceList.ts';
 import { peerSource } from '../../storage/sources/gatewaySource.ts';
 import { connectKubo, type KuboNode } from '../../storage/sources/kuboNode.ts';
+import { storeSource } from '../../storage/sources/storeSource.ts';
 import { buildWorld, memoryPayloads } from '../auditor/fixtures/federation.ts';
 import { collect, errorOf, MIB, sameBytes, testBytes, useTemporaryFolder } from '../storage/helpers.ts';
 import { findIpfs, type KuboDaemon, startKubo, temporaryFile } from './daemon.ts';
@@ -154,12 +155,7 @@ describe('with a real Kubo daemon', function () {
     const absent = payloadCid(testBytes(9, 'absent'));
     const error = await errorOf(collect(kubo.fetch(absent, { maxBytes: MIB })));
     expect(error.message).to.contain(`kubo ${running().rpc}`);
-    const sources = await sourceList({
-      store,
-      peers: [running().gateway],
-      kuboRpc: running().rpc,
-      idleMilliseconds: 5000,
-    });
+    const sources = [storeSource(store), peerSource(running().gateway), kubo];
     const list = await errorOf(fetchPayload(absent, sources, { store }), 'PAYLOAD_UNAVAILABLE');
     for (const source of ['own store', 'peer ', 'kubo ']) expect(list.message).to.contain(source);
     const foreign = add(testBytes(3 * LEAF_BYTES, 'foreign'), '--chunker=size-262144');

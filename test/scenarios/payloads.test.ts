@@ -8,8 +8,8 @@ import type { AggregatorEvent } from '../../aggregator/events.ts';
 import { revertName } from '../../chain/revert.ts';
 import { parseEvidence } from '../../protocol/round/evidence.ts';
 import { diskFileSystem } from '../../storage/atomicFile.ts';
+import { fetchPayload } from '../../storage/fetchPayload.ts';
 import { openPayloadStore } from '../../storage/payloadStore.ts';
-import { fetchPayload } from '../../storage/sourceList.ts';
 import { peerSource } from '../../storage/sources/gatewaySource.ts';
 import { expectError } from '../client/support/expectError.ts';
 import {

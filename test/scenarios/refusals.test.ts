@@ -2,8 +2,8 @@
 import { expect } from 'chai';
 import type { ParticipantEvent } from '../../client/node/events.ts';
 import { type ParticipantContext, participate } from '../../client/node/participate.ts';
+import { fetchPayload } from '../../storage/fetchPayload.ts';
 import { openPayloadStore } from '../../storage/payloadStore.ts';
-import { fetchPayload } from '../../storage/sourceList.ts';
 import { peerSource } from '../../storage/sources/gatewaySource.ts';
 import { openDesk, startAggregator, startParticipant } from './support/inProcess.ts';
 import { standInTrainer } from './support/standInTrainer.ts';

@@ -13,7 +13,7 @@ const ALLOWED_MIB = 112;
 const program = (storage: string, folder: string): string => `
   const { openPayloadStore } = await import(${JSON.stringify(`${storage}/payloadStore.ts`)});
   const { startGateway } = await import(${JSON.stringify(`${storage}/gateway.ts`)});
-  const { fetchPayload } = await import(${JSON.stringify(`${storage}/sourceList.ts`)});
+  const { fetchPayload } = await import(${JSON.stringify(`${storage}/fetchPayload.ts`)});
   const { peerSource } = await import(${JSON.stringify(`${storage}/sources/gatewaySource.ts`)});
   const { join } = await import('node:path');
   const folder = ${JSON.stringify(folder)};

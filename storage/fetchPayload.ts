@@ -4,31 +4,8 @@
  */
 import { AssayError } from '../protocol/errors.ts';
 import type { PayloadStore, StoredPayload } from './payloadStore.ts';
-import { type GatewaySourceOptions, peerSource, publicGatewaySource } from './sources/gatewaySource.ts';
-import { connectKubo } from './sources/kuboNode.ts';
 import type { PayloadSource } from './sources/payloadSource.ts';
-import { type StoreSource, storeSource } from './sources/storeSource.ts';
-
-export interface SourceListOptions extends GatewaySourceOptions {
-  readonly store: PayloadStore;
-  /** Gateways of other nodes. */
-  readonly peers?: readonly string[];
-  /** The RPC address of a Kubo daemon of one's own. */
-  readonly kuboRpc?: string;
-  /** Gateways of the outside world; none unless the user names them. */
-  readonly publicGateways?: readonly string[];
-}
-
-/** The sources in the order of trust and cost: own store, peers, own Kubo daemon, public gateways. */
-export async function sourceList(options: SourceListOptions): Promise<PayloadSource[]> {
-  const { store, peers = [], kuboRpc, publicGateways = [] } = options;
-  return [
-    storeSource(store),
-    ...peers.map((address) => peerSource(address, options)),
-    ...(kuboRpc === undefined ? [] : [await connectKubo(kuboRpc, options)]),
-    ...publicGateways.map((address) => publicGatewaySource(address, options)),
-  ];
-}
+import type { StoreSource } from './sources/storeSource.ts';
 
 /** What came of asking one source. */
 export interface FetchAttempt {
@@ -62,10 +39,11 @@ export const PROVABLY_INVALID: ReadonlySet<string> = new Set(['PAYLOAD_LENGTH', 
  * Brings payload `cid` into the store, verified.
  *
  * @throws AssayError `PAYLOAD_UNAVAILABLE` listing every attempt when no source has it; at once, because no source
- * could do better, `PAYLOAD_LENGTH` or `PAYLOAD_TOO_LARGE` when the CID names a payload of another size, `UNIXFS_NODE`
- * when it names no payload of the profile. `CID_INVALID` for a malformed CID.
+ * could do better: `PAYLOAD_LENGTH` or `PAYLOAD_TOO_LARGE` when the CID names a payload of another size, `UNIXFS_NODE`
+ * when it names no payload of the profile, `CID_INVALID` for a malformed CID, and `DISK_FULL`, `FILE_WRITE` or
+ * `STORE_FULL` when this machine cannot keep it.
  * @example
- * const sources = await sourceList({ store, peers: ['http://127.0.0.1:4100'] });
+ * const sources = [storeSource(store), peerSource('http://127.0.0.1:4100')];
  * await fetchPayload(cid, sources, { store, expectedBytes: 102_400 });
  * const bytes = await store.readAll(cid);
  */

@@ -4,11 +4,12 @@ import { expect } from 'chai';
 import { payloadCid } from '../../protocol/encoding/cid.ts';
 import { LEAF_BYTES } from '../../protocol/encoding/unixfsFile.ts';
 import { AssayError } from '../../protocol/errors.ts';
+import { type FetchAttempt, fetchPayload } from '../../storage/fetchPayload.ts';
 import { type Gateway, startGateway } from '../../storage/gateway.ts';
 import { openPayloadStore, type PayloadStore } from '../../storage/payloadStore.ts';
-import { type FetchAttempt, fetchPayload, sourceList } from '../../storage/sourceList.ts';
 import { peerSource } from '../../storage/sources/gatewaySource.ts';
 import type { PayloadSource } from '../../storage/sources/payloadSource.ts';
+import { storeSource } from '../../storage/sources/storeSource.ts';
 import { errorOf, sameBytes, testBytes, useTemporaryFolder } from './helpers.ts';
 
 describe('fetchPayload', () => {
@@ -32,9 +33,14 @@ describe('fetchPayload', () => {
   });
   afterEach(() => peer.close());
 
+  const ownAndPeers = (...peers: string[]): PayloadSource[] => [
+    storeSource(store),
+    ...peers.map((address) => peerSource(address)),
+  ];
+
   it('asks in order, reports each failure, and keeps what it fetched', async () => {
     const attempts: FetchAttempt[] = [];
-    const sources = await sourceList({ store, peers: [gone, peer.url] });
+    const sources = ownAndPeers(gone, peer.url);
     expect(sources.map((source) => source.name)).to.deep.equal([
       `own store ${store.folder}`,
       `peer ${gone}`,
@@ -55,24 +61,17 @@ describe('fetchPayload', () => {
     expect(attempts).to.have.length(1);
   });
 
-  it('never has a public gateway in the list unless one is named', async () => {
-    const plain = await sourceList({ store, peers: [peer.url], kuboRpc: 'http://127.0.0.1:5001' });
-    expect(plain.map((source) => source.name.split(' ')[0])).to.deep.equal(['own', 'peer', 'kubo']);
-    const named = await sourceList({ store, publicGateways: ['https://gateway.example'] });
-    expect(named[1]?.name).to.equal('public gateway https://gateway.example');
-  });
-
   it('repairs a damaged copy of its own from a peer', async () => {
     await store.put(payload);
     await writeFile(join(store.folder, cid), 'damaged');
-    const sources = await sourceList({ store, peers: [peer.url] });
+    const sources = ownAndPeers(peer.url);
     expect((await fetchPayload(cid, sources, { store })).source).to.equal(`peer ${peer.url}`);
     expect(sameBytes(await store.readAll(cid), payload)).to.equal(true);
   });
 
   it('lists every attempt with its reason when nobody has it', async () => {
     const other = payloadCid(testBytes(3, 'nobody has this'));
-    const sources = await sourceList({ store, peers: [peer.url, gone] });
+    const sources = ownAndPeers(peer.url, gone);
     const error = await errorOf(fetchPayload(other, sources, { store }), 'PAYLOAD_UNAVAILABLE');
     for (const part of [other, store.folder, `peer ${peer.url}`, '404', `peer ${gone}`, 'ECONNREFUSED']) {
       expect(error.message).to.contain(part);
@@ -83,7 +82,7 @@ describe('fetchPayload', () => {
 
   it('a payload of another length than the protocol wants is a verdict, at once: no source can do better', async () => {
     const attempts: FetchAttempt[] = [];
-    const sources = await sourceList({ store, peers: [peer.url, peer.url] });
+    const sources = ownAndPeers(peer.url, peer.url);
     for (const expectedBytes of [payload.length - 2, payload.length + 2]) {
       attempts.length = 0;
       const onAttempt = (attempt: FetchAttempt): void => void attempts.push(attempt);
