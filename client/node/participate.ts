@@ -10,7 +10,7 @@ import { commitHash } from '../../protocol/commitment/commitHash.ts';
 import { cidToBytes } from '../../protocol/encoding/cid.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import type { RoundPhase } from '../../protocol/round/phases.ts';
-import { PROVABLY_INVALID } from '../../storage/sourceList.ts';
+import { PROVABLY_INVALID } from '../../storage/fetchPayload.ts';
 import { readSubmission, type SubmissionState, writeSubmission } from './submissionState.ts';
 import { fetchBaseModel, type TrainContext, trainUpdate } from './trainUpdate.ts';
 
