@@ -16,12 +16,6 @@ export const bigintText = z.codec(z.string().regex(/^-?\d+$/), z.bigint(), {
   encode: (value) => value.toString(),
 });
 
-/** Bytes in a state file: `0x` and hexadecimal digits there, a Uint8Array here. */
-export const hexBytes = z.codec(z.string().regex(/^0x([0-9a-f]{2})*$/), z.instanceof(Uint8Array), {
-  decode: (text) => Uint8Array.from(Buffer.from(text.slice(2), 'hex')),
-  encode: (bytes) => `0x${Buffer.from(bytes).toString('hex')}`,
-});
-
 export interface StateFolder {
   readonly path: string;
   /** The absolute path of `name` (which may have sub-folders) inside the folder. */
@@ -32,7 +26,7 @@ export interface StateFolder {
    */
   readJson<T extends z.ZodType>(name: string, schema: T): Promise<z.output<T> | undefined>;
   /**
-   * Replaces a JSON file; on the disk when it returns. Codecs in the schema (`bigintText`, `hexBytes`) are applied.
+   * Replaces a JSON file; on the disk when it returns. Codecs in the schema, such as `bigintText`, are applied.
    * @throws AssayError `STATE_INVALID` when `value` is not what `schema` asks for, `DISK_FULL`, `FILE_WRITE`.
    */
   writeJson<T extends z.ZodType>(
@@ -41,8 +35,6 @@ export interface StateFolder {
     value: z.output<T>,
     options?: { mode?: number },
   ): Promise<void>;
-  /** Removes a file; nothing happens when there is none. */
-  remove(name: string): Promise<void>;
   /** Gives the folder free for another process. */
   close(): Promise<void>;
 }
@@ -77,7 +69,6 @@ export async function openStateFolder(folder: string, options: { readonly owner:
     file,
     readJson: (name, schema) => readJson(file(name), schema),
     writeJson: (name, schema, value, { mode } = {}) => writeJson(file(name), schema, value, mode),
-    remove: (name) => rm(file(name), { force: true }),
     close: () => lock.release(),
   };
 }
