@@ -12,6 +12,9 @@ export class UnusableContent extends Error {}
 /** The source does not have what it should, or sent something else, which proves nothing about who named the CID. */
 export class SourceFailure extends Error {}
 
+/** A `SourceFailure` that cost time: silence, dripping, a broken connection. */
+export class SourceStall extends SourceFailure {}
+
 /**
  * @param blockOf bytes of a block, already compared with its CID.
  * @throws UnusableContent or SourceFailure.

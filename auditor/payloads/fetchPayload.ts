@@ -14,7 +14,7 @@ import {
   NODE_LINKS,
   RAW_CODEC,
 } from '../../protocol/encoding/unixfsFile.ts';
-import { assembleFile, checkRootNode, SourceFailure, UnusableContent } from './assembleFile.ts';
+import { assembleFile, checkRootNode, SourceFailure, SourceStall, UnusableContent } from './assembleFile.ts';
 import type { PayloadRequest } from './payloadReader.ts';
 
 export interface FetchLimits {
@@ -43,9 +43,9 @@ export async function fetchPayload(gateway: string, request: PayloadRequest, lim
     return await assembleFile(request, await carBlocks(request, body));
   } catch (error) {
     if (error instanceof SourceFailure || error instanceof UnusableContent) throw error;
-    if (idle.expired) throw new SourceFailure(`was silent for ${limits.idleMilliseconds} ms`);
+    if (idle.expired) throw new SourceStall(`was silent for ${limits.idleMilliseconds} ms`);
     const reason = error instanceof Error ? causeMessage(error) : String(error);
-    throw new SourceFailure(`failed: ${reason}`);
+    throw new SourceStall(`failed: ${reason}`);
   } finally {
     idle.stop();
   }
@@ -121,11 +121,11 @@ class IdleLimit {
     this.timer = this.start();
   }
 
-  /** @throws SourceFailure when no more than `received` bytes have come in all this time. */
+  /** @throws SourceStall when no more than `received` bytes have come in all this time. */
   checkSpeed(received: number): void {
     const elapsed = performance.now() - this.since;
     if (elapsed <= this.milliseconds || received >= (LEAST_BYTES_PER_SECOND * elapsed) / 1000) return;
-    throw new SourceFailure(`was too slow: ${received} bytes in ${Math.round(elapsed)} ms`);
+    throw new SourceStall(`was too slow: ${received} bytes in ${Math.round(elapsed)} ms`);
   }
 
   /** Also frees the connection, when the answer was not read to its end. */

@@ -1,5 +1,5 @@
 /** Payloads from a list of gateways, asked in order until one has the right bytes. */
-import { SourceFailure, UnusableContent } from './assembleFile.ts';
+import { SourceFailure, SourceStall, UnusableContent } from './assembleFile.ts';
 import { fetchPayload } from './fetchPayload.ts';
 import type { PayloadOutcome, PayloadReader, PayloadRequest } from './payloadReader.ts';
 
@@ -34,8 +34,7 @@ export function gatewayReader(options: GatewayReaderOptions): PayloadReader {
         if (error instanceof UnusableContent) return { status: 'invalid', attempts: [`${gateway}: ${error.message}`] };
         if (!(error instanceof SourceFailure)) throw error;
         attempts.push(`${gateway} ${error.message}`);
-        if (/^(was silent|was too slow|failed)/.test(error.message))
-          silent.set(gateway, (silent.get(gateway) ?? 0) + 1);
+        if (error instanceof SourceStall) silent.set(gateway, (silent.get(gateway) ?? 0) + 1);
       }
     }
     if (attempts.length === 0) attempts.push('no gateway is known: name one with --gateway');
