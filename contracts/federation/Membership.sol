@@ -4,6 +4,7 @@ pragma solidity ^0.8.37;
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IFederationActions} from "../interfaces/IFederationActions.sol";
 import {Role} from "../types/Actors.sol";
+import {RoundPhase} from "../types/Round.sol";
 import {AggregatorAccount, AggregatorEntry, ParticipantAccount, ParticipantRecord, RoundHead} from "./FederationStorage.sol";
 import {Stakes} from "./Stakes.sol";
 
@@ -85,6 +86,7 @@ abstract contract Membership is Stakes {
         account.position = uint8(_rotation.length);
         _rotation.push(AggregatorEntry({account: msg.sender, activeFromRound: from, activeUntilRound: NO_END}));
         emit AggregatorRegistered(msg.sender, account.stake, from, _checkGateway(gateway));
+        if (from == number && head.phase == RoundPhase.Aggregate) _restartTurns(number, head);
         _openFirstRound();
     }
 

@@ -65,6 +65,21 @@ abstract contract Rotation is FederationStorage {
         return true;
     }
 
+    /// @dev A round in Aggregate that had nobody to lead it has somebody now: turns count from here, so that nobody pays for
+    ///      those that passed before it was there.
+    function _restartTurns(uint256 number, RoundHead memory head) internal {
+        head.turnBase = _turn(head);
+        head.clock = _now();
+        _storeHead(number, head);
+        address first = _leaderOf(_activeAggregators(number), number, head.turnBase);
+        emit AggregatePhaseOpened(
+            uint64(number),
+            head.turnBase,
+            first,
+            head.clock + _parameters.aggregateWindowSeconds
+        );
+    }
+
     /// @dev First round of an aggregator that joins now: the current one while nobody has committed to it or when
     ///      nobody else would lead it, else the next.
     function _joiningRound(uint256 number, RoundPhase phase) internal view returns (uint32) {

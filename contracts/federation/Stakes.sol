@@ -39,8 +39,12 @@ abstract contract Stakes is Standing, IFederationActions {
             account.stake = stake;
             AggregatorEntry storage entry = _rotation[account.position];
             if (entry.activeUntilRound != NO_END && stake >= _parameters.aggregatorStake) {
-                if (entry.activeUntilRound < number) entry.activeFromRound = _joiningRound(number, head.phase);
+                bool away = entry.activeUntilRound < number;
+                if (away) entry.activeFromRound = _joiningRound(number, head.phase);
                 entry.activeUntilRound = NO_END;
+                if (away && entry.activeFromRound == number && head.phase == RoundPhase.Aggregate) {
+                    _restartTurns(number, head);
+                }
             }
         }
         emit StakeAdded(msg.sender, role, msg.value, stake);

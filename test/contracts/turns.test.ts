@@ -123,15 +123,37 @@ describe('turns', () => {
     expect(await world.scratch(() => order(1))).to.deep.equal([1, 2, 3, 1]);
   });
 
-  it('without any aggregator a round waits, and goes on with the first that joins', async () => {
+  it('without any aggregator a round waits, and goes on with the first that joins, which pays for no turn before', async () => {
     for (let i = 0; i < 3; i++) await world.send(world.aggregator(i), 'requestExit', [Role.Aggregator]);
     await world.contribute(1);
     expect(await world.read('leader', [1n])).to.match(/^0x0+$/);
     await world.increase(100_000);
-    await world.registerAggregator(world.aggregator(3));
+    const joined = await world.registerAggregator(world.aggregator(3));
     expect((await world.aggregatorOf(world.aggregator(3))).activeFromRound).to.equal(1);
+    const opened = world.event(joined, 'AggregatePhaseOpened');
+    expect(opened.leader).to.match(new RegExp(world.aggregator(3).account.address, 'i'));
+    expect((await world.round(1)).deadline).to.equal(opened.deadline);
+    const before = (await world.aggregatorOf(world.aggregator(3))).stake;
     await world.publish(world.aggregator(3), 1);
     expect(await world.phase(1)).to.equal(Phase.Challenge);
+    expect((await world.aggregatorOf(world.aggregator(3))).stake).to.equal(before);
+    expect(await world.read('totalBurned')).to.equal(0n);
+    await world.checkBooks();
+  });
+
+  it('without any aggregator a round goes on with one that tops up, which pays for no turn before', async () => {
+    world.federation = await world.createFederation({ missedTurnPenalty: 2n * STAKE });
+    for (let i = 0; i < 4; i++) await world.register(world.participant(i));
+    await world.registerAggregator(world.aggregator(0));
+    await world.contribute(1);
+    await world.passDeadline(1);
+    await world.publish(world.aggregator(0), 1); // its next turn; it has paid its whole stake
+    await world.contribute(2);
+    await world.increase(100_000);
+    await world.send(world.aggregator(0), 'topUp', [Role.Aggregator], 2n * STAKE);
+    await world.publish(world.aggregator(0), 2);
+    expect((await world.aggregatorOf(world.aggregator(0))).stake).to.equal(2n * STAKE);
+    await world.checkBooks();
   });
 
   it('of an aggregator that has withdrawn pass, and its place is given again', async () => {
