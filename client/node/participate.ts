@@ -122,13 +122,13 @@ async function reveal(context: ParticipantContext, view: RoundView): Promise<voi
   const account = signer.account.address;
   const submission = await readSubmission(state);
   const mine = submission !== undefined && isFor(submission, view) ? submission : undefined;
-  if (mine?.stage === 'revealed') return;
-  if (!(await federation.hasCommitted(view.number, account))) return;
+  // The chain is asked even when the state says `revealed`: a reorganisation may have taken the reveal back.
   if (await federation.hasRevealed(view.number, account)) {
     // Revealed just before this node was killed.
-    if (mine !== undefined) await writeSubmission(state, { ...mine, stage: 'revealed' });
+    if (mine !== undefined && mine.stage !== 'revealed') await writeSubmission(state, { ...mine, stage: 'revealed' });
     return;
   }
+  if (!(await federation.hasCommitted(view.number, account))) return;
   if (mine === undefined) {
     const reason = 'this account committed, but the state folder does not hold what it committed to';
     report({ type: 'missed', round: view.number, reason });
