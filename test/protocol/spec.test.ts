@@ -1,6 +1,7 @@
 /** docs/spec/: every worked example, computed again from its own inputs. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { describeModel } from '../../client/models/registry.ts';
 import { gramOfRows } from '../../protocol/aggregation/gram.ts';
 import { mixChunk, mixingHash } from '../../protocol/aggregation/preAggregation/mixing.ts';
 import { krumScores } from '../../protocol/aggregation/preAggregation/multiKrum.ts';
@@ -231,6 +232,11 @@ describe('the specification', () => {
     expect(Uint8Array.from(bytes.slice(9))).to.deep.equal(payload.slice(0, 32));
     expect(bytes.slice(0, 9)).to.deep.equal([0, 0, 0, 0, 0, 0, 0, 0, 25]);
     expect(`0x${digest}`).to.equal(toHex(updateLeaf(payload.subarray(0, 32)).hash));
+  });
+
+  it('shows a manifest whose tensors are those of its model, so that a trainer takes it', () => {
+    const { model, tensors } = checkManifest(example('manifest'));
+    expect(describeModel(model).tensors).to.deep.equal(tensors);
   });
 
   it('links to pages and headings that exist', () => {
