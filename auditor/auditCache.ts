@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { keccak256 } from '../protocol/commitment/keccak.ts';
 import { type Hex, toHex } from '../protocol/encoding/bytes.ts';
 import { canonicalJson, type Json } from '../protocol/encoding/canonicalJson.ts';
+import { AssayError } from '../protocol/errors.ts';
 import type { PublishedModel, RoundFacts } from './chain/assembleRounds.ts';
 import { type ChainFacts, chainFactsSchema } from './chain/chainFacts.ts';
 import { type RoundReport, roundReportSchema } from './report/auditReport.ts';
@@ -16,6 +17,9 @@ import { writeFileAtomic } from './writeFileAtomic.ts';
 
 /** Raised when the questions change, so that what older ones let through is asked again. */
 const CACHE_FORMAT = 'assay-audit-cache/1';
+
+/** How every version of this file begins, whole or cut short. */
+const OWN_BEGINNING = /^\s*\{\s*"format"\s*:\s*"assay-audit-cache\//;
 
 const cacheSchema = z.strictObject({
   format: z.literal(CACHE_FORMAT),
@@ -31,10 +35,18 @@ export class AuditCache {
     this.rounds = rounds;
   }
 
-  /** A file that is missing, damaged or of another format is an empty cache: the rounds are audited anew. */
+  /**
+   * A file that is missing or empty, and a memory that is damaged or of another version, is an empty cache: the rounds
+   * are audited anew. Any other file is somebody's and would be overwritten by `save`.
+   *
+   * @throws AssayError AUDIT_MEMORY
+   */
   static async open(path: string): Promise<AuditCache> {
+    const text = await readMemory(path);
+    if (text.trim() === '') return new AuditCache(path, new Map());
+    if (!OWN_BEGINNING.test(text)) throw notMemory(path, 'a file of another kind');
     try {
-      const parsed = cacheSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+      const parsed = cacheSchema.parse(JSON.parse(text));
       return new AuditCache(path, new Map(Object.entries(parsed.rounds)));
     } catch {
       return new AuditCache(path, new Map());
@@ -53,6 +65,25 @@ export class AuditCache {
     const rounds = Object.fromEntries(this.rounds);
     await writeFileAtomic(this.path, `${JSON.stringify({ format: CACHE_FORMAT, rounds })}\n`);
   }
+}
+
+async function readMemory(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw notMemory(path, cause instanceof Error ? cause.message : String(cause), cause);
+  }
+}
+
+function notMemory(path: string, received: string, cause?: unknown): AssayError {
+  return new AssayError('AUDIT_MEMORY', {
+    summary: `${path} is not the memory of an audit`,
+    expected: 'a file that an audit wrote with --memory, or the name of a new one',
+    received,
+    fix: 'name another file; this one was left as it is',
+    cause,
+  });
 }
 
 function roundDigest(facts: ChainFacts, round: RoundFacts): Hex {

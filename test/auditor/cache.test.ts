@@ -8,6 +8,7 @@ import { type Hex, ZERO_HASH } from '../../protocol/encoding/bytes.ts';
 import { payloadCid } from '../../protocol/encoding/cid.ts';
 import { bytesOf } from '../../protocol/encoding/vectors.ts';
 import { parseRule } from '../../protocol/index.ts';
+import { expectError } from '../client/support/expectError.ts';
 import { auditWorld, buildWorld, rootOf, type World } from './fixtures/federation.ts';
 
 describe('an audit that remembers', () => {
@@ -78,12 +79,26 @@ describe('an audit that remembers', () => {
     expect(await verified(world)).to.deep.equal(['remembered', 'replayed']);
   });
 
-  it('takes a damaged file for an empty one', async () => {
+  it('takes a damaged, an older and an empty file for an empty one', async () => {
     const world = buildWorld({ rule, rounds: 1 });
-    await writeFile(cachePath, '{"format":"assay-audit-cache/1","rounds":{"0x":{}}}');
-    expect(await verified(world)).to.deep.equal(['replayed']);
-    expect(JSON.parse(await readFile(cachePath, 'utf8')).format).to.equal('assay-audit-cache/1');
-    expect(await verified(world)).to.deep.equal(['remembered']);
+    const whole = '{"format":"assay-audit-cache/1","rounds":{"0x":{}}}';
+    for (const text of [whole, whole.slice(0, 40), whole.replace('/1', '/0'), '']) {
+      await writeFile(cachePath, text);
+      expect(await verified(world), text).to.deep.equal(['replayed']);
+      expect(JSON.parse(await readFile(cachePath, 'utf8')).format).to.equal('assay-audit-cache/1');
+      expect(await verified(world)).to.deep.equal(['remembered']);
+    }
+  });
+
+  it('never overwrites what is no memory of an audit: a table, another JSON file, a folder', async () => {
+    const world = buildWorld({ rule, rounds: 1 });
+    for (const text of ['age,outcome\n61.9,1\n', '{"format":"assay-manifest/1"}', '[]']) {
+      await writeFile(cachePath, text);
+      await expectError(() => verified(world), 'AUDIT_MEMORY', /is not the memory of an audit[\s\S]*left as it is/);
+      expect(await readFile(cachePath, 'utf8')).to.equal(text);
+    }
+    cachePath = folder;
+    await expectError(() => verified(world), 'AUDIT_MEMORY', /EISDIR/);
   });
 });
 
