@@ -1,4 +1,5 @@
 import type { Dataset } from '../datasets/dataset.ts';
+import { checkDataset } from './checkDataset.ts';
 import { WorkerTrainer } from './tfjs/workerTrainer.ts';
 import type { Trainer, TrainingManifest } from './trainer.ts';
 
@@ -11,10 +12,10 @@ export interface TrainerOptions {
 }
 
 /**
- * The trainer a manifest asks for. One engine is built in, `tfjs-wasm/1`; it checks the manifest's engine, model and
- * data when its first task runs.
+ * The trainer a manifest asks for, for data of the manifest's shape. One engine is built in, `tfjs-wasm/1`; it checks the
+ * manifest's engine and model when its first task runs.
  *
- * @throws AssayError MODEL_UNKNOWN, MODEL_SETTINGS
+ * @throws AssayError DATASET_SHAPE, MODEL_UNKNOWN, MODEL_SETTINGS
  *
  * @example
  * const trainer = createTrainer({ manifest, train, test });
@@ -23,5 +24,7 @@ export interface TrainerOptions {
  * await trainer.close();
  */
 export function createTrainer(options: TrainerOptions): Trainer {
+  checkDataset(options.train, options.manifest);
+  if (options.test !== undefined) checkDataset(options.test, options.manifest);
   return new WorkerTrainer(options);
 }

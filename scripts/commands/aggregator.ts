@@ -54,14 +54,7 @@ async function runAggregator(options: AggregatorOptions): Promise<void> {
       log.event(event);
       facts.add(event);
     };
-    const { stake, ...registration } = await ensureRegistered(
-      federation,
-      signer,
-      'aggregator',
-      gatewayUrl,
-      options.stake,
-    );
-    report({ type: 'registered', account: signer.account.address, stakeWei: stake, ...registration });
+    // Before anything is staked: a data set that cannot be read must not cost one.
     const evaluation =
       options.evaluate === undefined
         ? undefined
@@ -72,6 +65,14 @@ async function runAggregator(options: AggregatorOptions): Promise<void> {
             federation.parameters,
           );
     try {
+      const { stake, ...registration } = await ensureRegistered(
+        federation,
+        signer,
+        'aggregator',
+        gatewayUrl,
+        options.stake,
+      );
+      report({ type: 'registered', account: signer.account.address, stakeWei: stake, ...registration });
       await aggregate({
         federation,
         signer,

@@ -19,7 +19,11 @@ export async function evaluator(
   manifest: Manifest,
   parameters: Pick<LearningParameters, 'modelFractionBits'>,
 ): Promise<Evaluator> {
-  const { train, test } = await loadDataset(parseDataset(dataset), { cacheFolder, seed: 'assay' });
+  const { train, test } = await loadDataset(parseDataset(dataset), {
+    cacheFolder,
+    seed: 'assay',
+    classes: manifest.data.classes,
+  });
   const trainer = createTrainer({ manifest, train, test });
   return {
     async evaluate(model) {

@@ -141,6 +141,16 @@ describe('scenario: nodes that cannot start', function () {
     await lock.close();
   });
 
+  it('a file where the state folder should be', async () => {
+    const { folder } = await nodeFolder(world, fed);
+    const file = join(folder, 'file');
+    await writeFile(file, '');
+    await refused(
+      ['aggregator', ...nodeArgs(world, fed, file)],
+      /\/file cannot be used\n[\s\S]*To do: {4}choose another path/,
+    );
+  });
+
   it('two nodes on one state folder', async () => {
     const { folder } = await nodeFolder(world, fed);
     const first = await openStateFolder(folder, { owner: 'assay client' });
@@ -166,6 +176,19 @@ describe('scenario: nodes that cannot start', function () {
     }
     expect(await transactionsOf(address)).to.equal(0);
     expect((await readdir(folder)).length, 'only the table is new').to.equal(before + 1);
+  });
+
+  it('data that does not fit the model: refused before anything is staked, by a participant and by an aggregator', async () => {
+    const { folder, address } = await nodeFolder(world, fed);
+    await openDesk(world, fed, 'aggregator'); // serves the manifest
+    const table = join(folder, 'silo.csv');
+    await writeFile(table, TABLE.join('\n'));
+    const dataset = `csv:${table}?label=label&ignore=a`;
+    const misfit = /silo\.csv does not fit the federation's model\n.*4 features, 2 classes\n.*3 features, 2 classes/;
+    await refused(['client', ...nodeArgs(world, fed, folder), '--dataset', dataset], misfit);
+    await refused(['aggregator', ...nodeArgs(world, fed, folder), '--evaluate', dataset], misfit);
+    await refused(['aggregator', ...nodeArgs(world, fed, folder), '--evaluate', 'cifar'], /that is not a data set/);
+    expect(await transactionsOf(address)).to.equal(0);
   });
 
   it('NaN in trained weights: refused with the name of the tensor, nothing is committed', async () => {

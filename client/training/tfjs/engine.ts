@@ -5,6 +5,7 @@ import type { Dataset } from '../../datasets/dataset.ts';
 import type { Model, NamedTensors, TensorFlow } from '../../models/model.ts';
 import { describeModel } from '../../models/registry.ts';
 import { createRandom, permutation, type SeedPart } from '../../random.ts';
+import { checkDataset } from '../checkDataset.ts';
 import type { Evaluation, TrainingManifest, TrainProgress, TrainResult } from '../trainer.ts';
 import { ENGINE, loadTensorFlow } from './backend.ts';
 
@@ -154,16 +155,6 @@ function checkManifestModel(manifest: TrainingManifest): Model {
     });
   }
   return model;
-}
-
-function checkDataset(dataset: Dataset, { data }: TrainingManifest): void {
-  if (dataset.features === data.features && dataset.classes === data.classes && dataset.size > 0) return;
-  throw new AssayError('DATASET_SHAPE', {
-    summary: `the data set ${dataset.name} does not fit the federation's model`,
-    expected: `at least one sample of ${data.features} features, ${data.classes} classes`,
-    received: `${dataset.size} samples of ${dataset.features} features, ${dataset.classes} classes`,
-    fix: 'choose the data set and columns that the manifest describes',
-  });
 }
 
 /** A batch as tensors: samples `[batch, features]` and one-hot labels `[batch, classes]`. */

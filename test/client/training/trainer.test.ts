@@ -77,13 +77,24 @@ describe('client trainer', () => {
   });
 
   it('carries errors over the thread border with code and advice', async () => {
-    trainer = createTrainer({ manifest: smallManifest(), train: { ...train, features: 2, size: 400 } });
+    const misfit = { ...train, features: 2, size: 400 };
+    trainer = new WorkerTrainer({ manifest: smallManifest(), train: misfit });
     const weights = await trainer.init('errors');
     await expectError(() => trainer!.train({ weights, round: 1, seed: 's' }), 'DATASET_SHAPE', /To do:/);
     await expectError(() => trainer!.evaluate({ weights }), 'NO_TEST_DATA');
     await trainer.close();
     trainer = createTrainer({ manifest: { ...smallManifest(), engine: 'tfjs-wasm/9' }, train });
     await expectError(() => trainer!.init('x'), 'ENGINE_MISMATCH');
+  });
+
+  it('refuses data of another shape when it is made, training or held out: nothing may be staked on it', async () => {
+    const misfit = { ...train, classes: 4 };
+    await expectError(() => createTrainer({ manifest: smallManifest(), train: misfit }), 'DATASET_SHAPE', /4 classes/);
+    await expectError(
+      () => createTrainer({ manifest: smallManifest(), train, test: misfit }),
+      'DATASET_SHAPE',
+      /4 classes/,
+    );
   });
 
   it('trains on rows that are a view into a bigger buffer', async () => {
