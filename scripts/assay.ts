@@ -1,6 +1,5 @@
 /** The command `assay`. Each subcommand is a file in `commands/`; this one only puts them together and ends rightly. */
 import { Command, CommanderError } from 'commander';
-import { AssayError } from '../protocol/errors.ts';
 import { addAggregatorCommand } from './commands/aggregator.ts';
 import { addAuditCommand } from './commands/audit.ts';
 import { addChainCommand } from './commands/chain.ts';
@@ -12,6 +11,7 @@ import { addKeysCommand } from './commands/keys.ts';
 import { addLeaveCommand } from './commands/leave.ts';
 import { addModelCommand } from './commands/model.ts';
 import { addStatusCommand } from './commands/status.ts';
+import { failureText } from './output/failure.ts';
 
 const program = new Command('assay')
   .description('Verifiable federated learning: every round can be replayed to the last bit, by anyone.')
@@ -35,11 +35,7 @@ try {
   await program.parseAsync();
 } catch (error) {
   if (!(error instanceof CommanderError)) {
-    process.stderr.write(`${error instanceof AssayError ? `error: ${error.message}` : describeBug(error)}\n`);
+    process.stderr.write(`${failureText(error)}\n`);
   }
   process.exitCode = error instanceof CommanderError ? error.exitCode : 1;
-}
-
-function describeBug(error: unknown): string {
-  return `error: this is a fault of Assay, please report it\n${error instanceof Error ? error.stack : String(error)}`;
 }

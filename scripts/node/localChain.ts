@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Address, createWalletClient, type Hex, http } from 'viem';
+import { type Address, createWalletClient, formatEther, type Hex, http } from 'viem';
 import { mnemonicToAccount } from 'viem/accounts';
 import { type Connection, connect } from '../../chain/rpc.ts';
 import { AssayError } from '../../protocol/errors.ts';
@@ -96,7 +96,7 @@ function requireFreePort(port: number): Promise<void> {
 
 /**
  * Sends ether from the first development account.
- * @throws AssayError `NOT_A_LOCAL_CHAIN` anywhere but on chain 31337.
+ * @throws AssayError `NOT_A_LOCAL_CHAIN` anywhere but on chain 31337, `CHAIN_FUNDS` for more than it has: nothing is sent.
  */
 export async function fundFromLocalChain(
   connection: Connection,
@@ -113,6 +113,16 @@ export async function fundFromLocalChain(
   }
   const account = mnemonicToAccount(DEVELOPMENT_MNEMONIC);
   const wallet = createWalletClient({ account, chain: connection.chain, transport: http(connection.options.rpcUrl) });
+  const balance = await connection.publicClient.getBalance({ address: account.address });
+  const needed = wei * BigInt(accounts.length);
+  if (needed >= balance) {
+    throw new AssayError('CHAIN_FUNDS', {
+      summary: 'the local chain has not that much ether to give away',
+      expected: `less than ${formatEther(balance)} ether in all, what its first account holds`,
+      received: `${formatEther(needed)} ether`,
+      fix: 'ask for less with --amount, or start the chain anew',
+    });
+  }
   let nonce = await connection.publicClient.getTransactionCount({ address: account.address, blockTag: 'pending' });
   const hashes: Hex[] = [];
   for (const to of accounts) hashes.push(await wallet.sendTransaction({ to, value: wei, nonce: nonce++ }));

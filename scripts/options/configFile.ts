@@ -93,7 +93,7 @@ function parseValue(option: Option, key: string, path: string, value: unknown): 
     try {
       parsed = option.parseArg(String(text), parsed as never);
     } catch (error) {
-      if (error instanceof InvalidArgumentError) throw wrong(error.message);
+      if (error instanceof InvalidArgumentError) throw wrong(error.message.replace(/^Expected (.*)\.$/, '$1'));
       throw error;
     }
   }
