@@ -49,7 +49,9 @@ export async function prepareRound(
     modelCid = (await store.put(encodeModel(model, layout))).cid;
     roots = { ...roots, modelRoot: commitModel(model, layout) };
   }
-  const metrics = (await evaluate?.(decodeModel(await store.readAll(modelCid), layout))) ?? null;
+  const measured = (await evaluate?.(decodeModel(await store.readAll(modelCid), layout))) ?? null;
+  // Attackers can drive weights to where the loss overflows; such a model is published like any other, without a claim.
+  const metrics = measured !== null && [measured.accuracy, measured.loss].every(Number.isFinite) ? measured : null;
   const evidence = describeRound(context, view, collected, { ...aggregated, roots }, metrics);
   const { cid: evidenceCid } = await store.put(encodeEvidence(evidence));
   for (const cid of [modelCid, evidenceCid, aggregated.stateCid]) {

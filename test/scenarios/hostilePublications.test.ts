@@ -88,4 +88,14 @@ describe('scenario: a dishonest publication', function () {
       expect(reason).to.match(lie === 'cid' ? /round 1 does not say where its server state/ : /not zero beyond/);
     }
   });
+
+  it('of weights on which the loss is no number does not end an aggregator that evaluates: it claims nothing', async () => {
+    const fed = await world.federation({ participants: 2, rounds: 1 });
+    await startParticipant(world, fed);
+    await startParticipant(world, fed);
+    const evaluate = async () => ({ accuracy: 0.1, loss: Number.NaN, samples: 10 });
+    const aggregator = await startAggregator(world, fed, { change: { evaluate } });
+    expect((await aggregator.waitFor('published', 1)).metrics).to.equal(null);
+    expect((await world.audit(fed)).ok).to.equal(true);
+  });
 });
