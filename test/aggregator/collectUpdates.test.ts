@@ -137,7 +137,8 @@ describe('aggregator: UpdateCollector', () => {
       end = resolve;
     });
     const collected = collecting.collect(submissions, { wait: async () => true, over });
-    setTimeout(end, 400);
+    await collecting.collect(submissions.slice(20), NO_PATIENCE); // these are there while the twenty are still awaited
+    end();
     const { valid, excluded } = await collected;
     expect(valid.map(({ index }) => index)).to.deep.equal([20, 21, 22, 23]);
     expect(excluded).to.have.length(20);
