@@ -93,10 +93,7 @@ export function evidenceAgrees(
   if (replay !== null && rows !== null && claimsRows(document, rows)) {
     if (!alreadyWrong.has('gramMismatch')) checks.push(['gram', gramText(replay.gram), gramText(document.gram)]);
     if (!alreadyWrong.has('gramMismatch') && !alreadyWrong.has('mixingMismatch')) {
-      const hash = replay.mixing === null ? 'none' : mixingHash(replay.mixing);
-      const { mixing } = document;
-      const received = mixing === null ? 'none' : mixingHash({ ...mixing, weights: Int32Array.from(mixing.weights) });
-      checks.push(['mixing', hash, received]);
+      checks.push(['mixing', mixingText(replay.mixing), mixingText(document.mixing)]);
       // Who was trimmed follows from the mixed rows.
       const trimmed = document.submissions.map((submission) => submission.trimmed ?? 'none').join(', ');
       checks.push(['trimmed', (replay.trimmed ?? rows.map(() => 'none')).join(', '), trimmed]);
@@ -125,6 +122,13 @@ function gramText(gram: ArrayLike<bigint | string> | null): string {
   return gram === null
     ? 'none'
     : Array.from<bigint | string, string>(gram, (value) => BigInt(value).toString()).join(', ');
+}
+
+/** Not its hash: that is of 16 and 32 bits, and the document's numbers have more. */
+function mixingText(mixing: (Omit<Mixing, 'weights'> & { readonly weights: ArrayLike<number> }) | null): string {
+  if (mixing === null) return 'none';
+  const { rows, columns, denominator, weights } = mixing;
+  return `${rows} x ${columns} over ${denominator}: ${Array.from(weights).join(', ')}`;
 }
 
 function whoText(list: readonly { readonly index: number; readonly participant: string }[]): string {

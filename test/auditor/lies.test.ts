@@ -396,6 +396,13 @@ describe('lies of an aggregator', () => {
       mixing: (e) => {
         e.mixing = { ...e.mixing!, denominator: 3 };
       },
+      // As 16 and 32 bits these are the right numbers, and so is their hash.
+      'mixing ': (e) => {
+        e.mixing = { ...e.mixing!, rows: e.mixing!.rows + 2 ** 16 };
+      },
+      'mixing  ': (e) => {
+        e.mixing = { ...e.mixing!, weights: e.mixing!.weights.map((w, i) => (i === 1 ? w + 2 ** 32 : w)) };
+      },
       stateCid: (e) => {
         e.stateCid = null;
       },
