@@ -77,6 +77,7 @@ export async function aggregateRound(
   const stride = trimSampleStride(layout.chunkCount);
   const stateful = hasServerState(parameters.serverStep);
   const stateStream = new PassThrough();
+  stateStream.on('error', () => undefined); // its put says so, or has failed already
   async function* nextModel(): AsyncGenerator<Uint8Array> {
     const rows = openRows();
     const modelBytes = layout.chunkSize * MODEL_COORDINATE_BYTES;
@@ -89,7 +90,7 @@ export async function aggregateRound(
         const combined = computation.combineChunk(await nextRows(rows), model, velocity);
         if (counts !== null && chunk % stride === 0) countTrimmed(counts, combined, byzantine);
         if (velocity !== null && !stateStream.write(bytesOf(velocity))) {
-          await drainedOrClosed(stateStream);
+          if (!stateStream.destroyed) await drainedOrClosed(stateStream); // one that has closed will not say so again
           if (stateStream.destroyed) throw new Error('the server state could not be stored'); // and why, its put says
         }
         yield bytesOf(model);
@@ -102,7 +103,13 @@ export async function aggregateRound(
       await closeAll(state === null ? [...rows, base] : [...rows, base, state]);
     }
   }
-  const [model, state] = await Promise.all([store.put(nextModel()), stateful ? store.put(stateStream) : null]);
+  // Whichever of the two cannot be stored, the other must not wait for it for ever.
+  const [model, state] = await Promise.all([
+    store.put(nextModel()).finally(() => {
+      if (!stateStream.writableEnded) stateStream.destroy(new Error('the model could not be stored'));
+    }),
+    stateful ? store.put(stateStream).finally(() => stateStream.destroy()) : null,
+  ]);
   const sampled = trimSampleSize(layout.chunkCount, layout.chunkSize);
   const mixing = needsGramPass ? computation.mixing() : null;
   return {

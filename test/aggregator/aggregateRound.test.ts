@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +13,7 @@ import { layoutOf } from '../../protocol/round/parameters.ts';
 import { diskFileSystem } from '../../storage/atomicFile.ts';
 import { openPayloadStore, type PayloadStore } from '../../storage/payloadStore.ts';
 import { expectError } from '../client/support/expectError.ts';
+import { until } from '../scenarios/support/world.ts';
 import { learning, MOMENTUM, PLAIN, storeVectors } from './support/rounds.ts';
 
 const MEASURE = fileURLToPath(new URL('support/measureMemory.ts', import.meta.url));
@@ -103,14 +104,21 @@ describe('aggregator: aggregateRound', () => {
     const d = 600_000; // more than the stream between them buffers
     const parameters = learning(d, 'fedavg', 0, MOMENTUM);
     const cids = await storeVectors(store, parameters, [update(d)], [model(d)]);
-    for (const fails of [0, 1]) {
+    for (const [fails, at] of [
+      [0, 'write'],
+      [1, 'write'],
+      [0, 'open'],
+      [1, 'open'],
+    ] as const) {
       let opened = 0;
       const full = await openPayloadStore(folder, {
         fileSystem: {
           ...diskFileSystem,
           open: async (path, flags, mode) => {
+            const isFull = flags === 'wx' && opened++ === fails;
+            if (isFull && at === 'open') throw Object.assign(new Error('full'), { code: 'ENOSPC' });
             const handle = await diskFileSystem.open(path, flags, mode);
-            if (flags !== 'wx' || opened++ !== fails) return handle;
+            if (!isFull) return handle;
             const writeFile = async () => {
               throw Object.assign(new Error('full'), { code: 'ENOSPC' });
             };
@@ -125,6 +133,8 @@ describe('aggregator: aggregateRound', () => {
       });
       const input = { rows: cids.rows, model: cids.models[0]!, velocity: null };
       await expectError(() => aggregateRound(parameters, full, input), 'DISK_FULL');
+      const left = async () => (await readdir(folder)).filter((name) => name.endsWith('.partial'));
+      await until('nothing half-written to be left', async () => (await left()).length === 0, 5);
     }
   });
 
