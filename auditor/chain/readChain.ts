@@ -102,6 +102,19 @@ async function readOnce(rpc: Rpc, options: ReadChainOptions): Promise<ChainFacts
     readLogs(rpc, federation, fromBlock, head.number),
   ]);
   const events = decodeEvents(logs);
+  // Whoever joins first leaves an event long before round 1 opens: rounds without any are a question asked too late.
+  if (
+    options.fromBlock !== undefined &&
+    currentRound > 0 &&
+    !events.some(({ name }) => name === 'participantRegistered')
+  ) {
+    throw new AssayError('FROM_BLOCK', {
+      summary: 'the events do not begin with the federation',
+      expected: 'a --from-block not after the block in which the federation was created',
+      received: `block ${options.fromBlock}, after which nobody registered although round ${currentRound} is open`,
+      fix: 'give an earlier block, or leave the option out: the block is then searched for',
+    });
+  }
   const named = events.reduce((last, event) => ('round' in event ? Math.max(last, event.round) : last), currentRound);
   const lastRound = Math.min(named, logs.length + 1); // every round but the newest has at least one event
   const reveals = new Set(events.filter(({ name }) => name === 'updateRevealed').map((e) => e.place.transactionHash));

@@ -139,6 +139,8 @@ async function reveal(context: ParticipantContext, view: RoundView): Promise<voi
       fix: 'start the node with that folder before the reveal deadline; without it the penalty for a missed reveal is due',
     });
   }
+  // Not earlier: a payload that others can see before its commit is on the chain could be committed to by them first.
+  await context.payloads.share(mine.cid);
   const { hash, gasUsed } = await federation.revealUpdate(signer, view.number, { ...mine, cid: cidToBytes(mine.cid) });
   await writeSubmission(state, { ...mine, stage: 'revealed' });
   report({ type: 'revealed', round: view.number, transaction: hash, gasUsed, root: mine.root });

@@ -95,7 +95,6 @@ export async function trainUpdate(
   const payload = encodeUpdate(prepared.quantized, layout);
   const { root, normSq } = commitUpdate(payload, layout);
   const { cid, bytes } = await payloads.store.put(payload);
-  await payloads.share(cid);
   const residualAfter = `residual-${round}-${view.opening}.f32`;
   await writeResidual(state, residualAfter, prepared.error);
   const submission: SubmissionState = {

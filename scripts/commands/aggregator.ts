@@ -40,10 +40,11 @@ export function addAggregatorCommand(program: Command): void {
 async function runAggregator(options: AggregatorOptions): Promise<void> {
   const signal = stopSignal();
   const log = nodeLog<AggregatorEvent>(options.log, describeAggregatorEvent);
-  const sabotage = options.lie === undefined ? undefined : parseLie(options.lie);
   const node = await openNode(options, 'assay aggregator', log.say);
   try {
     const { federation, signer, state, payloads, gatewayUrl } = node;
+    const { dimension } = federation.parameters;
+    const sabotage = options.lie === undefined ? undefined : parseLie(options.lie, dimension);
     log.say(`serving payloads at ${gatewayUrl}`);
     const facts = new FactsFile(options.json, {
       command: 'aggregator',
@@ -94,16 +95,18 @@ async function runAggregator(options: AggregatorOptions): Promise<void> {
   }
 }
 
-function parseLie(text: string): (round: number, model: Int32Array) => void {
-  const [round, coordinate] = text.split(':').map(Number);
-  if (!Number.isInteger(round) || !Number.isInteger(coordinate)) {
+/** @throws AssayError `LIE` for what is not ROUND:COORDINATE of this model. */
+function parseLie(text: string, dimension: number): (round: number, model: Int32Array) => void {
+  const [, round, coordinate] = (/^(\d+):(\d+)$/.exec(text) ?? []).map(Number);
+  if (round === undefined || coordinate === undefined || round < 1 || coordinate >= dimension) {
     throw new AssayError('LIE', {
       summary: 'not a lie',
-      expected: 'ROUND:COORDINATE, such as 3:12345',
+      expected: `ROUND:COORDINATE, such as 3:${Math.floor(dimension / 2)}; the model has ${dimension} coordinates`,
       received: text,
+      fix: 'count rounds from 1 and coordinates from 0',
     });
   }
   return (published, model) => {
-    if (published === round) model[coordinate!] = model[coordinate!]! + 1;
+    if (published === round) model[coordinate] = model[coordinate]! + 1;
   };
 }

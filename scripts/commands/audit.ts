@@ -50,6 +50,7 @@ export function addAuditCommand(program: Command): void {
 
 async function runAudit(options: AuditCommandOptions): Promise<void> {
   const report = await audit(options);
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
   process.stdout.write(tableReport(report));
   if (options.html !== undefined) await writeFileAtomic(options.html, htmlReport(report));
   if (options.json !== undefined) await writeFileAtomic(options.json, jsonReport(report));
@@ -76,8 +77,10 @@ function audit(options: AuditCommandOptions): Promise<AuditReport> {
   return auditFederation({ ...options, federation, gateways: options.gateway, ...scope });
 }
 
-/** Progress goes to standard error, so that the report can be piped. */
+/** Progress goes to standard error, so that the report can be piped: one line that moves on a terminal, lines elsewhere. */
 function tellProgress(progress: AuditProgress): void {
   const line = progress.type === 'round' ? roundLine(progress.report) : progress.message;
-  process.stderr.write(`${line}\n`);
+  process.stderr.write(
+    process.stderr.isTTY ? `\r\x1b[K${line.slice(0, (process.stderr.columns ?? 80) - 1)}` : `${line}\n`,
+  );
 }

@@ -2,7 +2,8 @@
 import type { Command } from 'commander';
 import { ensureRegistered } from '../../chain/ensureRegistered.ts';
 import { attacks, parseAttack } from '../../client/attacks/registry.ts';
-import { loadSilo } from '../../client/datasets/loadSilo.ts';
+import { loadSilo, parseDataset } from '../../client/datasets/loadSilo.ts';
+import { parsePartition } from '../../client/datasets/partition/partition.ts';
 import type { ParticipantEvent } from '../../client/node/events.ts';
 import { participate } from '../../client/node/participate.ts';
 import { createTrainer } from '../../client/training/createTrainer.ts';
@@ -32,13 +33,16 @@ const EXAMPLES = `
 Examples:
   $ assay client --federation 0x5FbD.. --state nodes/north --dataset 'csv:wards/north.csv?label=outcome'
   $ assay client --federation 0x5FbD.. --state nodes/c0 --dataset mnist --partition dirichlet:0.5 --silo 0 --silos 10
-  $ assay client --config north.json        { "federation": "0x5FbD..", "state": "nodes/north", "dataset": "mnist" }`;
+  $ assay client --config north.json        { "federation": "0x5FbD..", "state": "nodes/north", "dataset": "mnist" }
+
+Settings of a CSV file, joined with &: label=COLUMN, classes=a,b (names of the classes in the federation's order),
+columns=a,b (use these only), ignore=a,b, holdout=0.2, standardize=true.`;
 
 export function addClientCommand(program: Command): void {
   withNode(program.command('client'))
     .description('Run a participant: train on local data, commit, reveal, serve the payloads.')
     .option('--stake <ether>', 'stake to register with; default: what the federation asks for', ether)
-    .requiredOption('--dataset <spec>', 'mnist, or csv:PATH?label=COLUMN')
+    .requiredOption('--dataset <spec>', 'mnist, or csv:PATH?label=COLUMN (more settings below)')
     .option('--partition <spec>', 'by-file: all of it; iid or dirichlet:ALPHA: one silo of many', 'by-file')
     .option('--silo <index>', "which silo of the partition is this participant's, from 0", integer(0), 0)
     .option('--silos <count>', 'silos of the partition', integer(1), 1)
@@ -62,6 +66,8 @@ async function runClient(options: ClientOptions): Promise<void> {
       received: String(options.silo),
     });
   }
+  parseDataset(options.dataset);
+  parsePartition(options.partition);
   const node = await openNode(options, 'assay client', log.say);
   try {
     const { federation, signer, state, payloads, gatewayUrl } = node;

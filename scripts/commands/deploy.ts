@@ -97,9 +97,11 @@ async function runDeploy(options: DeployCommandOptions): Promise<void> {
       `rule        ${options.rule}, f = ${parameters.rule.byzantine}, ${parameters.minParticipants} participants, ${parameters.totalRounds} rounds`,
     );
     say('');
+    const target = `--rpc-url ${options.rpcUrl} --federation ${created.address}`;
+    const password = options.passwordFile === undefined ? '' : ` --password-file ${options.passwordFile}`;
     say('Next, each in a terminal of its own:');
-    say(`  assay aggregator --rpc-url ${options.rpcUrl} --federation ${created.address} --state ${options.state}`);
-    say(`  assay client --rpc-url ${options.rpcUrl} --federation ${created.address} --state nodes/NAME --dataset ...`);
+    say(`  npm run assay -- aggregator ${target} --state ${options.state}${password}`);
+    say(`  npm run assay -- client ${target} --state nodes/NAME${password} --dataset ...`);
     await writeFacts(options.json, {
       command: 'deploy',
       chainId: connection.chainId,

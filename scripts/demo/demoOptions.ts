@@ -1,6 +1,6 @@
 /** What the demonstration can be asked for, and the federation that follows from it. */
 import { parseAttack } from '../../client/attacks/registry.ts';
-import { parseRule } from '../../protocol/aggregation/rule.ts';
+import { minimumUpdates, parseRule } from '../../protocol/aggregation/rule.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import type { FederationSettings } from '../federation/settings.ts';
 import type { FactsOptions } from '../options/shared.ts';
@@ -24,7 +24,15 @@ export interface DemoOptions extends FactsOptions {
 /** @throws AssayError for what the parsers of single options cannot see. */
 export function checkDemoOptions({ rule, byzantine, clients, attack }: DemoOptions): void {
   parseAttack(attack);
-  parseRule(rule, byzantine);
+  const least = minimumUpdates(parseRule(rule, byzantine));
+  if (clients < least) {
+    throw new AssayError('DEMO_OPTIONS', {
+      summary: `${rule} with f = ${byzantine} is not defined for that few clients`,
+      expected: `--clients ${least} or more`,
+      received: String(clients),
+      fix: 'start more clients, or fewer attackers with --byzantine',
+    });
+  }
   if (byzantine < clients) return;
   throw new AssayError('DEMO_OPTIONS', {
     summary: 'nobody would be honest',

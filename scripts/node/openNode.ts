@@ -44,7 +44,7 @@ export async function openNode(options: NodeOptions, owner: string, say: (text: 
     });
     closers.push(() => gateway.close());
     const gatewayUrl = options.gatewayUrl ?? gateway.url;
-    const payloads = await nodePayloads(federation, store, options, gatewayUrl);
+    const payloads = await nodePayloads(federation, store, options, gatewayUrl, say);
     return { federation, signer, state, payloads, gatewayUrl, close };
   } catch (error) {
     await close();

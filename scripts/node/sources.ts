@@ -5,6 +5,7 @@
 import type { Address } from 'viem';
 import type { Federation } from '../../chain/federation.ts';
 import type { Hex } from '../../protocol/encoding/bytes.ts';
+import { AssayError } from '../../protocol/errors.ts';
 import type { FetchAttempt } from '../../storage/fetchPayload.ts';
 import { type PayloadAccess, payloadAccess } from '../../storage/payloadAccess.ts';
 import type { PayloadStore } from '../../storage/payloadStore.ts';
@@ -19,12 +20,14 @@ const ANNOUNCEMENTS_MS = 3_000;
 
 /**
  * @param own this node's gateway, which it need not ask
+ * @param say told when a payload could not be handed to the Kubo daemon
  */
 export async function nodePayloads(
   federation: Federation,
   store: PayloadStore,
   options: SourceOptions,
   own: string | undefined,
+  say: (text: string) => void = () => undefined,
 ): Promise<PayloadAccess> {
   const kubo = options.kuboRpc === undefined ? null : await connectKubo(options.kuboRpc);
   const named = options.peer.map((url) => peerSource(url));
@@ -43,8 +46,16 @@ export async function nodePayloads(
     const daemon = kubo === null ? [] : [kubo];
     return [storeSource(store), ...named, ...others, ...daemon, ...stallers, ...publicGateways];
   };
-  const share = kubo === null ? {} : { share: (cid: string) => kubo.importPayload(store, cid) };
-  return payloadAccess({ store, sources, onAttempt, ...share });
+  const share = async (cid: string): Promise<void> => {
+    try {
+      await kubo?.importPayload(store, cid);
+    } catch (error) {
+      // This node's own gateway serves it all the same.
+      if (!(error instanceof AssayError)) throw error;
+      say(`${cid} is not in the Kubo daemon: ${error.message}`);
+    }
+  };
+  return payloadAccess({ store, sources, onAttempt, share });
 }
 
 class Announcements {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { decodeEvents } from '../../auditor/chain/decodeEvents.ts';
 import { readChain } from '../../auditor/chain/readChain.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { parseRule } from '../../protocol/index.ts';
@@ -53,6 +54,20 @@ describe('reading a federation from a node', () => {
     const facts = await readChain({ ...quick, rpcUrl: url });
     expect(facts.logs).to.deep.equal(world.facts.logs);
     expect(requests.filter((method) => method === 'eth_getLogs').length).to.be.greaterThan(world.facts.logs.length / 7);
+  });
+
+  it('a first block that is too late is the user’s mistake, not a finding against anybody', async () => {
+    const { url } = await serve();
+    const lastRegistration = Math.max(
+      ...decodeEvents(world.facts.logs)
+        .filter(({ name }) => name === 'participantRegistered')
+        .map(({ place }) => place.blockNumber),
+    );
+    const late = await failure(readChain({ ...quick, rpcUrl: url, fromBlock: lastRegistration + 1 }));
+    expect(late.code).to.equal('FROM_BLOCK');
+    expect(late.message).to.match(/Received: block \d+, after which nobody registered/);
+    const early = await readChain({ ...quick, rpcUrl: url, fromBlock: 0 });
+    expect(early.logs).to.deep.equal(world.facts.logs);
   });
 
   it('finds the first block of a federation on a long chain', async () => {

@@ -111,6 +111,22 @@ describe('client node: what it does about what it sees', () => {
     expect([...federation.chain.committed.values()]).to.not.include(sealed);
   });
 
+  it('a payload is handed to others after its commit is on the chain, so that nobody commits to it first, and before the reveal', async () => {
+    const { chain, context } = federation;
+    const shared: string[] = [];
+    const share = async (cid: string) => {
+      expect([chain.committed.size, chain.revealed.size]).to.deep.equal([1, 0]);
+      shared.push(cid);
+    };
+    start({ payloads: { ...context.payloads, share } });
+    await seen('committed');
+    await looks(3);
+    expect(shared).to.deep.equal([]);
+    show({ phase: 'reveal' });
+    await seen('revealed');
+    expect(shared).to.deep.equal([(await readSubmission(federation.state))!.cid]);
+  });
+
   it('a reveal that the chain has and the node forgot is written down, not sent again', async () => {
     const { chain } = federation;
     start();
