@@ -60,7 +60,7 @@ export async function simulate(options: Simulation): Promise<SimulatedRound[]> {
     return attack?.corruptDataset !== undefined && participant < options.byzantine ? attack.corruptDataset(silo) : silo;
   });
   const parameters: LearningParameters = {
-    dimension: engine.model.dimensions,
+    dimension: engine.model.dimension,
     chunkSize: DEFAULT_CHUNK_SIZE,
     modelFractionBits: DEFAULT_MODEL_FRACTION_BITS,
     updateFractionBits: DEFAULT_UPDATE_FRACTION_BITS,

@@ -266,7 +266,7 @@ export class PayloadStore {
       summary: `the payload store ${this.folder} has reached its limit`,
       expected: `at most ${this.#maxStoreBytes} bytes in all`,
       received: `${this.#usedBytes} bytes stored and at least ${this.#incomingBytes} more coming`,
-      fix: 'unpin old rounds and collect garbage, or raise the limit',
+      fix: 'raise the limit, or move the store to a larger disk',
     });
   }
 

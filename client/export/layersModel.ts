@@ -33,10 +33,10 @@ export function encodeLayersModel(
       fix: 'export it as safetensors',
     });
   }
-  if (weights.length !== model.dimensions) {
+  if (weights.length !== model.dimension) {
     throw new AssayError('WEIGHTS_LENGTH', {
       summary: 'the weights are not those of the model',
-      expected: `${model.dimensions} coordinates`,
+      expected: `${model.dimension} coordinates`,
       received: `${weights.length} coordinates`,
     });
   }
@@ -54,7 +54,7 @@ export function encodeLayersModel(
   }));
 
   // Loading goes by name, so the weights stay in manifest order.
-  const weightsBin = new Uint8Array(4 * model.dimensions);
+  const weightsBin = new Uint8Array(4 * model.dimension);
   const view = new DataView(weightsBin.buffer);
   weights.forEach((weight, i) => {
     view.setFloat32(4 * i, weight, true);

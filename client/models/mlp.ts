@@ -34,7 +34,7 @@ export function buildMlp(settings: MlpSettings): Model {
     inputs: settings.inputs,
     classes: settings.classes,
     tensors,
-    dimensions: tensorSlices(tensors).reduce((sum, { length }) => sum + length, 0),
+    dimension: tensorSlices(tensors).reduce((sum, { length }) => sum + length, 0),
 
     // Uniform in +-sqrt(6 / (in + out)) (Glorot and Bengio 2010, equation 16); biases start at zero. No logarithm or
     // cosine: the bits depend on no mathematics library.

@@ -33,7 +33,7 @@ export interface Model {
   /** Trainable tensors, sorted bytewise by name: the order of the flat weight vector. */
   readonly tensors: readonly TensorSpec[];
   /** Number of coordinates d: the sum of the tensors' sizes. */
-  readonly dimensions: number;
+  readonly dimension: number;
   /** Fills `values` (row-major, the tensor's size) with initial weights. */
   initialise(tensor: TensorSpec, values: Float32Array, random: Random): void;
   /** Logits `[batch, classes]` for samples `[batch, inputs]`. */

@@ -53,7 +53,7 @@ export interface Trainer {
   /** Engine and version, as the manifest names it. */
   readonly engine: string;
   /** d: coordinates of the weight vector. */
-  readonly dimensions: number;
+  readonly dimension: number;
   /** Initial weights for a seed. */
   init(seed: SeedPart): Promise<Float32Array>;
   /** One round of local training. @throws AssayError TRAINER_FAILED when the engine died. */

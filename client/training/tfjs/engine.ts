@@ -46,7 +46,7 @@ export async function createEngine(manifest: TrainingManifest): Promise<Engine> 
     model,
 
     init(seed) {
-      const weights = new Float32Array(model.dimensions);
+      const weights = new Float32Array(model.dimension);
       for (const slice of tensorSlices(model.tensors)) {
         const values = weights.subarray(slice.offset, slice.offset + slice.length);
         model.initialise(slice, values, createRandom(seed, 'initialise', slice.name));
@@ -186,10 +186,10 @@ function countHits(logits: Float32Array, { classes, y }: Dataset, rows: Uint32Ar
 }
 
 function unflatten(tf: TensorFlow, model: Model, flat: Float32Array): Record<string, Tensor> {
-  if (flat.length !== model.dimensions) {
+  if (flat.length !== model.dimension) {
     throw new AssayError('WEIGHTS_LENGTH', {
       summary: 'the weights are not those of the model',
-      expected: `${model.dimensions} coordinates`,
+      expected: `${model.dimension} coordinates`,
       received: `${flat.length} coordinates`,
       fix: 'take weights and manifest from the same federation',
     });
@@ -201,7 +201,7 @@ function unflatten(tf: TensorFlow, model: Model, flat: Float32Array): Record<str
 }
 
 function flatten(model: Model, weights: NamedTensors): Float32Array {
-  const flat = new Float32Array(model.dimensions);
+  const flat = new Float32Array(model.dimension);
   for (const { name, offset } of tensorSlices(model.tensors)) flat.set(weights[name]!.dataSync<'float32'>(), offset);
   return flat;
 }

@@ -45,7 +45,7 @@ interface Pending {
  */
 export class WorkerTrainer implements Trainer {
   readonly engine: string;
-  readonly dimensions: number;
+  readonly dimension: number;
   readonly #setup: WorkerSetup;
   readonly #thread: URL;
   readonly #pending = new Map<number, Pending>();
@@ -57,7 +57,7 @@ export class WorkerTrainer implements Trainer {
   constructor(setup: WorkerSetup, thread: URL = new URL('./worker.ts', import.meta.url)) {
     this.#thread = thread;
     this.engine = setup.manifest.engine;
-    this.dimensions = describeModel(setup.manifest.model).dimensions;
+    this.dimension = describeModel(setup.manifest.model).dimension;
     this.#setup = {
       manifest: setup.manifest,
       train: compact(setup.train),

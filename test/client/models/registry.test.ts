@@ -20,8 +20,8 @@ describe('client models', () => {
       { name: 'output/bias', shape: [10] },
       { name: 'output/kernel', shape: [64, 10] },
     ]);
-    expect(model.dimensions).to.equal(50_890);
-    expect(describeModel({ ...spec, hidden: [] }).dimensions).to.equal(7850);
+    expect(model.dimension).to.equal(50_890);
+    expect(describeModel({ ...spec, hidden: [] }).dimension).to.equal(7850);
   });
 
   it('sorts bytewise, not by layer: hidden10 comes before hidden2', () => {

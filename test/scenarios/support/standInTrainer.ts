@@ -2,11 +2,11 @@
 import { createRandom } from '../../../client/random.ts';
 import type { Trainer, TrainTask } from '../../../client/training/trainer.ts';
 
-export function standInTrainer(dimensions: number, hook?: (task: TrainTask) => Promise<void> | void): Trainer {
+export function standInTrainer(dimension: number, hook?: (task: TrainTask) => Promise<void> | void): Trainer {
   return {
     engine: 'stand-in/1',
-    dimensions,
-    init: async () => new Float32Array(dimensions),
+    dimension,
+    init: async () => new Float32Array(dimension),
     async train(task) {
       await hook?.(task);
       const random = createRandom(task.seed, String(task.round));
