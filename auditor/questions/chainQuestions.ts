@@ -13,35 +13,43 @@ import { aggregator, CONTRACT, finding, participant } from '../finding.ts';
 export function commitsMatchReveals(facts: ChainFacts, round: RoundFacts): Finding[] {
   return round.reveals.flatMap((reveal) => {
     const { submission, commitHash: sealed, calldata } = reveal;
-    if (sealed !== null && calldata !== null && opensCommit(facts, round, reveal)) return [];
+    const opening = sealed === null || calldata === null ? 'missing' : openCommit(facts, round, reveal);
+    if (opening === 'right') return [];
     const missing = sealed === null ? 'there is no commit' : 'the transaction that revealed is missing';
+    const message = {
+      missing: `The reveal of participant ${submission.index} does not open its commit: ${missing}.`,
+      wrong: `The reveal of participant ${submission.index} does not open its commit.`,
+      hidden: `The transaction that revealed for participant ${submission.index} does not show what it revealed: the contract took it, nobody else can check it.`,
+    }[opening];
     return [
-      finding(
-        'commitMismatch',
-        round.round,
-        participant(submission.participant),
-        `The reveal of participant ${submission.index} does not open its commit${sealed !== null && calldata !== null ? '' : `: ${missing}`}.`,
-        { expected: sealed ?? 'a commit', received: `root ${submission.root}, squared norm ${submission.normSq}` },
-      ),
+      finding('commitMismatch', round.round, participant(submission.participant), message, {
+        expected: sealed ?? 'a commit',
+        received: `root ${submission.root}, squared norm ${submission.normSq}`,
+        // Were it a breach, any participant could make every audit fail by revealing through a contract of its own.
+        ...(opening === 'hidden' ? { severity: 'misconduct' as const } : {}),
+      }),
     ];
   });
 }
 
 /**
  * The salt is public only in the calldata of the reveal, three words after the root. Looked for there, not at a fixed
- * place, a reveal that another contract relayed is checked like a direct one.
+ * place, a reveal that another contract relayed is checked like a direct one; `hidden` when the root does not stand there
+ * at all.
  */
-function opensCommit(
+function openCommit(
   facts: ChainFacts,
   round: RoundFacts,
   { submission, commitHash: sealed, calldata }: Reveal,
-): boolean {
+): 'right' | 'wrong' | 'hidden' {
   const { chainId, federation } = facts;
   const text = calldata?.slice(2) ?? '';
   const root = submission.root.slice(2);
-  for (let at = text.indexOf(root); at !== -1; at = text.indexOf(root, at + 1)) {
+  let at = text.indexOf(root);
+  if (at === -1) return 'hidden';
+  for (; at !== -1; at = text.indexOf(root, at + 1)) {
     const salt = text.slice(at + 3 * 64, at + 4 * 64);
-    if (salt.length < 64) return false;
+    if (salt.length < 64) return 'wrong';
     const opened = commitHash({
       chainId,
       federation,
@@ -53,9 +61,9 @@ function opensCommit(
       cid: submission.cid,
       salt: `0x${salt}`,
     });
-    if (opened === sealed) return true;
+    if (opened === sealed) return 'right';
   }
-  return false;
+  return 'wrong';
 }
 
 /** Is the accumulator that of the reveals, all of them and in their order? */

@@ -4,6 +4,7 @@
  */
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { assembleRounds } from '../../auditor/chain/assembleRounds.ts';
 import { decodeEvents, federationInterface } from '../../auditor/chain/decodeEvents.ts';
 import { modelFromMixing, modelFromState } from '../../auditor/replay/modelFrom.ts';
 import { commitUpdate } from '../../protocol/commitment/merkleSum.ts';
@@ -584,6 +585,21 @@ describe('lies of a participant', () => {
       }),
       runs(5),
     ));
+
+  it('a reveal whose transaction hides what it revealed is misconduct: it cannot make the audit fail', async () => {
+    const world = build(TRIMMED, {});
+    const [liar] = world.participants;
+    const { reveals } = assembleRounds(world.facts, decodeEvents(world.facts.logs))[1]!;
+    const { submission } = reveals.find(({ submission: { participant } }) => participant === liar)!;
+    const revealCalldata = Object.fromEntries(
+      Object.entries(world.facts.revealCalldata).map(([hash, data]): [string, Hex] => [
+        hash,
+        data.includes(submission.root.slice(2)) ? '0xc0ffee' : data,
+      ]),
+    );
+    const hidden = { ...world, facts: { ...world.facts, revealCalldata } };
+    await expectOne(hidden, { kind: 'commitMismatch', round: 2, accused: liar!, severity: 'misconduct' });
+  });
 
   it('a copied update: somebody else’s of the same round, or its own of an earlier one', async () => {
     const seen: { submission: { root: Hex; normSq: bigint; cid: Uint8Array }; stored: Uint8Array | null }[] = [];
