@@ -7,7 +7,12 @@ import type { Finding } from '../protocol/dispute/finding.ts';
 import type { Hex } from '../protocol/encoding/bytes.ts';
 import { modelPayloadLength, updatePayloadLength } from '../protocol/encoding/vectors.ts';
 import { AssayError } from '../protocol/errors.ts';
-import { checkLearningParameters, layoutOf, NO_NORM_BOUND } from '../protocol/round/parameters.ts';
+import {
+  checkLearningParameters,
+  type LearningParameters,
+  layoutOf,
+  NO_NORM_BOUND,
+} from '../protocol/round/parameters.ts';
 import { AuditCache } from './auditCache.ts';
 import type { AuditContext } from './auditContext.ts';
 import { auditRound, chainContradictions, type RoundAudit } from './auditRound.ts';
@@ -89,6 +94,21 @@ export function networkPayloads(
   return gatewayReader({ gateways: [...gateways, ...new Set(ownGateway.values())], ownGateway, idleMilliseconds });
 }
 
+/** An audit holds some snapshots of the model in memory; whoever creates a federation chooses how large one is. */
+const MAX_MODEL_BYTES = 2 ** 31;
+
+/** @throws AssayError `MODEL_TOO_LARGE` before anything of the size that the contract names is asked for. */
+function checkModelSize(parameters: Pick<LearningParameters, 'dimension' | 'chunkSize'>): void {
+  const bytes = modelPayloadLength(layoutOf(parameters));
+  if (bytes <= MAX_MODEL_BYTES) return;
+  throw new AssayError('MODEL_TOO_LARGE', {
+    summary: 'the federation has a larger model than this version audits',
+    expected: `snapshots of at most ${MAX_MODEL_BYTES} bytes`,
+    received: `${bytes} bytes (${parameters.dimension} coordinates)`,
+    fix: 'make sure that this is the federation you mean: its creator chose that number',
+  });
+}
+
 /** The audit itself, over any source of chain facts and payloads. */
 export async function auditFrom(
   chain: ChainReader,
@@ -103,6 +123,7 @@ export async function auditFrom(
   const message = `read ${facts.logs.length} events up to block ${facts.head.number}: ${inScope.length} of ${rounds.length} rounds to audit`;
   scope.onProgress?.({ type: 'chain', message });
   checkLearningParameters(facts.parameters);
+  checkModelSize(facts.parameters);
 
   const pool = new ReplayPool({ workers: scope.workers });
   try {
