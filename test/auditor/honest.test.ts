@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { auditReportSchema, jsonReport } from '../../auditor/report/auditReport.ts';
 import { parseRule, type ServerStep } from '../../protocol/index.ts';
+import { expectError } from '../client/support/expectError.ts';
 import { auditWorld, buildWorld } from './fixtures/federation.ts';
 
 const MOMENTUM: ServerStep = { optimizer: 'fedAvgM', learningRateQ16: 60_000, momentumQ16: 58_982 };
@@ -69,6 +70,13 @@ describe('auditing an honest federation', () => {
     const facts = { ...world.facts, logs: world.facts.logs.slice(0, 3), rounds: [], currentRound: 0 };
     const report = await auditWorld({ ...world, facts }, { rounds: { from: undefined, to: undefined } });
     expect(report).to.deep.include({ ok: true, rounds: [], findings: [] });
+  });
+
+  it('refuses a contract that names an absurd model before it asks for the memory', async () => {
+    const world = buildWorld({ rule: parseRule('trimmed-mean', 1), rounds: 1 });
+    const parameters = { ...world.facts.parameters, dimension: 2 ** 31 };
+    const absurd = auditWorld({ ...world, facts: { ...world.facts, parameters } });
+    await expectError(() => absurd, 'MODEL_TOO_LARGE', /Received: 8589934592 bytes \(2147483648 coordinates\)/);
   });
 
   it('makes a JSON report that its own schema reads back', async () => {
