@@ -1,6 +1,5 @@
 /** `assay deploy`: the contracts and a new federation. */
 import { type Command, Option } from 'commander';
-import { type Address, getAddress, isAddress } from 'viem';
 import { createFederation } from '../../chain/createFederation.ts';
 import { deployAssay } from '../../chain/deploy.ts';
 import { mnistMlp, tabularMlp } from '../../client/models/presets.ts';
@@ -11,6 +10,7 @@ import { openStateFolder } from '../../storage/stateFolder.ts';
 import { type FederationSettings, planParameters, withFederationSettings } from '../federation/settings.ts';
 import { storeGenesis } from '../federation/storeGenesis.ts';
 import { openChain, openSigner } from '../node/openNode.ts';
+import { parseAddress } from '../options/address.ts';
 import { withConfigFile } from '../options/configFile.ts';
 import {
   type ChainOptions,
@@ -72,7 +72,7 @@ async function runDeploy(options: DeployCommandOptions): Promise<void> {
   const say = (text: string): void => {
     process.stdout.write(`${text}\n`);
   };
-  const members = options.member.map(checkAddress);
+  const members = options.member.map(parseAddress);
   const preset = choosePreset(options);
   const state = await openStateFolder(options.state, { owner: 'assay deploy' });
   try {
@@ -88,7 +88,7 @@ async function runDeploy(options: DeployCommandOptions): Promise<void> {
     const deployment =
       options.factory === undefined
         ? await deployAssay({ rpcUrl: options.rpcUrl, account: signer.account })
-        : { factory: checkAddress(options.factory), gasUsed: 0n };
+        : { factory: parseAddress(options.factory), gasUsed: 0n };
     const created = await createFederation(connection, signer, deployment.factory, parameters, members);
     say(`factory     ${deployment.factory}`);
     say(`federation  ${created.address}`);
@@ -129,13 +129,4 @@ function choosePreset({ model, name, features, classes, hidden }: DeployCommandO
     });
   }
   return tabularMlp(name, { features, classes, hidden });
-}
-
-function checkAddress(text: string): Address {
-  if (isAddress(text)) return getAddress(text);
-  throw new AssayError('ADDRESS', {
-    summary: 'not an address',
-    expected: '0x and 40 hexadecimal digits with a valid checksum',
-    received: text,
-  });
 }

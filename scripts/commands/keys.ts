@@ -1,12 +1,13 @@
 /** `assay keys`: the keys that nodes sign with. */
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { type Address, formatEther, getAddress, isAddress } from 'viem';
+import { formatEther } from 'viem';
 import { createKeystore, readKeystoreAddress } from '../../chain/keystore.ts';
 import { readPassword } from '../../chain/keystorePassword.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { fundFromLocalChain } from '../node/localChain.ts';
 import { openChain } from '../node/openNode.ts';
+import { parseAddress } from '../options/address.ts';
 import { type ChainOptions, type FactsOptions, withChain, withFacts } from '../options/shared.ts';
 import { etherOption } from '../options/values.ts';
 import { writeFacts } from '../output/facts.ts';
@@ -90,14 +91,7 @@ async function fundKeys(
   addresses: readonly string[],
   options: ChainOptions & FactsOptions & { amount: bigint },
 ): Promise<void> {
-  const accounts = addresses.map((text): Address => {
-    if (isAddress(text)) return getAddress(text);
-    throw new AssayError('ADDRESS', {
-      summary: 'not an address',
-      expected: '0x and 40 hexadecimal digits',
-      received: text,
-    });
-  });
+  const accounts = addresses.map(parseAddress);
   const connection = await openChain(options, (text) => process.stderr.write(`${text}\n`));
   const transactions = await fundFromLocalChain(connection, accounts, options.amount);
   for (const account of accounts) process.stdout.write(`${account} received ${formatEther(options.amount)} ether\n`);
