@@ -7,10 +7,10 @@ import { expect } from 'chai';
 import { Federation } from '../../chain/federation.ts';
 import { openStateFolder } from '../../storage/stateFolder.ts';
 import { expectError } from '../client/support/expectError.ts';
-import { openDesk, startAggregator, startParticipant, untilPhase } from './support/inProcess.ts';
+import { openDesk, startAggregator, startParticipant } from './support/inProcess.ts';
 import { nodeArgs, nodeFolder, type ProcessWish, startAssay } from './support/processes.ts';
 import { startProxy } from './support/proxy.ts';
-import { type TestFederation, World } from './support/world.ts';
+import { type TestFederation, until, World } from './support/world.ts';
 
 const TABLE = ['a,b,c,d,label', ...Array.from({ length: 20 }, (_, i) => `${i % 2},0.5,${-(i % 3)},1,${i % 2}`)];
 
@@ -207,6 +207,6 @@ describe('scenario: nodes that cannot start', function () {
     );
     expect(await wild.federation.hasCommitted(1, address)).to.equal(false);
     expect(await readdir(folder)).not.to.include('submission.json');
-    expect((await untilPhase(wild, 1, 'commit')).committed).to.equal(2);
+    await until('the others to commit', async () => (await wild.federation.round(1)).committed === 2);
   });
 });

@@ -206,7 +206,10 @@ export function craftUpdate(fed: TestFederation, pick: (i: number) => number): C
   return { payload, ...commitUpdate(payload, layout) };
 }
 
-/** Stores and commits; returns what reveals it. */
+/**
+ * Stores and commits; returns what reveals it. The reveal waits until commits are closed: who else commits, and how
+ * fast, is not in the test's hand.
+ */
 export async function commitByHand(
   { federation, signer, payloads }: Desk,
   round: number,
@@ -228,7 +231,13 @@ export async function commitByHand(
   await federation.commitUpdate(signer, round, sealed);
   return {
     cid,
-    reveal: () => federation.revealUpdate(signer, round, { root, normSq, cid: cidToBytes(cid), salt: SALT }),
+    async reveal() {
+      await until(`commits of round ${round} to be closed`, async () => {
+        const { phase } = await federation.round(round);
+        return phase !== 'open' && phase !== 'commit';
+      });
+      return federation.revealUpdate(signer, round, { root, normSq, cid: cidToBytes(cid), salt: SALT });
+    },
   };
 }
 
