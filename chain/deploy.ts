@@ -30,12 +30,23 @@ export interface DeployOptions {
 export interface Deployment {
   readonly factory: Address;
   readonly implementation: Address;
-  readonly views: Address;
+  readonly modules: Readonly<Record<ModuleName, Address>>;
   readonly chainId: number;
   readonly transactionHashes: readonly Hex[];
-  /** Gas of the three transactions together. */
+  /** Gas of all transactions together. */
   readonly gasUsed: bigint;
 }
+
+/** The contracts that a federation delegates to, by their field in contracts/federation/Modules.sol. */
+export const MODULES = {
+  relay: 'FederationRelay',
+  proofs: 'FederationProofs',
+  gramProofs: 'FederationGramProofs',
+  availability: 'FederationAvailability',
+  rewards: 'FederationRewards',
+  views: 'FederationViews',
+} as const;
+export type ModuleName = keyof typeof MODULES;
 
 interface Artifact {
   readonly abi: Abi;
@@ -45,7 +56,7 @@ interface Artifact {
 const RECEIPT_TIMEOUT_MS = 60_000;
 
 /**
- * Deploys FederationViews, Federation and FederationFactory.
+ * Deploys the modules, Federation and FederationFactory.
  * @throws AssayError `CONTRACTS_NOT_COMPILED`, `DEPLOYER_MISSING`, `DEPLOYMENT_FAILED`; viem's error for an unreachable
  * endpoint.
  * @example
@@ -56,35 +67,44 @@ export async function deployAssay(options: DeployOptions): Promise<Deployment> {
   if (account === undefined) {
     throw new AssayError('DEPLOYER_MISSING', { summary: 'nobody to pay for the deployment', fix: 'give an account' });
   }
-  const artifacts = await Promise.all(['FederationViews', 'Federation', 'FederationFactory'].map(readArtifact));
   const transport = http(options.rpcUrl);
   const reader = createPublicClient({ transport, pollingInterval: 100 });
   const chainId = await reader.getChainId();
   const wallet = createWalletClient({ account, transport, chain: chainOf(chainId, options.rpcUrl) });
 
-  const addresses: Address[] = [];
   const transactionHashes: Hex[] = [];
   let gasUsed = 0n;
-  for (const { abi, bytecode } of artifacts) {
-    // Each contract is built on the one before it: views <- implementation <- factory.
-    const hash = await wallet.deployContract({ abi, bytecode, args: addresses.slice(-1) });
+  const deploy = async (contract: string, args: readonly unknown[]): Promise<Address> => {
+    const { abi, bytecode } = await readArtifact(contract);
+    const hash = await wallet.deployContract({ abi, bytecode, args });
     const receipt = await reader.waitForTransactionReceipt({
       hash,
       timeout: options.receiptTimeoutMs ?? RECEIPT_TIMEOUT_MS,
     });
     if (receipt.status !== 'success' || !receipt.contractAddress) {
       throw new AssayError('DEPLOYMENT_FAILED', {
-        summary: 'a deployment transaction was reverted',
+        summary: `the deployment of ${contract} was reverted`,
         received: `transaction ${hash} in block ${receipt.blockNumber}`,
         fix: 'check that the chain allows contracts of 24,576 bytes (EIP-170) and that the account has enough coin',
       });
     }
-    addresses.push(receipt.contractAddress);
     transactionHashes.push(hash);
     gasUsed += receipt.gasUsed;
-  }
-  const [views, implementation, factory] = addresses as [Address, Address, Address];
-  return { factory, implementation, views, chainId, transactionHashes, gasUsed };
+    return receipt.contractAddress;
+  };
+
+  const modules: Partial<Record<ModuleName, Address>> = {};
+  for (const name of Object.keys(MODULES) as ModuleName[]) modules[name] = await deploy(MODULES[name], []);
+  const implementation = await deploy('Federation', [modules]);
+  const factory = await deploy('FederationFactory', [implementation]);
+  return {
+    factory,
+    implementation,
+    modules: modules as Record<ModuleName, Address>,
+    chainId,
+    transactionHashes,
+    gasUsed,
+  };
 }
 
 async function readArtifact(contract: string): Promise<Artifact> {

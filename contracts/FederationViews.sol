@@ -124,6 +124,8 @@ contract FederationViews is Standing, IFederationViews {
             found.publicationHash = record.publicationHash;
             found.aggregator = record.aggregator;
             found.voidedBitmap = record.voidedBitmap;
+            found.openChallenges = record.disputes.openUpdates + record.disputes.openPublication;
+            found.holdUntil = record.disputes.holdUntil;
         }
         found.baseModelRoot = _baseModelRoot(number);
         // The round before was abandoned, and nobody has written that down yet: it leaves the model as it was.
@@ -139,7 +141,10 @@ contract FederationViews is Standing, IFederationViews {
                 _parameters.aggregateWindowSeconds;
         }
         if (head.phase == RoundPhase.Challenge || head.phase == RoundPhase.Final) found.publishedAt = head.clock;
-        if (head.phase == RoundPhase.Challenge) found.deadline = head.clock + _parameters.challengeWindowSeconds;
+        if (head.phase == RoundPhase.Challenge) {
+            found.deadline = head.clock + _parameters.challengeWindowSeconds;
+            if (record.disputes.holdUntil > found.deadline) found.deadline = record.disputes.holdUntil;
+        }
     }
 
     /// @inheritdoc IFederationViews

@@ -11,14 +11,14 @@ import { AssayError } from '../protocol/errors.ts';
 import { writeFileAtomic } from '../storage/atomicFile.ts';
 
 interface AbiFile {
-  /** A federation answers with the code of two contracts: its ABI is the union of theirs. */
+  /** A federation answers with the code of its modules: `IFederation` is the union of theirs. */
   readonly contracts: readonly string[];
   readonly exportName: string;
   readonly file: string;
 }
 
 export const ABI_FILES: readonly AbiFile[] = [
-  { contracts: ['Federation', 'FederationViews'], exportName: 'federationAbi', file: 'chain/abi/federation.ts' },
+  { contracts: ['Federation', 'IFederation'], exportName: 'federationAbi', file: 'chain/abi/federation.ts' },
   {
     contracts: ['FederationFactory'],
     exportName: 'federationFactoryAbi',

@@ -243,6 +243,13 @@ function decodeParameters(p: Result): FederationParameters {
     revealWindowSeconds: Number(p.revealWindowSeconds),
     aggregateWindowSeconds: Number(p.aggregateWindowSeconds),
     challengeWindowSeconds: Number(p.challengeWindowSeconds),
+    stakeToken: hexOf(p.stakeToken),
+    answerWindowSeconds: Number(p.answerWindowSeconds),
+    proofBond: p.proofBond as bigint,
+    bondGasPrice: p.bondGasPrice as bigint,
+    roundReward: p.roundReward as bigint,
+    aggregatorRewardBps: Number(p.aggregatorRewardBps),
+    contributionRewardBps: Number(p.contributionRewardBps),
     withdrawalDelaySeconds: Number(p.withdrawalDelaySeconds),
   };
 }

@@ -3,8 +3,8 @@ pragma solidity ^0.8.37;
 
 import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {Initializable} from "@openzeppelin/contracts/proxy/utils/Initializable.sol";
-import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {IFederationEvents} from "../interfaces/IFederationEvents.sol";
+import {Challenge} from "../types/Disputes.sol";
 import {FederationParameters} from "../types/FederationParameters.sol";
 import {RoundPhase} from "../types/Round.sol";
 
@@ -56,7 +56,24 @@ struct RoundRecord {
     bytes32 modelRoot;
     bytes32 publicationHash;
     address aggregator;
+    /// Final: what `distributeRewards` has to distribute.
+    uint96 reward;
     uint256 voidedBitmap;
+    RoundDisputes disputes;
+}
+
+/// @dev One slot, written by disputes only.
+struct RoundDisputes {
+    /// Open challenges about this opening's updates.
+    uint16 openUpdates;
+    /// Open challenges about the present publication.
+    uint16 openPublication;
+    /// Not final before this moment.
+    uint40 holdUntil;
+    /// One more than the last turn that a challenge has extended.
+    uint32 extendedTurn;
+    /// Abandoned: the last round before it that was published; 0 for none.
+    uint32 publishedBefore;
 }
 
 /// @dev One slot. A participant's commit is bound to its round's opening: when the round has another opening now, the
@@ -100,7 +117,7 @@ struct AggregatorAccount {
     bool registered;
 }
 
-/// @dev State, what every concern reads of it, and how coin is burned.
+/// @dev State, and what every concern reads of it.
 abstract contract FederationStorage is IFederationEvents, Initializable, Ownable2Step {
     uint32 internal constant NO_END = type(uint32).max;
     bytes32 internal constant EMPTY = bytes32(uint256(1));
@@ -118,6 +135,9 @@ abstract contract FederationStorage is IFederationEvents, Initializable, Ownable
     /// @dev 160 bits participant | 32 bits round | 32 bits opening of the first reveal of this root.
     mapping(bytes32 root => uint256) internal _revealedRoots;
     uint256 internal _totalBurned;
+    mapping(address account => uint256) internal _credits;
+    uint256 internal _rewardPool;
+    mapping(bytes32 id => Challenge) internal _challenges;
 
     /// @dev The implementation belongs to nobody and can not be initialized; clones get their owner in `initialize`.
     constructor() Ownable(BURN_ADDRESS) {
@@ -170,12 +190,5 @@ abstract contract FederationStorage is IFederationEvents, Initializable, Ownable
 
     function _onRoster(ParticipantRecord memory record, uint256 roster) internal pure returns (bool) {
         return record.joinedRoster < roster && roster <= record.lastRoster;
-    }
-
-    function _burn(uint256 amount) internal {
-        if (amount == 0) return;
-        _totalBurned += amount;
-        emit PenaltyBurned(amount, _totalBurned);
-        Address.sendValue(payable(BURN_ADDRESS), amount);
     }
 }

@@ -2,12 +2,13 @@
 pragma solidity ^0.8.37;
 
 import {RoundPhase} from "../types/Round.sol";
-import {AggregatorAccount, AggregatorEntry, FederationStorage, RoundHead} from "./FederationStorage.sol";
+import {AggregatorAccount, AggregatorEntry, RoundHead} from "./FederationStorage.sol";
+import {Money} from "./Money.sol";
 
 /// @dev Whose turn it is. Turn t of a round belongs to active[(round - 1 + t) % count]; `active` are the entries whose
 ///      interval of rounds contains the round, in order of registration. An interval never changes for a round that has
 ///      a commit, so joining and leaving cannot move a turn that others count on.
-abstract contract Rotation is FederationStorage {
+abstract contract Rotation is Money {
     uint16 internal constant MAX_AGGREGATORS = 32;
 
     function _activeAggregators(uint256 number) internal view returns (address[] memory active) {

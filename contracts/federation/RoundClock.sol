@@ -127,11 +127,18 @@ abstract contract RoundClock is Rotation {
         RoundRecord storage record = _rounds[number];
         _storeHead(number, head);
         record.modelRoot = _baseModelRoot(number);
+        record.disputes.publishedBefore = uint32(_publishedBefore(number));
         emit RoundAbandoned(uint64(number), head.revealed - head.voided, _parameters.minUpdates);
         _openRoundAfter(number);
         _passAbandoned();
         currentNumber = _state.currentRound;
         currentHead = _rounds[currentNumber].head;
+    }
+
+    /// @dev The last round before `number` whose publication stands; 0 when there is none.
+    function _publishedBefore(uint256 number) internal view returns (uint256) {
+        RoundRecord storage before = _rounds[number - 1];
+        return before.head.phase == RoundPhase.Abandoned ? before.disputes.publishedBefore : number - 1;
     }
 
     /// @dev Moves the pointer of finality over abandoned rounds that directly follow it. Bounded; `finalizeRound` goes

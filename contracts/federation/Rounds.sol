@@ -5,8 +5,9 @@ import {IFederationActions} from "../interfaces/IFederationActions.sol";
 import {Cid} from "../libraries/Cid.sol";
 import {CommitHash, SealedUpdate} from "../libraries/CommitHash.sol";
 import {Role} from "../types/Actors.sol";
+import {PreAggregation, ServerOptimizer} from "../types/FederationParameters.sol";
 import {Publication, RoundPhase} from "../types/Round.sol";
-import {ParticipantAccount, ParticipantRecord, RoundHead, RoundRecord} from "./FederationStorage.sol";
+import {ParticipantAccount, ParticipantRecord, RoundDisputes, RoundHead, RoundRecord} from "./FederationStorage.sol";
 import {Stakes} from "./Stakes.sol";
 
 /// @dev The life of a round, in its order: commit, reveal, publish, finalize.
@@ -144,11 +145,15 @@ abstract contract Rounds is Stakes {
         if (publication.modelRoot == bytes32(0)) revert ZeroRoot();
         Cid.check(publication.modelCid);
         Cid.check(publication.evidenceCid);
+        _checkRoots(publication);
+        RoundRecord storage record = _rounds[number];
+        bytes32 set = keccak256(abi.encode(_accumulator(number), record.voidedBitmap));
+        // INVARIANT (C-37): nobody chooses who counts; and nobody is punished for a set that changed under way.
+        if (publication.submissionSet != set) revert WrongSubmissionSet(set, publication.submissionSet);
 
         head.phase = RoundPhase.Challenge;
         head.clock = _now();
         head.turnBase = turn;
-        RoundRecord storage record = _rounds[number];
         _storeHead(number, head);
         record.modelRoot = publication.modelRoot;
         record.publicationHash = keccak256(abi.encode(publication));
@@ -161,10 +166,21 @@ abstract contract Rounds is Stakes {
             publication.stateRoot,
             publication.gramRoot,
             publication.mixingHash,
+            publication.submissionSet,
             publication.modelCid,
             publication.evidenceCid
         );
         _openRoundAfter(number);
+    }
+
+    /// @dev A root is there exactly when the rule or the step has something to commit to.
+    function _checkRoots(Publication calldata publication) private view {
+        bool state = _parameters.serverStep.optimizer != ServerOptimizer.FedAvg;
+        bool gram = _parameters.rule.preAggregation != PreAggregation.None;
+        // INVARIANT (C-38): no publication has a root that no proof could speak of, or lacks one.
+        if ((publication.stateRoot != 0) != state) revert UnexpectedRoot("stateRoot", publication.stateRoot);
+        if ((publication.gramRoot != 0) != gram) revert UnexpectedRoot("gramRoot", publication.gramRoot);
+        if ((publication.mixingHash != 0) != gram) revert UnexpectedRoot("mixingHash", publication.mixingHash);
     }
 
     /// @inheritdoc IFederationActions
@@ -183,6 +199,12 @@ abstract contract Rounds is Stakes {
         uint256 until = uint256(record.head.clock) + _parameters.challengeWindowSeconds;
         // INVARIANT (C-35): everybody has the whole window to object.
         if (block.timestamp < until) revert ChallengeWindowOpen(number_, uint64(until));
+        RoundDisputes memory disputes = record.disputes;
+        // INVARIANT (C-39): what was asked for is answered, and whoever asked has had the time to act on it.
+        if (disputes.openUpdates + disputes.openPublication != 0) {
+            revert ChallengesOpen(number_, disputes.openUpdates + disputes.openPublication);
+        }
+        if (block.timestamp < disputes.holdUntil) revert ChallengeWindowOpen(number_, disputes.holdUntil);
         record.head.phase = RoundPhase.Final;
         _state.lastFinalRound = uint32(next);
         emit RoundFinalized(number_, record.modelRoot);

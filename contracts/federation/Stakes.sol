@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
-import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IFederationActions} from "../interfaces/IFederationActions.sol";
 import {Role} from "../types/Actors.sol";
 import {RoundPhase} from "../types/Round.sol";
 import {AggregatorAccount, AggregatorEntry, ParticipantAccount, ParticipantRecord, RoundHead} from "./FederationStorage.sol";
-import {Standing} from "./Standing.sol";
+import {Penalties} from "./Penalties.sol";
 
 /// @dev What happens to coin between registration and withdrawal. A stake answers for every round that is not final: it
 ///      leaves only through `withdraw`, by its owner, after the delay.
-abstract contract Stakes is Standing, IFederationActions {
+abstract contract Stakes is Penalties, IFederationActions {
     using SafeCast for uint256;
 
     /// @inheritdoc IFederationActions
@@ -95,7 +94,7 @@ abstract contract Stakes is Standing, IFederationActions {
         uint256 amount = role == Role.Participant ? _closeParticipant(number, head) : _closeAggregator();
         emit Withdrawn(msg.sender, role, amount);
         // Last, after every state change: whoever re-enters finds nothing left to take.
-        Address.sendValue(payable(msg.sender), amount);
+        _pay(msg.sender, amount);
     }
 
     function _closeParticipant(uint256 number, RoundHead memory head) private returns (uint256 amount) {
@@ -154,39 +153,5 @@ abstract contract Stakes is Standing, IFederationActions {
         _leaveRotation(account, number, phase);
         _aggregators[account].exitRequestedAt = _now();
         emit ExitRequested(account, Role.Aggregator, _now() + _parameters.withdrawalDelaySeconds);
-    }
-
-    /// @dev Burns the penalty. Whoever falls below the stake is not active until it tops up.
-    function _chargeMissedReveal(address participant_, uint256 number, RoundHead memory head) internal {
-        ParticipantAccount storage account = _participants[participant_];
-        ParticipantRecord memory record = account.record;
-        bool wasActive = _isActive(account);
-        bool wasExpected = _isExpected(record, head);
-        uint96 penalty = _missedRevealPenalty(record);
-        uint64 missedRound = record.committedRound;
-        record.stake -= penalty;
-        record.funded = record.stake >= _parameters.participantStake;
-        record.committedOpening = 0;
-        account.record = record;
-        emit RevealMissed(missedRound, participant_, penalty, record.stake);
-        if (wasActive && !_isActive(account)) --_state.activeParticipants;
-        if (wasExpected && !_isExpected(record, head)) {
-            --head.expected;
-            _storeCommitHead(number, head);
-        }
-        _burn(penalty);
-    }
-
-    /// @dev Stores a round in Commit that lost somebody it waited for: maybe everybody else has committed already.
-    function _storeCommitHead(uint256 number, RoundHead memory head) private {
-        _closeCommitsIfComplete(number, head);
-        _storeHead(number, head);
-    }
-
-    /// @dev Commit -> Reveal at once when everybody expected has committed.
-    function _closeCommitsIfComplete(uint256 number, RoundHead memory head) internal returns (bool) {
-        if (head.committed != head.expected || head.committed < _parameters.minUpdates) return false;
-        _closeCommits(number, head);
-        return true;
     }
 }

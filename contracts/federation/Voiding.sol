@@ -3,11 +3,10 @@ pragma solidity ^0.8.37;
 
 import {RoundPhase} from "../types/Round.sol";
 import {ParticipantRecord, RoundHead, RoundRecord} from "./FederationStorage.sol";
-import {Rounds} from "./Rounds.sol";
+import {Penalties} from "./Penalties.sol";
 
-/// @dev What a proven fraud does to a round. Nothing here is reachable from outside: fraud proofs will call it, and the
-///      tests reach it through contracts/mocks/FederationHarness.sol.
-abstract contract Voiding is Rounds {
+/// @dev What a proven fraud does to a round. Fraud proofs and unanswered challenges lead here (Slashing.sol).
+abstract contract Voiding is Penalties {
     /// @dev Before publication: the submission of the participant with this index does not count. A round left with too
     ///      few valid updates is abandoned.
     function _voidSubmission(uint64 number_, uint16 index) internal {

@@ -2,6 +2,10 @@
 pragma solidity ^0.8.37;
 
 import {IFederationActions} from "./IFederationActions.sol";
+import {IFederationAvailability} from "./IFederationAvailability.sol";
+import {IFederationGramProofs, IFederationProofs} from "./IFederationProofs.sol";
+import {IFederationRelay} from "./IFederationRelay.sol";
+import {IFederationRewards} from "./IFederationRewards.sol";
 import {IFederationViews} from "./IFederationViews.sol";
 
 /// @title One federation: a joint training effort as a chain of rounds
@@ -18,4 +22,12 @@ import {IFederationViews} from "./IFederationViews.sol";
 ///         seed (no rule of this version does).
 ///         Assumptions for LIVENESS: at least `minUpdates` participants keep committing and revealing; at least one
 ///         staked aggregator publishes in one of its turns (in a closed federation the owner can add one).
-interface IFederation is IFederationActions, IFederationViews {}
+interface IFederation is
+    IFederationActions,
+    IFederationRelay,
+    IFederationProofs,
+    IFederationGramProofs,
+    IFederationAvailability,
+    IFederationRewards,
+    IFederationViews
+{}

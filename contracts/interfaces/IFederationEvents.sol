@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
+import {ChunkKind, ProofKind} from "../types/Disputes.sol";
 import {RoundPhase} from "../types/Round.sol";
 import {Role} from "../types/Actors.sol";
 
@@ -47,6 +48,7 @@ interface IFederationEvents {
         bytes32 stateRoot,
         bytes32 gramRoot,
         bytes32 mixingHash,
+        bytes32 submissionSet,
         bytes modelCid,
         bytes evidenceCid
     );
@@ -62,6 +64,56 @@ interface IFederationEvents {
     event PenaltyBurned(uint256 amount, uint256 totalBurned);
     event ExitRequested(address indexed account, Role role, uint64 withdrawableFrom);
     event Withdrawn(address indexed account, Role role, uint256 amount);
+
+    /// @notice A fraud was proven, or a challenge was not answered: the whole stake of the role is gone.
+    /// @param challenger who proved it; `reward` of the stake is credited to it, `burned` of it is burned
+    event Slashed(
+        uint64 indexed round,
+        address indexed account,
+        Role role,
+        ProofKind proof,
+        uint96 amount,
+        uint96 burned,
+        address indexed challenger,
+        uint96 reward
+    );
+    /// @notice A fraud proof showed that the number was right: the bond goes to the accused.
+    event AccusationRejected(
+        uint64 indexed round,
+        address indexed challenger,
+        address indexed accused,
+        ProofKind proof,
+        uint96 bond
+    );
+    event ChallengeOpened(
+        bytes32 indexed id,
+        uint64 indexed round,
+        ChunkKind kind,
+        uint16 index,
+        uint32 chunk,
+        address challenger,
+        address indexed owner,
+        uint96 bond,
+        uint64 answerBy
+    );
+    /// @param opening the chunk and its path, for everybody who waits for it
+    event ChallengeAnswered(
+        bytes32 indexed id,
+        uint64 indexed round,
+        address indexed payee,
+        uint96 paid,
+        bytes opening
+    );
+    event AnswerRefused(bytes32 indexed id, bytes4 reason);
+    event ChallengeRefunded(bytes32 indexed id, uint64 indexed round, address indexed challenger, uint96 bond);
+    /// @param reason selector of the error with which the message alone would have been refused
+    event RelayRefused(uint64 indexed round, address indexed participant, bytes4 reason);
+    event Credited(address indexed account, uint256 amount);
+    event CreditWithdrawn(address indexed account, uint256 amount);
+    event RewardsFunded(address indexed from, uint256 amount, uint256 pool);
+    event RewardReserved(uint64 indexed round, uint96 amount);
+    event RewardsDistributed(uint64 indexed round, uint96 toAggregator, uint96 toParticipants);
+    event RewardsReclaimed(address indexed to, uint256 amount);
 
     error NotAMember(address account);
     error AlreadyAMember(address account);
@@ -99,4 +151,26 @@ interface IFederationEvents {
     error SubmissionNotFound(uint64 round, uint16 index);
     error SubmissionAlreadyVoided(uint64 round, uint16 index);
     error NoCode(address account);
+    /// @param expected keccak256(abi.encode(accumulator, voidedBitmap)) as of now
+    error WrongSubmissionSet(bytes32 expected, bytes32 received);
+    /// @notice A root is zero exactly when the federation's rule and server step have nothing to commit to.
+    error UnexpectedRoot(string name, bytes32 root);
+    error WrongBond(uint256 expected, uint256 received);
+    error WrongReveals(bytes32 accumulator, bytes32 received);
+    error WrongPublication(bytes32 publicationHash, bytes32 received);
+    /// @notice The proof does not show what it says it shows.
+    /// @param what the part that does not open
+    error ProofDoesNotOpen(string what);
+    error NotACopy();
+    error ChallengeNotAllowed(uint64 round);
+    error ChallengeExists(bytes32 id);
+    error ChallengeNotFound(bytes32 id);
+    error NothingAccepted();
+    error AnswerWindowOpen(bytes32 id, uint64 until);
+    error ChallengesOpen(uint64 round, uint16 count);
+    error BadSignature(address signer);
+    error NothingToWithdraw(address account);
+    error NothingToDistribute(uint64 round);
+    error WrongPayment(uint256 expected, uint256 received);
+    error RewardsStillNeeded(uint64 lastFinalRound, uint64 totalRounds);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
-import {FederationParameters} from "../types/FederationParameters.sol";
+import {FederationParameters, PreAggregation} from "../types/FederationParameters.sol";
 import {Cid} from "./Cid.sol";
 import {RuleParameters} from "./RuleParameters.sol";
 
@@ -48,6 +48,12 @@ library ParameterValidation {
         _range("aggregateWindowSeconds", p.aggregateWindowSeconds, 1, MAX_WINDOW_SECONDS);
         _range("challengeWindowSeconds", p.challengeWindowSeconds, 1, MAX_WINDOW_SECONDS);
         _range("withdrawalDelaySeconds", p.withdrawalDelaySeconds, 0, MAX_WINDOW_SECONDS);
+        _range("answerWindowSeconds", p.answerWindowSeconds, 1, MAX_WINDOW_SECONDS);
+
+        // INVARIANT (C-69): shares are parts of a whole, and a score needs the matrix it is computed from.
+        _range("aggregatorRewardBps", p.aggregatorRewardBps, 0, 10_000);
+        bool scored = p.rule.preAggregation != PreAggregation.None;
+        _range("contributionRewardBps", p.contributionRewardBps, 0, scored ? 10_000 : 0);
     }
 
     function _range(string memory name, uint256 value, uint256 min, uint256 max) private pure {

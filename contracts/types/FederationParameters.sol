@@ -66,6 +66,14 @@ struct ServerStep {
 /// @param updateFractionBits G, fraction bits of an update coordinate
 /// @param rule the aggregation rule
 /// @param serverStep the server's optimiser
+/// @param stakeToken the ERC-20 in which stakes, bonds and rewards are paid; zero for the chain's native coin
+/// @param answerWindowSeconds time to answer an availability challenge
+/// @param proofBond posted with a fraud proof; lost to the accused when the number was right
+/// @param bondGasPrice wei (or token units) per unit of gas by which the bond of an availability challenge is sized
+/// @param roundReward paid from the reward pool for a final round; 0 = none
+/// @param aggregatorRewardBps the aggregator's part of it, in 1/10,000
+/// @param contributionRewardBps how much of the participants' part follows the contribution score, in 1/10,000; the
+///        rest is shared equally; 0 unless the rule has a Gram matrix
 struct FederationParameters {
     bytes manifestCid;
     bytes genesisModelCid;
@@ -95,4 +103,12 @@ struct FederationParameters {
     uint8 updateFractionBits;
     Rule rule;
     ServerStep serverStep;
+    // what money is at stake besides the stakes
+    address stakeToken;
+    uint96 proofBond;
+    uint96 bondGasPrice;
+    uint96 roundReward;
+    uint32 answerWindowSeconds;
+    uint16 aggregatorRewardBps;
+    uint16 contributionRewardBps;
 }

@@ -19,6 +19,7 @@ enum RoundPhase {
 /// @param stateRoot root of the server optimiser's state; zero when it has none
 /// @param gramRoot root over the partial Gram matrices; zero when the rule needs none
 /// @param mixingHash hash of the integer mixing matrix; zero when the rule needs none
+/// @param submissionSet keccak256(abi.encode(accumulator, voidedBitmap)): the submissions it was computed from
 /// @param modelCid 36-byte binary CIDv1 of the new model snapshot
 /// @param evidenceCid 36-byte binary CIDv1 of the round's evidence
 struct Publication {
@@ -26,6 +27,7 @@ struct Publication {
     bytes32 stateRoot;
     bytes32 gramRoot;
     bytes32 mixingHash;
+    bytes32 submissionSet;
     bytes modelCid;
     bytes evidenceCid;
 }
@@ -49,6 +51,8 @@ struct Publication {
 /// @param aggregator who published; zero before
 /// @param publishedAt unix seconds; zero before
 /// @param voidedBitmap bit i set: the submission of the participant with index i is void
+/// @param openChallenges availability challenges of the round that wait for an answer
+/// @param holdUntil unix seconds before which challenges keep the round from becoming final; 0 when none did
 struct RoundView {
     uint64 number;
     RoundPhase phase;
@@ -67,4 +71,6 @@ struct RoundView {
     address aggregator;
     uint64 publishedAt;
     uint256 voidedBitmap;
+    uint16 openChallenges;
+    uint64 holdUntil;
 }

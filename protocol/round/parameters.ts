@@ -52,6 +52,18 @@ export interface FederationParameters extends LearningParameters {
   readonly aggregateWindowSeconds: number;
   readonly challengeWindowSeconds: number;
   readonly withdrawalDelaySeconds: number;
+  /** ERC-20 in which stakes, bonds and rewards are paid; the zero address for the chain's native coin. */
+  readonly stakeToken: Hex;
+  readonly answerWindowSeconds: number;
+  /** Posted with a fraud proof. */
+  readonly proofBond: bigint;
+  /** Wei (or token units) per unit of gas by which bonds of availability challenges are sized. */
+  readonly bondGasPrice: bigint;
+  /** Paid from the reward pool for a final round. */
+  readonly roundReward: bigint;
+  readonly aggregatorRewardBps: number;
+  /** How much of the participants' part follows the contribution score; 0 for a rule without a Gram matrix. */
+  readonly contributionRewardBps: number;
 }
 
 /** The layout of the federation's vectors. @throws AssayError `LAYOUT` */

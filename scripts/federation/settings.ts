@@ -9,6 +9,7 @@ import { DEFAULT_MODEL_FRACTION_BITS, DEFAULT_UPDATE_FRACTION_BITS } from '../..
 import { DEFAULT_CHUNK_SIZE } from '../../protocol/encoding/layout.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { checkLearningParameters, type FederationParameters, NO_NORM_BOUND } from '../../protocol/round/parameters.ts';
+import { zeroAddress } from 'viem';
 import { decimal, etherOption, integer, oneOf } from '../options/values.ts';
 
 export interface FederationSettings {
@@ -33,6 +34,9 @@ export interface FederationSettings {
   readonly aggregateWindow: number;
   readonly challengeWindow: number;
   readonly withdrawalDelay: number;
+  readonly answerWindow: number;
+  readonly proofBond: bigint;
+  readonly bondGasPrice: number;
 }
 
 export function withFederationSettings(command: Command): Command {
@@ -63,7 +67,10 @@ export function withFederationSettings(command: Command): Command {
       'from a request to leave to the withdrawal of the stake',
       integer(0),
       86_400,
-    );
+    )
+    .option('--answer-window <seconds>', 'time to answer an availability challenge', integer(1), 3600)
+    .addOption(etherOption('--proof-bond <ether>', 'posted with a fraud proof, lost when the number was right', '0.1'))
+    .option('--bond-gas-price <gwei>', 'sizes the bond of an availability challenge', integer(0), 2);
 }
 
 export interface StoredGenesis {
@@ -111,6 +118,13 @@ export function planParameters(
     aggregateWindowSeconds: settings.aggregateWindow,
     challengeWindowSeconds: settings.challengeWindow,
     withdrawalDelaySeconds: settings.withdrawalDelay,
+    stakeToken: zeroAddress,
+    answerWindowSeconds: settings.answerWindow,
+    proofBond: settings.proofBond,
+    bondGasPrice: BigInt(settings.bondGasPrice) * 10n ** 9n,
+    roundReward: 0n,
+    aggregatorRewardBps: 0,
+    contributionRewardBps: 0,
   };
   checkLearningParameters(parameters);
   if (parameters.minParticipants < parameters.minUpdates) {

@@ -51,12 +51,17 @@ describe('creating a federation', () => {
     const implementation = (await world.readFactory('implementation')) as Hex;
     const direct = world.sendTo(implementation, world.abi, world.wallets[5]!, 'initialize', args);
     await expectRevert(direct, 'InvalidInitialization');
-    for (const contract of ['Federation', 'FederationFactory'] as const) {
+    const relay = (await viem.deployContract('FederationRelay')).address;
+    const none = { relay, proofs: relay, gramProofs: relay, availability: relay, rewards: relay, views: zeroAddress };
+    for (const attempt of [
+      () => viem.deployContract('Federation', [none]),
+      () => viem.deployContract('FederationFactory', [zeroAddress]),
+    ]) {
       let failure = '';
-      await viem.deployContract(contract, [zeroAddress]).catch((error: Error) => {
+      await attempt().catch((error: Error) => {
         failure = error.message;
       });
-      expect(failure, contract).to.contain('NoCode');
+      expect(failure).to.contain('NoCode');
     }
   });
 
@@ -197,16 +202,16 @@ describe('deployment', () => {
       const rpcUrl = `http://${address}:${port}`;
       const privateKey = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80';
       const ours = await deployAssay({ rpcUrl, privateKey });
-      expect(ours.transactionHashes).to.have.length(3);
+      expect(ours.transactionHashes).to.have.length(8);
       expect(ours.chainId).to.equal(31337);
       const modules: Record<string, { address: Hex }> = await connection.ignition.deploy(AssayModule);
       const local = await connection.viem.getPublicClient();
       const remote = createPublicClient({ transport: http(rpcUrl) });
       // Immutables hold addresses; both deployments start from the same account and nonce, so even those agree.
-      for (const role of ['views', 'implementation', 'factory'] as const) {
-        const code = await remote.getCode({ address: ours[role] });
+      for (const [role, address] of Object.entries({ ...ours.modules, implementation: ours.implementation, factory: ours.factory })) {
+        const code = await remote.getCode({ address });
         expect(code, role).to.equal(await local.getCode({ address: modules[role]!.address }));
-        expect(code?.length, role).to.be.above(2000);
+        expect(code?.length, role).to.be.above(200);
       }
     } finally {
       await connection.close();

@@ -2,7 +2,13 @@
 pragma solidity ^0.8.37;
 
 import {FederationFactory} from "../../../contracts/FederationFactory.sol";
+import {FederationAvailability} from "../../../contracts/FederationAvailability.sol";
+import {FederationGramProofs} from "../../../contracts/FederationGramProofs.sol";
+import {FederationProofs} from "../../../contracts/FederationProofs.sol";
+import {FederationRelay} from "../../../contracts/FederationRelay.sol";
+import {FederationRewards} from "../../../contracts/FederationRewards.sol";
 import {FederationViews} from "../../../contracts/FederationViews.sol";
+import {Modules} from "../../../contracts/federation/Modules.sol";
 import {IFederation} from "../../../contracts/interfaces/IFederation.sol";
 import {FederationParameters, PreAggregation, Combine, Rule, ServerOptimizer, ServerStep} from "../../../contracts/types/FederationParameters.sol";
 import {Publication, RoundPhase, RoundView} from "../../../contracts/types/Round.sol";
@@ -30,7 +36,16 @@ contract FederationHandler {
     mapping(address => mapping(uint64 => bytes32)) private _salts;
 
     constructor() {
-        FederationHarness implementation = new FederationHarness(address(new FederationViews()));
+        FederationHarness implementation = new FederationHarness(
+            Modules({
+                relay: address(new FederationRelay()),
+                proofs: address(new FederationProofs()),
+                gramProofs: address(new FederationGramProofs()),
+                availability: address(new FederationAvailability()),
+                rewards: address(new FederationRewards()),
+                views: address(new FederationViews())
+            })
+        );
         FederationParameters memory p;
         bytes memory cid = _cid(1);
         p.manifestCid = cid;
@@ -56,6 +71,9 @@ contract FederationHandler {
         p.updateFractionBits = 16;
         p.rule = Rule(PreAggregation.NearestNeighborMixing, Combine.TrimmedMean, 1, 0);
         p.serverStep = ServerStep(ServerOptimizer.FedAvg, 65536, 0);
+        p.proofBond = STAKE / 10;
+        p.bondGasPrice = 1 gwei;
+        p.answerWindowSeconds = uint32(WINDOW / 2);
         federation = IFederation(
             new FederationFactory(address(implementation)).createFederation(p, new address[](0))
         );
@@ -128,7 +146,9 @@ contract FederationHandler {
         uint64 current = federation.currentRound();
         address sender = who % 4 == 0 ? actor(who >> 8) : federation.leader(current);
         bytes32 root = keccak256(abi.encode("model", ++_nonce));
-        Publication memory publication = Publication(root, 0, 0, 0, _cid(_nonce), _cid(_nonce));
+        RoundView memory seen = federation.round(current);
+        bytes32 set = keccak256(abi.encode(seen.accumulator, seen.voidedBitmap));
+        Publication memory publication = Publication(root, 0, root, root, set, _cid(_nonce), _cid(_nonce));
         _act(sender, "publish", abi.encodeCall(federation.publishRound, (current, publication)));
     }
 

@@ -17,10 +17,12 @@ import {
   parseEther,
   parseEventLogs,
   type TransactionReceipt,
+  zeroAddress,
   zeroHash,
 } from 'viem';
 import { federationAbi } from '../../../chain/abi/federation.ts';
 import { federationFactoryAbi } from '../../../chain/abi/federationFactory.ts';
+import { MODULES, type ModuleName } from '../../../chain/deploy.ts';
 
 export const Phase = {
   None: 0,
@@ -68,6 +70,13 @@ export const baseParameters = {
   updateFractionBits: 16,
   rule: { preAggregation: 2, combine: 2, byzantine: 1, selected: 0 },
   serverStep: { optimizer: 0, learningRateQ16: 65536, momentumQ16: 0 },
+  stakeToken: zeroAddress as Address,
+  proofBond: STAKE / 10n,
+  bondGasPrice: 1_000_000_000n,
+  roundReward: 0n,
+  answerWindowSeconds: 100,
+  aggregatorRewardBps: 2_000,
+  contributionRewardBps: 0,
 };
 export type Parameters = typeof baseParameters;
 
@@ -121,9 +130,12 @@ export class World {
     const connection = await connect();
     const { viem } = connection;
     const wallets = await viem.getWalletClients();
-    const views = await viem.deployContract('FederationViews');
+    const modules: Record<string, Address> = {};
+    for (const [module, contract] of Object.entries(MODULES)) {
+      modules[module] = (await viem.deployContract(contract)).address;
+    }
     const name = options.harness ? 'FederationHarness' : 'Federation';
-    const implementation = await viem.deployContract(name, [views.address]);
+    const implementation = await viem.deployContract(name, [modules as Record<ModuleName, Address>]);
     const factory = await viem.deployContract('FederationFactory', [implementation.address]);
     const extra = options.harness ? (await hre.artifacts.readArtifact('FederationHarness')).abi : [];
     const hooks = (extra as Abi).filter((entry) => entry.type === 'function' && entry.name.startsWith('void'));

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {Role} from "../types/Actors.sol";
+import {ProofKind, RevealedUpdate} from "../types/Disputes.sol";
+import {Publication, RoundPhase} from "../types/Round.sol";
+import {CommitHash} from "../libraries/CommitHash.sol";
+import {AggregatorAccount, AggregatorEntry, ParticipantAccount, ParticipantRecord, RoundHead, RoundRecord} from "./FederationStorage.sol";
+import {Voiding} from "./Voiding.sol";
+
+/// @dev Justice: who is convicted loses the whole stake of the role, half of it to who proved it, the rest burned, so
+///      that nobody profits from convicting himself. And what every proof checks first: that it speaks of what is on
+///      the chain.
+abstract contract Slashing is Voiding {
+    // ---- what a proof speaks of
+
+    /// @dev The round's reveals are exactly `reveals`.
+    function _checkReveals(uint256 number, RevealedUpdate[] calldata reveals) internal view {
+        bytes32 accumulator;
+        for (uint256 i = 0; i < reveals.length; ++i) {
+            RevealedUpdate calldata revealed = reveals[i];
+            accumulator = CommitHash.accumulate(
+                accumulator,
+                revealed.index,
+                revealed.participant,
+                revealed.root,
+                revealed.normSq,
+                revealed.cidHash
+            );
+        }
+        if (accumulator != _accumulator(number)) revert WrongReveals(_accumulator(number), accumulator);
+    }
+
+    /// @dev The round is in Challenge and was published as `publication`.
+    function _checkPublication(uint256 number, Publication calldata publication) internal view {
+        RoundRecord storage record = _rounds[number];
+        bytes32 received = keccak256(abi.encode(publication));
+        if (number > _state.currentRound || record.head.phase != RoundPhase.Challenge) {
+            revert WrongPhase(uint64(number), record.head.phase, RoundPhase.Challenge);
+        }
+        if (received != record.publicationHash) revert WrongPublication(record.publicationHash, received);
+    }
+
+    /// @dev Takes the bond that comes with an accusation.
+    function _takeProofBond() internal {
+        _collect(_parameters.proofBond);
+    }
+
+    // ---- verdicts; each ends the proof
+
+    /// @dev A participant lied in `number_`: its submission does not count, and a model made with it falls, too.
+    function _convictParticipant(uint64 number_, uint16 index, ProofKind proof, address challenger) internal {
+        address account = _participantAt[index];
+        _voidSubmission(number_, index);
+        (uint256 number, RoundHead memory head) = _advance();
+        ParticipantRecord memory record = _participants[account].record;
+        uint96 amount = record.stake;
+        _takeStake(_participants[account], record, amount, number, head);
+        _divide(number_, account, Role.Participant, proof, amount, challenger);
+    }
+
+    /// @dev The aggregator that published `number_` lied: the publication falls.
+    function _convictAggregator(uint64 number_, ProofKind proof, address challenger) internal {
+        address account = _rounds[number_].aggregator;
+        AggregatorAccount storage aggregatorAccount = _aggregators[account];
+        uint96 amount = aggregatorAccount.stake;
+        aggregatorAccount.stake = 0;
+        AggregatorEntry storage entry = _rotation[aggregatorAccount.position];
+        if (entry.activeUntilRound >= number_) entry.activeUntilRound = uint32(number_) - 1;
+        _voidPublication(number_);
+        _divide(number_, account, Role.Aggregator, proof, amount, challenger);
+    }
+
+    /// @dev The number is right: the bond is the accused's.
+    function _rejectAccusation(uint64 number, address accused, ProofKind proof) internal {
+        uint96 bond = _parameters.proofBond;
+        _credit(accused, bond);
+        emit AccusationRejected(number, msg.sender, accused, proof, bond);
+    }
+
+    function _divide(
+        uint64 number,
+        address account,
+        Role role,
+        ProofKind proof,
+        uint96 amount,
+        address challenger
+    ) private {
+        uint96 reward = amount / 2;
+        emit Slashed(number, account, role, proof, amount, amount - reward, challenger, reward);
+        _credit(challenger, reward);
+        _burn(amount - reward);
+    }
+}
