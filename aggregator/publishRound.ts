@@ -14,7 +14,7 @@ import {
   parseEvidence,
 } from '../protocol/round/evidence.ts';
 import { layoutOf } from '../protocol/round/parameters.ts';
-import type { Publication } from '../protocol/round/publication.ts';
+import { type Publication, submissionSet } from '../protocol/round/publication.ts';
 import { verifyModel } from '../protocol/round/verifyModel.ts';
 import { type AggregatedRound, aggregateRound, type Metrics } from './aggregateRound.ts';
 import type { Collected } from './collectUpdates.ts';
@@ -57,7 +57,12 @@ export async function prepareRound(
   for (const cid of [modelCid, evidenceCid, aggregated.stateCid]) {
     if (cid !== null) await context.payloads.share(cid);
   }
-  const publication = { ...roots, modelCid: cidToBytes(modelCid), evidenceCid: cidToBytes(evidenceCid) };
+  const publication = {
+    ...roots,
+    submissionSet: submissionSet(view.accumulator, view.voidedBitmap),
+    modelCid: cidToBytes(modelCid),
+    evidenceCid: cidToBytes(evidenceCid),
+  };
   return { publication, aggregated: { ...aggregated, roots, modelCid }, evidenceCid, metrics };
 }
 
@@ -110,7 +115,7 @@ function isCid(text: string): boolean {
 function describeRound(
   context: AggregatorContext,
   view: RoundView,
-  { valid, excluded }: Collected,
+  { valid }: Collected,
   { roots, stateCid, computation, trimmed }: AggregatedRound,
   metrics: Metrics | null,
 ): Evidence {
@@ -123,6 +128,7 @@ function describeRound(
     baseModelRoot: view.baseModelRoot,
     ...roots,
     stateCid,
+    gramCid: null,
     submissions: valid.map(({ index, participant, root, normSq, cid }, row) => ({
       index,
       participant,
@@ -131,7 +137,6 @@ function describeRound(
       cid: cidFromBytes(cid),
       trimmed: trimmed?.[row] ?? null,
     })),
-    excluded: excluded.map(({ submission: { index, participant }, reason }) => ({ index, participant, reason })),
     gram: needsGramPass ? Array.from(computation.gram().values, String) : null,
     mixing: needsGramPass ? { ...computation.mixing(), weights: [...computation.mixing().weights] } : null,
     metrics,

@@ -225,14 +225,10 @@ interface RowChoice {
 type HeldUpdate = Extract<AuditedUpdate, { readonly status: 'holds' }>;
 
 /**
- * Who counts: every submission that was revealed, not voided and not proven invalid by its own bytes; and not one that
- * nobody serves, when the aggregator said that nobody served it to it either.
+ * Who counts: every submission that was revealed, not voided and not proven invalid by its own bytes.
  */
 function chooseRows(updates: readonly AuditedUpdate[], evidence: Evidence | null): RowChoice {
   const used = new Set(evidence?.submissions.map(({ index }) => index));
-  const saidUnavailable = new Set(
-    evidence?.excluded.filter(({ reason }) => reason === 'unavailable').map(({ index }) => index),
-  );
   const rows: HeldUpdate[] = [];
   const wronglyExcluded: HeldUpdate[] = [];
   const missing: number[] = [];
@@ -242,7 +238,7 @@ function chooseRows(updates: readonly AuditedUpdate[], evidence: Evidence | null
     if (update.status === 'holds') {
       if (evidence === null || used.has(index)) rows.push(update);
       else wronglyExcluded.push(update);
-    } else if (update.status === 'unavailable' && (used.has(index) || !saidUnavailable.has(index))) {
+    } else if (update.status === 'unavailable') {
       missing.push(index);
       findings.push({ ...update.finding, severity: 'breach' });
     } else {

@@ -163,6 +163,7 @@ function decodeEvent(log: LogFact): FederationEvent | null {
           stateRoot: hexOf(args.stateRoot),
           gramRoot: hexOf(args.gramRoot),
           mixingHash: hexOf(args.mixingHash),
+          submissionSet: hexOf(args.submissionSet),
           modelCid: fromHex(args.modelCid),
           evidenceCid: fromHex(args.evidenceCid),
         },

@@ -85,10 +85,6 @@ export function evidenceAgrees(
     const received = document.submissions.map(({ index }) => index).join(', ');
     const expected = rows.map(({ index }) => index).join(', ');
     checks.push(['submissions', expected, claimsRows(document, rows) ? expected : `${received} (or other contents)`]);
-    const left = round.reveals.filter(({ submission: s }) => !round.voided.has(s.index) && !rows.includes(s));
-    if (!alreadyWrong.has('wronglyExcluded')) {
-      checks.push(['excluded', whoText(left.map((r) => r.submission)), whoText(document.excluded)]);
-    }
   }
   if (replay !== null && rows !== null && claimsRows(document, rows)) {
     if (!alreadyWrong.has('gramMismatch')) checks.push(['gram', gramText(replay.gram), gramText(document.gram)]);
@@ -129,11 +125,6 @@ function mixingText(mixing: (Omit<Mixing, 'weights'> & { readonly weights: Array
   if (mixing === null) return 'none';
   const { rows, columns, denominator, weights } = mixing;
   return `${rows} x ${columns} over ${denominator}: ${Array.from(weights).join(', ')}`;
-}
-
-function whoText(list: readonly { readonly index: number; readonly participant: string }[]): string {
-  const sorted = [...list].sort((a, b) => a.index - b.index);
-  return sorted.map(({ index, participant }) => `${index} ${participant.toLowerCase()}`).join(', ') || 'nobody';
 }
 
 function shorten(text: string): string {

@@ -7,7 +7,7 @@ import type { Hex } from '../encoding/bytes.ts';
 import { canonicalJson, type Json } from '../encoding/canonicalJson.ts';
 import { AssayError } from '../errors.ts';
 
-export const EVIDENCE_FORMAT = 'assay-evidence/1';
+export const EVIDENCE_FORMAT = 'assay-evidence/2';
 /**
  * Largest evidence document that a reader accepts: the Gram and mixing matrices of 100 participants need about 150 kB.
  */
@@ -29,7 +29,9 @@ const evidenceSchema = z.strictObject({
   mixingHash: hex32,
   /** CID of the server state's payload; null for a stateless step. */
   stateCid: z.string().nullable(),
-  /** The rows, in order. */
+  /** CID of the Gram tree's leaves (`gramPayloadLength`); null for a rule without a Gram matrix. */
+  gramCid: z.string().nullable(),
+  /** The rows, in order: what the round's reveals are without the voided ones. Nobody chooses who counts. */
   submissions: z.array(
     z.strictObject({
       index: z.number().int().min(0),
@@ -42,18 +44,6 @@ const evidenceSchema = z.strictObject({
        * trims none.
        */
       trimmed: z.number().int().min(0).nullable(),
-    }),
-  ),
-  /**
-   * Revealed submissions that are not among the rows, with the reason. `invalid`: the bytes under the CID do not have
-   * the revealed length, padding, root or norm, which anyone can check. `unavailable`: nobody served them before the
-   * turn ended.
-   */
-  excluded: z.array(
-    z.strictObject({
-      index: z.number().int().min(0),
-      participant: address,
-      reason: z.enum(['invalid', 'unavailable']),
     }),
   ),
   /** Upper triangle of the Gram matrix, row-major; null for a rule without one. */

@@ -14,17 +14,27 @@ export interface RoundRoots {
 }
 
 export interface Publication extends RoundRoots {
+  /** Which submissions the numbers are made from: `submissionSet` of the round's accumulator and voided bitmap. */
+  readonly submissionSet: Hex;
   readonly modelCid: Uint8Array;
   readonly evidenceCid: Uint8Array;
 }
 
+/**
+ * keccak256(abi.encode(accumulator, voidedBitmap)): names every submission that counts. The contract refuses a
+ * publication that names another set than the one it holds at that moment.
+ */
+export function submissionSet(accumulator: Hex, voidedBitmap: bigint): Hex {
+  return keccak256(concatBytes(abiWord(accumulator), abiUint(voidedBitmap)));
+}
+
 /** What the contract keeps of a publication. */
 export function publicationHash(publication: Publication): Hex {
-  const { modelRoot, stateRoot, gramRoot, mixingHash, modelCid, evidenceCid } = publication;
-  // abi.encode of a dynamic struct: one offset to it, then four words, two offsets, and the two byte strings.
+  const { modelRoot, stateRoot, gramRoot, mixingHash, submissionSet, modelCid, evidenceCid } = publication;
+  // abi.encode of a dynamic struct: one offset to it, then five words, two offsets, and the two byte strings.
   const modelTail = abiBytes(modelCid);
-  const head = [modelRoot, stateRoot, gramRoot, mixingHash].map(abiWord);
-  const headLength = 6 * 32;
+  const head = [modelRoot, stateRoot, gramRoot, mixingHash, submissionSet].map(abiWord);
+  const headLength = 7 * 32;
   return keccak256(
     concatBytes(
       abiUint(32),

@@ -54,7 +54,7 @@ describe('aggregator: what it does about what it sees', () => {
     const evidenceOf = (stateCid: string | null) =>
       new TextEncoder().encode(
         JSON.stringify({
-          format: 'assay-evidence/1',
+          format: 'assay-evidence/2',
           chainId: 31337,
           federation: ACCOUNT.toLowerCase(),
           round: 1,
@@ -65,7 +65,7 @@ describe('aggregator: what it does about what it sees', () => {
           mixingHash: HASH,
           stateCid,
           submissions: [],
-          excluded: [],
+          gramCid: null,
           gram: null,
           mixing: null,
           metrics: null,
@@ -199,7 +199,6 @@ describe('aggregator: what it does about what it sees', () => {
       metrics: METRICS,
       modelRoot,
       stateRoot,
-      excluded: [],
     });
     expect(evidence.submissions.map(({ index, participant }) => [index, participant])).to.deep.equal([
       [4, PARTICIPANT],

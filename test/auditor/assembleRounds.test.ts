@@ -46,6 +46,7 @@ describe('rounds from events', () => {
       stateRoot: root(0),
       gramRoot: root(0),
       mixingHash: root(0),
+      submissionSet: root(0),
       modelCid: new Uint8Array(36),
       evidenceCid: new Uint8Array(36),
     },

@@ -311,14 +311,11 @@ describe('lies of an aggregator', () => {
         stepAt,
         roundAt,
         participantAt,
-        fc.constantFrom(null, 'invalid' as const, 'unavailable' as const),
-        async (rule, serverStep, round, victim, reason) => {
+        async (rule, serverStep, round, victim) => {
           // f = 1: six rows are still enough for every rule
           const small = { ...rule, byzantine: 1 };
           const hooks: Hooks = {
             rows: (r, rows) => (r === round ? rows.filter(({ index }) => index !== victim) : rows),
-            excluded: (r) =>
-              r === round && reason !== null ? [{ index: victim, participant: account(0x10 + victim), reason }] : [],
           };
           const world = build(small, hooks, stepOf(serverStep));
           const finding = await expectOne(world, { kind: 'wronglyExcluded', round, accused: leaderOf(world, round) });
@@ -385,9 +382,6 @@ describe('lies of an aggregator', () => {
       trimmed: (e) => {
         e.submissions = e.submissions.map((s, i) => (i === 2 ? { ...s, trimmed: s.trimmed! + 1 } : s));
       },
-      excluded: (e) => {
-        e.excluded = [{ index: 3, participant: account(0x13), reason: 'invalid' }];
-      },
       gram: (e) => {
         e.gram = e.gram!.map((v, i) => (i === 9 ? `${v}1` : v));
       },
@@ -423,7 +417,7 @@ describe('lies of an aggregator', () => {
   });
 
   it('an evidence document that is missing, or is none', async () => {
-    for (const bytes of [null, new TextEncoder().encode('{"format":"assay-evidence/1"}'), Uint8Array.of(255, 254)]) {
+    for (const bytes of [null, new TextEncoder().encode('{"format":"assay-evidence/2"}'), Uint8Array.of(255, 254)]) {
       const world = build(TRIMMED, {});
       const { publication } = publishedIn(world, 2);
       if (bytes === null) world.payloads.delete(publication);
@@ -487,8 +481,6 @@ describe('lies of a participant', () => {
             else submission.root = WRONG;
           },
           rows: (r, rows) => (r === round ? rows.filter(({ index }) => index !== liar) : rows),
-          excluded: (r) =>
-            r === round ? [{ index: liar, participant: account(0x10 + liar), reason: 'invalid' as const }] : [],
         };
         const world = build(small, hooks);
         await expectOne(world, {
@@ -519,7 +511,6 @@ describe('lies of a participant', () => {
           if (name === 'padding') Object.assign(move.submission, commitUpdate(move.stored, layout));
         },
         rows: (r, rows) => (r === 2 ? rows.filter(({ index }) => index !== 4) : rows),
-        excluded: (r) => (r === 2 ? [{ index: 4, participant: account(0x14), reason: 'invalid' }] : []),
       };
       const layout = layoutOf({ dimension: DIMENSION, chunkSize: 32 });
       const world = build({ ...NNM, byzantine: 1 }, hooks);
@@ -562,7 +553,6 @@ describe('lies of a participant', () => {
           if (move.round === 2 && move.index === 4) move.stored = null;
         },
         rows: (r, rows) => (r === 2 ? rows.filter(({ index }) => index !== 4) : rows),
-        excluded: (r) => (r === 2 ? [{ index: 4, participant: account(0x14), reason: 'unavailable' }] : []),
       },
     );
     await expectOne(leftOut, {

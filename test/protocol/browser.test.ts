@@ -45,7 +45,7 @@ function exercise(p: typeof protocol): Record<string, unknown> {
     mixingHash: round.mixingHash,
     stateCid: null,
     submissions: [],
-    excluded: [],
+    gramCid: null,
     gram: null,
     mixing: null,
     metrics: null,

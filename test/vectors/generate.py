@@ -512,18 +512,18 @@ def publication(roots, model_cid, evidence_cid):
     def tail(data):
         return word(len(data)) + data + bytes(-len(data) % 32)
 
-    head = word(32) + b"".join(map(word, roots)) + word(192) + word(192 + len(tail(model_cid)))
+    head = word(32) + b"".join(map(word, roots)) + word(224) + word(224 + len(tail(model_cid)))
     return keccak256(head + tail(model_cid) + tail(evidence_cid))
 
 
 def publications():
-    full = [some_bytes(f"publication {i}", 32) for i in range(4)]
+    full = [some_bytes(f"publication {i}", 32) for i in range(5)]
     cases = []
     for name, roots, model_cid, evidence_cid in [
         ("all roots", full, cid_bytes("model", 0x70), cid_bytes("evidence")),
-        ("no server state", [full[0], ZERO32, full[2], full[3]], cid_bytes("model"), cid_bytes("evidence")),
-        ("neither state nor Gram matrix", [full[0], ZERO32, ZERO32, ZERO32], cid_bytes("model"), cid_bytes("evidence")),
-        ("roots exchanged", [full[1], full[0], full[3], full[2]], cid_bytes("model", 0x70), cid_bytes("evidence")),
+        ("no server state", [full[0], ZERO32, full[2], full[3], full[4]], cid_bytes("model"), cid_bytes("evidence")),
+        ("neither state nor Gram matrix", [full[0], ZERO32, ZERO32, ZERO32, full[4]], cid_bytes("model"), cid_bytes("evidence")),
+        ("roots exchanged", [full[1], full[0], full[3], full[2], full[4]], cid_bytes("model", 0x70), cid_bytes("evidence")),
         ("CIDs exchanged", full, cid_bytes("evidence"), cid_bytes("model", 0x70)),
         ("empty CIDs", full, b"", b""),
         ("a CID of exactly one word", full, cid_bytes("model")[:32], cid_bytes("evidence")),
@@ -535,6 +535,7 @@ def publications():
                 "stateRoot": hexed(roots[1]),
                 "gramRoot": hexed(roots[2]),
                 "mixingHash": hexed(roots[3]),
+                "submissionSet": hexed(roots[4]),
                 "modelCid": hexed(model_cid),
                 "evidenceCid": hexed(evidence_cid),
                 "publicationHash": hexed(publication(roots, model_cid, evidence_cid)),

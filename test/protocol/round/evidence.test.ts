@@ -9,7 +9,7 @@ import { expectAssayError } from '../support/expectAssayError.ts';
 
 const word = (byte: string) => `0x${byte.repeat(32)}` as const;
 const evidence: Evidence = {
-  format: 'assay-evidence/1',
+  format: 'assay-evidence/2',
   chainId: 31337,
   federation: `0x${'Ab'.repeat(20)}`,
   round: 3,
@@ -19,6 +19,7 @@ const evidence: Evidence = {
   gramRoot: word('03'),
   mixingHash: word('04'),
   stateCid: null,
+  gramCid: 'bafk',
   submissions: [
     {
       index: 0,
@@ -30,7 +31,6 @@ const evidence: Evidence = {
     },
     { index: 2, participant: `0x${'22'.repeat(20)}`, root: word('06'), normSq: '0', cid: 'bafk', trimmed: null },
   ],
-  excluded: [{ index: 1, participant: `0x${'33'.repeat(20)}`, reason: 'invalid' }],
   gram: ['5', '-3', '9223372036854775807'],
   mixing: { rows: 2, columns: 2, denominator: 2, weights: [1, 1, 1, 1] },
   metrics: { accuracy: 0.9125, loss: 0.31, samples: 1000 },
@@ -43,7 +43,7 @@ describe('the evidence document', () => {
     const bare: Evidence = {
       ...evidence,
       submissions: [],
-      excluded: [],
+      gramCid: null,
       gram: null,
       mixing: null,
       metrics: null,
@@ -54,7 +54,7 @@ describe('the evidence document', () => {
 
   const [first] = evidence.submissions;
   const wrong: [name: string, change: Record<string, unknown>, place: string][] = [
-    ['another format', { format: 'assay-evidence/2' }, 'format'],
+    ['another format', { format: 'assay-evidence/1' }, 'format'],
     ['round zero', { round: 0 }, 'round'],
     ['a short root', { modelRoot: '0x12' }, 'modelRoot'],
     ['a root in capitals', { gramRoot: word('AB') }, 'gramRoot'],
@@ -63,7 +63,8 @@ describe('the evidence document', () => {
     ['a norm with an exponent', { submissions: [{ ...first, normSq: '1e9' }] }, 'submissions.0.normSq'],
     ['a Gram entry that is a number', { gram: [5] }, 'gram.0'],
     ['a fraction as a weight', { mixing: { ...evidence.mixing, weights: [0.5] } }, 'mixing.weights.0'],
-    ['an unknown reason', { excluded: [{ ...evidence.excluded[0], reason: 'late' }] }, 'excluded.0.reason'],
+    ['a list of who was left out', { excluded: [] }, 'its top level'],
+    ['no gramCid field', { gramCid: undefined }, 'gramCid'],
     ['a field too many', { verdict: 'fine' }, 'its top level'],
     ['no metrics field', { metrics: undefined }, 'metrics'],
   ];

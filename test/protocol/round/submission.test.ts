@@ -105,7 +105,7 @@ describe('the hash of a publication', () => {
   it('is what an independent ABI encoder makes of the struct', () => {
     const layout = parseAbiParameters([
       'Publication publication',
-      'struct Publication { bytes32 modelRoot; bytes32 stateRoot; bytes32 gramRoot; bytes32 mixingHash; bytes modelCid; bytes evidenceCid; }',
+      'struct Publication { bytes32 modelRoot; bytes32 stateRoot; bytes32 gramRoot; bytes32 mixingHash; bytes32 submissionSet; bytes modelCid; bytes evidenceCid; }',
     ]);
     const hex32 = bytes(32).map(toHex);
     const publication = fc.record({
@@ -113,6 +113,7 @@ describe('the hash of a publication', () => {
       stateRoot: hex32,
       gramRoot: hex32,
       mixingHash: hex32,
+      submissionSet: hex32,
       modelCid: fc.uint8Array({ maxLength: 70 }),
       evidenceCid: fc.uint8Array({ maxLength: 70 }),
     });
