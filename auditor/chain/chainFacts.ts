@@ -60,6 +60,13 @@ const parametersSchema = z.strictObject({
   aggregateWindowSeconds: count,
   challengeWindowSeconds: count,
   withdrawalDelaySeconds: count,
+  stakeToken: address,
+  answerWindowSeconds: count,
+  proofBond: bigInteger,
+  bondGasPrice: bigInteger,
+  roundReward: bigInteger,
+  aggregatorRewardBps: count,
+  contributionRewardBps: count,
 });
 
 /** The contract's view of one round, as of the block of the audit. */

@@ -62,6 +62,9 @@ export function demoFederation({ rule, byzantine, clients, rounds, normBound }: 
     // Short, so that the demonstration sees its rounds become final; a real federation takes a day.
     challengeWindow: 2,
     withdrawalDelay: 0,
+    answerWindow: 10,
+    proofBond: ether / 10n,
+    bondGasPrice: 2,
     ...(normBound === undefined ? {} : { normBound }),
   };
 }

@@ -1,5 +1,6 @@
 /** The options that describe a new federation, and the contract parameters that follow from them. */
 import { type Command, Option } from 'commander';
+import { zeroAddress } from 'viem';
 import { normSqBoundOf } from '../../client/update/clipUpdate.ts';
 import { minimumUpdates, parseRule, RULE_NAMES } from '../../protocol/aggregation/rule.ts';
 import { Q16, SERVER_OPTIMIZERS, type ServerOptimizer } from '../../protocol/aggregation/serverStep.ts';
@@ -9,7 +10,6 @@ import { DEFAULT_MODEL_FRACTION_BITS, DEFAULT_UPDATE_FRACTION_BITS } from '../..
 import { DEFAULT_CHUNK_SIZE } from '../../protocol/encoding/layout.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { checkLearningParameters, type FederationParameters, NO_NORM_BOUND } from '../../protocol/round/parameters.ts';
-import { zeroAddress } from 'viem';
 import { decimal, etherOption, integer, oneOf } from '../options/values.ts';
 
 export interface FederationSettings {

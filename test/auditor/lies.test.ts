@@ -306,23 +306,17 @@ describe('lies of an aggregator', () => {
 
   it('a participant left out, in silence or with a false reason', () =>
     fc.assert(
-      fc.asyncProperty(
-        ruleAt,
-        stepAt,
-        roundAt,
-        participantAt,
-        async (rule, serverStep, round, victim) => {
-          // f = 1: six rows are still enough for every rule
-          const small = { ...rule, byzantine: 1 };
-          const hooks: Hooks = {
-            rows: (r, rows) => (r === round ? rows.filter(({ index }) => index !== victim) : rows),
-          };
-          const world = build(small, hooks, stepOf(serverStep));
-          const finding = await expectOne(world, { kind: 'wronglyExcluded', round, accused: leaderOf(world, round) });
-          expect(finding.message).to.contain(world.participants[victim]);
-          expect(finding.divergence?.round).to.equal(round);
-        },
-      ),
+      fc.asyncProperty(ruleAt, stepAt, roundAt, participantAt, async (rule, serverStep, round, victim) => {
+        // f = 1: six rows are still enough for every rule
+        const small = { ...rule, byzantine: 1 };
+        const hooks: Hooks = {
+          rows: (r, rows) => (r === round ? rows.filter(({ index }) => index !== victim) : rows),
+        };
+        const world = build(small, hooks, stepOf(serverStep));
+        const finding = await expectOne(world, { kind: 'wronglyExcluded', round, accused: leaderOf(world, round) });
+        expect(finding.message).to.contain(world.participants[victim]);
+        expect(finding.divergence?.round).to.equal(round);
+      }),
       runs(8),
     ));
 

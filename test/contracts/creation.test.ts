@@ -208,7 +208,11 @@ describe('deployment', () => {
       const local = await connection.viem.getPublicClient();
       const remote = createPublicClient({ transport: http(rpcUrl) });
       // Immutables hold addresses; both deployments start from the same account and nonce, so even those agree.
-      for (const [role, address] of Object.entries({ ...ours.modules, implementation: ours.implementation, factory: ours.factory })) {
+      for (const [role, address] of Object.entries({
+        ...ours.modules,
+        implementation: ours.implementation,
+        factory: ours.factory,
+      })) {
         const code = await remote.getCode({ address });
         expect(code, role).to.equal(await local.getCode({ address: modules[role]!.address }));
         expect(code?.length, role).to.be.above(200);

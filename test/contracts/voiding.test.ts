@@ -108,7 +108,7 @@ describe('voiding', () => {
       // Round 3 had been published: nothing of that is left.
       expect([third.modelRoot, third.publicationHash, third.voidedBitmap]).to.deep.equal([zeroHash, zeroHash, 0n]);
       expect(third.aggregator).to.match(/^0x0+$/);
-      expect(third.baseModelRoot).to.equal(world.publication(2, 1).modelRoot);
+      expect(third.baseModelRoot).to.equal((await world.publication(2, 1)).modelRoot);
       await world.checkBooks();
     });
 

@@ -23,6 +23,7 @@ import {
 import { federationAbi } from '../../../chain/abi/federation.ts';
 import { federationFactoryAbi } from '../../../chain/abi/federationFactory.ts';
 import { MODULES, type ModuleName } from '../../../chain/deploy.ts';
+import { submissionSet } from '../../../protocol/round/publication.ts';
 
 export const Phase = {
   None: 0,
@@ -241,19 +242,22 @@ export class World {
     return this.send(wallet, 'revealUpdate', [BigInt(round), root, normSq, cid, salt]);
   }
 
-  publication(round: number, variant = 0) {
+  /** What the leader publishes for the round as it stands now; made up, but of the form that the contract takes. */
+  async publication(round: number, variant = 0) {
+    const { accumulator, voidedBitmap } = await this.round(round);
     return {
       modelRoot: hash('model', round, variant),
-      stateRoot: hash('state', round, variant),
+      stateRoot: zeroHash,
       gramRoot: hash('gram', round, variant),
       mixingHash: hash('mixing', round, variant),
+      submissionSet: submissionSet(accumulator, voidedBitmap),
       modelCid: cidOf('model', round, variant),
       evidenceCid: cidOf('evidence', round, variant),
     };
   }
 
-  publish(wallet: Wallet, round: number, variant = 0): Promise<TransactionReceipt> {
-    return this.send(wallet, 'publishRound', [BigInt(round), this.publication(round, variant)]);
+  async publish(wallet: Wallet, round: number, variant = 0): Promise<TransactionReceipt> {
+    return this.send(wallet, 'publishRound', [BigInt(round), await this.publication(round, variant)]);
   }
 
   /** Whose turn it is to publish the round. */

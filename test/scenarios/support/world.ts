@@ -46,6 +46,9 @@ const SETTINGS: FederationSettings = {
   aggregateWindow: 120,
   challengeWindow: 1,
   withdrawalDelay: 0,
+  answerWindow: 30,
+  proofBond: ETHER / 10n,
+  bondGasPrice: 2,
 };
 
 export interface FederationWish extends Partial<FederationSettings> {

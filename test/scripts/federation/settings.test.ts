@@ -26,6 +26,9 @@ const SETTINGS: FederationSettings = {
   aggregateWindow: 203,
   challengeWindow: 204,
   withdrawalDelay: 205,
+  answerWindow: 206,
+  proofBond: 105n,
+  bondGasPrice: 3,
 };
 const GENESIS: StoredGenesis = {
   manifestCid: payloadCid(Uint8Array.of(1)),
@@ -59,6 +62,9 @@ describe('settings of a new federation', () => {
       aggregateWindowSeconds: 203,
       challengeWindowSeconds: 204,
       withdrawalDelaySeconds: 205,
+      answerWindowSeconds: 206,
+      proofBond: 105n,
+      bondGasPrice: 3_000_000_000n,
     });
     expect(planParameters(SETTINGS, GENESIS, true).openMembership).to.equal(true);
   });
