@@ -48,7 +48,11 @@ export function missingPlatformPackages(lock: Lock): Array<{ path: string; entry
 }
 
 function platformEntry(name: string, version: string, parent: LockEntry, sibling: LockEntry | undefined): LockEntry {
-  const words = name.slice(name.lastIndexOf('/') + 1).split('-');
+  // Foundry calls Node's x64 amd64.
+  const words = name
+    .slice(name.lastIndexOf('/') + 1)
+    .split('-')
+    .map((word) => (word === 'amd64' ? 'x64' : word));
   const os = words.find((word) => /^(aix|android|darwin|freebsd|linux|netbsd|openbsd|sunos|win32)$/.test(word));
   const cpu = words.find((word) => /^(arm|arm64|ia32|loong64|ppc64|riscv64|s390x|x64)$/.test(word));
   const libc = os === 'linux' ? words.find((word) => word === 'musl' || word === 'gnu') : undefined;

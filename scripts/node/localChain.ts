@@ -17,6 +17,15 @@ import { AssayError } from '../../protocol/errors.ts';
 const DEVELOPMENT_MNEMONIC = 'test test test test test test test test test test test junk';
 const DEVELOPMENT_CHAIN_ID = 31337;
 const START_PATIENCE_SECONDS = 60;
+const ACCOUNTS = 40;
+
+/**
+ * Programs that can be the local chain: chain id 31337, a block per transaction and one every second, so that deadlines
+ * pass when nobody sends anything. Hardhat's node is what users get; the tests run on both (`ASSAY_CHAIN=anvil`), so that
+ * nothing here leans on one simulator's manners.
+ */
+export const CHAIN_ENGINES = ['hardhat', 'anvil'] as const;
+export type ChainEngine = (typeof CHAIN_ENGINES)[number];
 
 export interface LocalChain {
   readonly url: string;
@@ -25,19 +34,32 @@ export interface LocalChain {
   stop(): Promise<void>;
 }
 
+/** The one named in `ASSAY_CHAIN`, else Hardhat. @throws AssayError `CHAIN_ENGINE` */
+export function chosenChainEngine(name: string = process.env.ASSAY_CHAIN ?? ''): ChainEngine {
+  if (name === '') return 'hardhat';
+  const engine = CHAIN_ENGINES.find((known) => known === name);
+  if (engine !== undefined) return engine;
+  throw new AssayError('CHAIN_ENGINE', {
+    summary: 'ASSAY_CHAIN names no local chain that is known here',
+    expected: CHAIN_ENGINES.join(' or '),
+    received: name,
+  });
+}
+
 /**
- * Starts a Hardhat node on 127.0.0.1 and waits until it answers.
+ * Starts a local chain on 127.0.0.1 and waits until it answers.
  * @param logFile where its output goes
- * @throws AssayError `PORT_TAKEN` or `CHAIN_START`.
+ * @throws AssayError `PORT_TAKEN`, `CHAIN_START` or `CHAIN_ENGINE`.
  */
-export async function startLocalChain(port: number, logFile: string): Promise<LocalChain> {
+export async function startLocalChain(
+  port: number,
+  logFile: string,
+  engine: ChainEngine = chosenChainEngine(),
+): Promise<LocalChain> {
   await requireFreePort(port);
   const project = fileURLToPath(new URL('../..', import.meta.url));
-  const cli = join(dirname(createRequire(import.meta.url).resolve('hardhat/package.json')), 'dist/src/cli.js');
   const log = openSync(logFile, 'a');
-  const leash = new URL('../setup/leash.mjs', import.meta.url).href;
-  const args = ['--import', leash, cli, 'node', '--hostname', '127.0.0.1', '--port', String(port)];
-  const child = spawn(process.execPath, args, {
+  const child = spawn(process.execPath, chainArguments(engine, port), {
     cwd: project,
     // The leash holds the channel: however this process ends, the chain ends too.
     stdio: ['ignore', log, log, 'ipc'],
@@ -63,6 +85,26 @@ export async function startLocalChain(port: number, logFile: string): Promise<Lo
     await exited;
   };
   return { url, ended: exited, stop };
+}
+
+/** What Node runs to be the chain. Hardhat's accounts and mining are the network `node` of hardhat.config.ts. */
+function chainArguments(engine: ChainEngine, port: number): string[] {
+  const { resolve } = createRequire(import.meta.url);
+  const leash = (path: string) => ['--import', new URL(path, import.meta.url).href];
+  if (engine === 'hardhat') {
+    const cli = join(dirname(resolve('hardhat/package.json')), 'dist/src/cli.js');
+    return [...leash('../setup/leash.mjs'), cli, 'node', '--hostname', '127.0.0.1', '--port', String(port)];
+  }
+  const launcher = join(dirname(resolve('@foundry-rs/anvil/package.json')), 'bin.mjs');
+  return [
+    ...leash('./gentleLeash.mjs'),
+    launcher,
+    ...['--host', '127.0.0.1', '--port', String(port)],
+    ...['--chain-id', String(DEVELOPMENT_CHAIN_ID), '--accounts', String(ACCOUNTS)],
+    ...['--mixed-mining', '--block-time', '1'],
+    // The cap of a transaction's gas (EIP-7825), which Hardhat's node has by itself.
+    ...['--hardfork', 'osaka', '--enable-tx-gas-limit'],
+  ];
 }
 
 /** A free port of 127.0.0.1. */

@@ -151,7 +151,8 @@ describe('scenario: nodes that are killed', function () {
     const next = await openDesk(world, fed, 'aggregator');
     for (let i = 0; i < 3; i++) await startParticipant(world, fed);
     const working = runAggregator(world, next);
-    expect((await process.ended).signal).to.equal('SIGKILL');
+    const { signal, stderr } = await process.ended;
+    expect(signal, stderr).to.equal('SIGKILL');
     expect((await working.waitFor('published', 1)).turn).to.equal(1);
     expect((await working.waitFor('published', 2)).turn).to.equal(0);
     const missed = await fed.federation.events('TurnMissed');

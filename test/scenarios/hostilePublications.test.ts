@@ -58,8 +58,9 @@ describe('scenario: a dishonest publication', function () {
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     world.test.add(() => void server.close());
-    await liar.federation.setGateway(liar.signer, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
     const { publication, evidence } = await honestRound(fed, liar);
+    // Not before: the participants fetch the first model from the gateway that it announced until now.
+    await liar.federation.setGateway(liar.signer, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
     await publish(liar, { ...publication, modelCid: cidToBytes(cid) }, evidence);
     for (const participant of participants) {
       expect((await participant.waitFor('modelRefused', 2)).message).to.contain('profile unixfs-v1-2025');

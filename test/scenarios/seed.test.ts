@@ -19,7 +19,7 @@ describe('scenario: a seed that came too late', function () {
     const { reveal } = await commitByHand(lone, 1, update);
     await untilPhase(fed, 1, 'reveal');
     // The EVM knows the hashes of 256 blocks.
-    await world.connection.publicClient.request({ method: 'hardhat_mine', params: ['0x12c'] } as never);
+    await world.mine(300);
     await reveal();
     expect((await fed.federation.round(1)).seed, 'no hash to take it from').to.equal(ZERO_HASH);
     const published = await aggregator.waitFor('published', 1);

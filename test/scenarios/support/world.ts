@@ -5,7 +5,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Address, Hex } from 'viem';
+import { type Address, type Hex, toHex } from 'viem';
 import { generatePrivateKey } from 'viem/accounts';
 import { auditFederation } from '../../../auditor/auditFederation.ts';
 import type { AuditReport } from '../../../auditor/report/auditReport.ts';
@@ -21,7 +21,13 @@ import { encodeManifest, type Manifest, manifestDimension } from '../../../proto
 import { encodeModel } from '../../../protocol/encoding/vectors.ts';
 import type { FederationParameters } from '../../../protocol/round/parameters.ts';
 import { type FederationSettings, planParameters } from '../../../scripts/federation/settings.ts';
-import { freePort, fundFromLocalChain, type LocalChain, startLocalChain } from '../../../scripts/node/localChain.ts';
+import {
+  chosenChainEngine,
+  freePort,
+  fundFromLocalChain,
+  type LocalChain,
+  startLocalChain,
+} from '../../../scripts/node/localChain.ts';
 import { openPayloadStore } from '../../../storage/payloadStore.ts';
 import { Cleanup } from './cleanup.ts';
 
@@ -107,6 +113,12 @@ export class World {
     await this.test.run();
     await this.chain.stop();
     await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** Lets the chain go on by so many empty blocks. */
+  async mine(blocks: number): Promise<void> {
+    const method = chosenChainEngine() === 'anvil' ? 'anvil_mine' : 'hardhat_mine';
+    await this.connection.publicClient.request({ method, params: [toHex(blocks)] } as never);
   }
 
   /** A new folder inside the world's. */
