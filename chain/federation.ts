@@ -270,7 +270,7 @@ export class Federation {
   /** @param stake wei, at least what the federation asks for */
   register(signer: Signer, role: Role, gateway: string, stake: bigint): Promise<Sent> {
     const functionName = role === 'participant' ? 'registerParticipant' : 'registerAggregator';
-    return this.send(signer, functionName, [gateway], stake);
+    return this.send(signer, functionName, [gateway, stake, '0x'], stake);
   }
 
   setGateway(signer: Signer, gateway: string): Promise<Sent> {
@@ -279,7 +279,7 @@ export class Federation {
 
   /** @param amount wei added to the stake */
   topUp(signer: Signer, role: Role, amount: bigint): Promise<Sent> {
-    return this.send(signer, 'topUp', [ROLES.indexOf(role)], amount);
+    return this.send(signer, 'topUp', [ROLES.indexOf(role), amount, '0x'], amount);
   }
 
   commitUpdate(signer: Signer, round: number, commitHash: Hex): Promise<Sent> {

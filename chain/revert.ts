@@ -8,7 +8,6 @@ const ADVICE: Readonly<Record<string, string>> = {
   StakeTooLow: 'send at least the stake that the parameters ask for, or top up',
   AlreadyRegistered: 'this address is registered already; start the node without registering again',
   NotRegistered: 'register first',
-  RootAlreadyRevealed: 'train again: an update that somebody revealed before is refused',
   NormAboveBound: "clip the update to the federation's norm bound",
   TooManyParticipants: 'the federation is full',
 };

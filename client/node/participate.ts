@@ -68,9 +68,6 @@ export async function participate(context: ParticipantContext): Promise<void> {
       if (refusal === 'StakeTooLow') {
         // Peers still need what this node serves, so it does not end.
         tellOnce('for a stake that suffices: a penalty was charged; start this node again and it tops up');
-      } else if (refusal === 'RootAlreadyRevealed') {
-        report({ type: 'missed', round: view.number, reason: 'somebody revealed the very same update before' });
-        refusedOpening = view.opening;
       } else if (isUnavailable(error)) {
         tellOnce(`for the base model of round ${view.number}: ${error.message}`);
       } else if (isWrongModel(error)) {

@@ -132,8 +132,6 @@ abstract contract FederationStorage is IFederationEvents, Initializable, Ownable
     AggregatorEntry[] internal _rotation;
     mapping(address account => AggregatorAccount) internal _aggregators;
     mapping(address account => bool) internal _members;
-    /// @dev 160 bits participant | 32 bits round | 32 bits opening of the first reveal of this root.
-    mapping(bytes32 root => uint256) internal _revealedRoots;
     uint256 internal _totalBurned;
     mapping(address account => uint256) internal _credits;
     uint256 internal _rewardPool;

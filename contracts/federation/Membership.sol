@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
-import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IFederationActions} from "../interfaces/IFederationActions.sol";
 import {Role} from "../types/Actors.sol";
 import {RoundPhase} from "../types/Round.sol";
@@ -10,8 +9,6 @@ import {Stakes} from "./Stakes.sol";
 
 /// @dev Who may take part, and how one registers.
 abstract contract Membership is Stakes {
-    using SafeCast for uint256;
-
     uint256 internal constant MAX_GATEWAY_LENGTH = 256;
 
     /// @inheritdoc IFederationActions
@@ -46,17 +43,18 @@ abstract contract Membership is Stakes {
     }
 
     /// @inheritdoc IFederationActions
-    function registerParticipant(string calldata gateway) external payable {
+    function registerParticipant(string calldata gateway, uint96 amount, bytes calldata permit) external payable {
         _checkMember();
+        _collect(amount, permit);
         _advance();
         ParticipantAccount storage account = _participants[msg.sender];
         // INVARIANT (C-02): an account registers once per role.
         if (account.record.registered) revert AlreadyRegistered(msg.sender, Role.Participant);
         // INVARIANT (C-04): nobody takes part without the stake that answers for it.
-        if (msg.value < _parameters.participantStake) revert StakeTooLow(msg.value, _parameters.participantStake);
+        if (amount < _parameters.participantStake) revert StakeTooLow(amount, _parameters.participantStake);
         ParticipantRecord memory record;
         record.index = _takeIndex();
-        record.stake = msg.value.toUint96();
+        record.stake = amount;
         record.joinedRoster = _state.rosters;
         record.lastRoster = NO_END;
         record.registered = true;
@@ -70,17 +68,18 @@ abstract contract Membership is Stakes {
     }
 
     /// @inheritdoc IFederationActions
-    function registerAggregator(string calldata gateway) external payable {
+    function registerAggregator(string calldata gateway, uint96 amount, bytes calldata permit) external payable {
         _checkMember();
+        _collect(amount, permit);
         (uint256 number, RoundHead memory head) = _advance();
         AggregatorAccount storage account = _aggregators[msg.sender];
         if (account.registered) revert AlreadyRegistered(msg.sender, Role.Aggregator);
-        if (msg.value < _parameters.aggregatorStake) revert StakeTooLow(msg.value, _parameters.aggregatorStake);
+        if (amount < _parameters.aggregatorStake) revert StakeTooLow(amount, _parameters.aggregatorStake);
         _pruneRotation(_state.lastFinalRound);
         // INVARIANT (C-03): loops over the rotation are bounded.
         if (_rotation.length >= MAX_AGGREGATORS) revert TooManyAggregators(MAX_AGGREGATORS);
         uint32 from = _joiningRound(number, head.phase);
-        account.stake = msg.value.toUint96();
+        account.stake = amount;
         account.registered = true;
         // SAFETY: fewer than MAX_AGGREGATORS.
         account.position = uint8(_rotation.length);

@@ -94,7 +94,6 @@ abstract contract Rounds is Stakes {
         // INVARIANT (C-26): what is revealed is what was sealed: by this sender, for this round, model, contract and
         // chain.
         if (sealed_ != account.commitHash) revert CommitHashMismatch(account.commitHash, sealed_);
-        _claimRoot(root, number, head.opening);
 
         account.record.revealed = true;
         ++head.revealed;
@@ -110,21 +109,6 @@ abstract contract Rounds is Stakes {
         emit UpdateRevealed(number_, msg.sender, record.index, root, normSq, cid);
         if (head.revealed == head.committed) _closeReveals(number, head);
         else _rounds[number].head.revealed = head.revealed;
-    }
-
-    /// @dev A root belongs to who revealed it first. Its owner may use it again if that reveal was voided with its
-    ///      round.
-    function _claimRoot(bytes32 root, uint256 number, uint32 opening) private {
-        uint256 known = _revealedRoots[root];
-        if (known != 0) {
-            address owner_ = address(uint160(known));
-            // SAFETY: three fields of 160, 32 and 32 bits.
-            uint32 knownRound = uint32(known >> 160);
-            bool void_ = knownRound > number || _rounds[knownRound].head.opening != uint32(known >> 192);
-            // INVARIANT (C-27): nobody reveals a copy, of another's update or of its own.
-            if (owner_ != msg.sender || !void_) revert RootAlreadyRevealed(root, knownRound, owner_);
-        }
-        _revealedRoots[root] = uint256(uint160(msg.sender)) | (number << 160) | (uint256(opening) << 192);
     }
 
     /// @inheritdoc IFederationActions

@@ -14,8 +14,9 @@ abstract contract Stakes is Penalties, IFederationActions {
     using SafeCast for uint256;
 
     /// @inheritdoc IFederationActions
-    function topUp(Role role) external payable {
-        if (msg.value == 0) revert ZeroAmount();
+    function topUp(Role role, uint96 amount, bytes calldata permit) external payable {
+        if (amount == 0) revert ZeroAmount();
+        _collect(amount, permit);
         (uint256 number, RoundHead memory head) = _advance();
         uint96 stake;
         if (role == Role.Participant) {
@@ -23,7 +24,7 @@ abstract contract Stakes is Penalties, IFederationActions {
             if (account.exitRequestedAt != 0) revert ExitAlreadyRequested(msg.sender, role);
             if (_owesReveal(account.record, number, head)) _chargeMissedReveal(msg.sender, number, head);
             bool wasActive = _isActive(account);
-            stake = (account.record.stake + msg.value).toUint96();
+            stake = (uint256(account.record.stake) + amount).toUint96();
             account.record.stake = stake;
             account.record.funded = stake >= _parameters.participantStake;
             if (!wasActive && _isActive(account)) {
@@ -34,7 +35,7 @@ abstract contract Stakes is Penalties, IFederationActions {
         } else {
             AggregatorAccount storage account = _registeredAggregator(msg.sender);
             if (account.exitRequestedAt != 0) revert ExitAlreadyRequested(msg.sender, role);
-            stake = (account.stake + msg.value).toUint96();
+            stake = (uint256(account.stake) + amount).toUint96();
             account.stake = stake;
             AggregatorEntry storage entry = _rotation[account.position];
             if (entry.activeUntilRound != NO_END && stake >= _parameters.aggregatorStake) {
@@ -46,7 +47,7 @@ abstract contract Stakes is Penalties, IFederationActions {
                 }
             }
         }
-        emit StakeAdded(msg.sender, role, msg.value, stake);
+        emit StakeAdded(msg.sender, role, amount, stake);
     }
 
     /// @inheritdoc IFederationActions

@@ -20,21 +20,25 @@ interface IFederationActions is IFederationEvents {
     ///         never in the middle of a round it is expected in: the owner cannot choose who counts.
     function removeMembers(address[] calldata accounts) external;
 
-    /// @notice Registers the sender as participant with `msg.value` at stake (at least `participantStake`). It is
+    /// @notice Registers the sender as participant with `amount` at stake (at least `participantStake`). It is
     ///         expected from the next list on: in the round that is open if no commit has arrived yet, else in the
     ///         next.
-    function registerParticipant(string calldata gateway) external payable;
+    /// @param amount in the chain's own coin (sent with the call, exactly), or of the federation's token (which the
+    ///        sender has approved, or approves by `permit`)
+    /// @param permit empty, or abi.encode(uint256 value, uint256 deadline, uint8 v, bytes32 r, bytes32 s) of ERC-2612;
+    ///        one that fails counts for nothing, the allowance decides
+    function registerParticipant(string calldata gateway, uint96 amount, bytes calldata permit) external payable;
 
-    /// @notice Registers the sender as aggregator with `msg.value` at stake (at least `aggregatorStake`). It joins the
+    /// @notice Registers the sender as aggregator with `amount` at stake (at least `aggregatorStake`). It joins the
     ///         rotation from the next round on, or at once when nobody else stands in it.
-    function registerAggregator(string calldata gateway) external payable;
+    function registerAggregator(string calldata gateway, uint96 amount, bytes calldata permit) external payable;
 
     /// @notice Announces where the sender's payloads are fetched from now on.
     function setGateway(string calldata gateway) external;
 
     /// @notice Adds to the sender's stake in a role. A participant below `participantStake` becomes active again when
     ///         it reaches it.
-    function topUp(Role role) external payable;
+    function topUp(Role role, uint96 amount, bytes calldata permit) external payable;
 
     // ---- a round
 
@@ -49,7 +53,7 @@ interface IFederationActions is IFederationEvents {
     /// @param cid 36-byte binary CIDv1 of the payload
     /// @param salt what the commit was sealed with
     /// @dev Reverts with WrongPhase, NotCommitted, AlreadyRevealed, ZeroRoot, NormAboveBound, InvalidCid,
-    ///      CommitHashMismatch, RootAlreadyRevealed.
+    ///      CommitHashMismatch.
     function revealUpdate(uint64 round, bytes32 root, uint64 normSq, bytes calldata cid, bytes32 salt) external;
 
     /// @notice Publishes the round's model. Only the leader of the present turn; opens the next round.

@@ -137,8 +137,6 @@ interface IFederationEvents {
     error CommitHashMismatch(bytes32 expected, bytes32 received);
     error ZeroRoot();
     error NormAboveBound(uint64 normSq, uint64 normSqBound);
-    /// @param firstRevealedBy who revealed this root before
-    error RootAlreadyRevealed(bytes32 root, uint64 round, address firstRevealedBy);
     error NotTheLeader(uint64 round, uint32 turn, address leader, address sender);
     /// @notice Call `advance` (in a later block than `anchorBlock`) and try again.
     error SeedNotFixed(uint64 round, uint64 anchorBlock);

@@ -49,9 +49,9 @@ describe('stakes', () => {
       expect((await world.participantOf(alice())).active).to.equal(false);
       expect((await world.round(2)).expected).to.equal(3);
       await expectRevert(world.commit(alice(), 2), 'StakeTooLow', [STAKE - PENALTY, STAKE]);
-      await world.send(alice(), 'topUp', [Role.Participant], PENALTY - 1n);
+      await world.topUp(alice(), Role.Participant, PENALTY - 1n);
       await expectRevert(world.commit(alice(), 2), 'StakeTooLow');
-      const receipt = await world.send(alice(), 'topUp', [Role.Participant], 1n);
+      const receipt = await world.topUp(alice(), Role.Participant, 1n);
       expect(world.event(receipt, 'StakeAdded').stake).to.equal(STAKE);
       expect((await world.round(2)).expected).to.equal(4);
       await world.commit(alice(), 2);
@@ -59,7 +59,7 @@ describe('stakes', () => {
     });
 
     it('is charged at the next commit of who can afford it', async () => {
-      await world.send(alice(), 'topUp', [Role.Participant], PENALTY);
+      await world.topUp(alice(), Role.Participant, PENALTY);
       await missReveal();
       await world.publish(await world.leader(1), 1);
       const receipt = await world.commit(alice(), 2);
@@ -77,7 +77,7 @@ describe('stakes', () => {
       await world.publish(await world.leader(1), 1);
       await expectRevert(world.commit(alice(), 2), 'StakeTooLow', [STAKE - PENALTY, STAKE]);
       expect((await world.participantOf(alice())).stake).to.equal(STAKE);
-      const receipt = await world.send(alice(), 'topUp', [Role.Participant], PENALTY);
+      const receipt = await world.topUp(alice(), Role.Participant, PENALTY);
       expect(world.eventNames(receipt)).to.include('RevealMissed');
       await world.commit(alice(), 2);
     });
@@ -117,7 +117,7 @@ describe('stakes', () => {
       await expectRevert(withdraw(), 'ExitNotRequested', [address(), Role.Participant]);
       await leave();
       await expectRevert(world.send(alice(), 'requestExit', [Role.Participant]), 'ExitAlreadyRequested');
-      await expectRevert(world.send(alice(), 'topUp', [Role.Participant], 1n), 'ExitAlreadyRequested');
+      await expectRevert(world.topUp(alice(), Role.Participant, 1n), 'ExitAlreadyRequested');
     });
 
     it('C-42: takes the delay', async () => {
@@ -226,10 +226,10 @@ describe('stakes', () => {
   });
 
   it('grow by topping up, in the role that is named, and only there', async () => {
-    await expectRevert(world.send(alice(), 'topUp', [Role.Participant], 0n), 'ZeroAmount');
-    await expectRevert(world.send(alice(), 'topUp', [Role.Aggregator], 1n), 'NotRegistered');
-    await world.send(alice(), 'topUp', [Role.Participant], 5n);
-    await world.send(world.aggregator(0), 'topUp', [Role.Aggregator], 7n);
+    await expectRevert(world.topUp(alice(), Role.Participant, 0n), 'ZeroAmount');
+    await expectRevert(world.topUp(alice(), Role.Aggregator, 1n), 'NotRegistered');
+    await world.topUp(alice(), Role.Participant, 5n);
+    await world.topUp(world.aggregator(0), Role.Aggregator, 7n);
     expect((await world.participantOf(alice())).stake).to.equal(STAKE + 5n);
     expect((await world.aggregatorOf(world.aggregator(0))).stake).to.equal(2n * STAKE + 7n);
     await world.checkBooks();

@@ -91,9 +91,9 @@ describe('turns', () => {
     expect([broke.stake, broke.activeUntilRound]).to.deep.equal([0n, 1]);
     await world.contribute(2);
     expect(await world.scratch(() => order(2))).to.deep.equal([1, 1, 1, 1]);
-    await world.send(world.aggregator(0), 'topUp', [Role.Aggregator], STAKE);
+    await world.topUp(world.aggregator(0), Role.Aggregator, STAKE);
     expect((await world.aggregatorOf(world.aggregator(0))).activeUntilRound).to.equal(1);
-    const receipt = await world.send(world.aggregator(0), 'topUp', [Role.Aggregator], STAKE);
+    const receipt = await world.topUp(world.aggregator(0), Role.Aggregator, STAKE);
     expect(world.event(receipt, 'StakeAdded').stake).to.equal(2n * STAKE);
     expect((await world.aggregatorOf(world.aggregator(0))).activeFromRound).to.equal(3);
     expect(await world.scratch(() => order(2))).to.deep.equal([1, 1, 1, 1]);
@@ -150,7 +150,7 @@ describe('turns', () => {
     await world.publish(world.aggregator(0), 1); // its next turn; it has paid its whole stake
     await world.contribute(2);
     await world.increase(100_000);
-    await world.send(world.aggregator(0), 'topUp', [Role.Aggregator], 2n * STAKE);
+    await world.topUp(world.aggregator(0), Role.Aggregator, 2n * STAKE);
     await world.publish(world.aggregator(0), 2);
     expect((await world.aggregatorOf(world.aggregator(0))).stake).to.equal(2n * STAKE);
     await world.checkBooks();

@@ -135,19 +135,6 @@ describe('voiding', () => {
       await world.checkBooks();
     });
 
-    it("a root revealed in a void round is its owner's still, and nobody else's", async () => {
-      await world.play(1);
-      for (const person of people()) await world.commit(person, 2);
-      await world.reveal(world.participant(0), 2);
-      await voidPublication(1);
-      await world.publish(await world.leader(1), 1, 1);
-      const update = world.update(world.participant(0), 2);
-      await world.commit(world.participant(1), 2, update);
-      for (const i of [0, 2, 3]) await world.commit(world.participant(i), 2);
-      await expectRevert(world.reveal(world.participant(1), 2, update), 'RootAlreadyRevealed');
-      await world.reveal(world.participant(0), 2);
-    });
-
     it('keeps the stake of who took part in the redone round, and frees it when that is final', async () => {
       await world.play(1);
       await world.commit(world.participant(0), 2);

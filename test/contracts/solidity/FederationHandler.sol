@@ -90,16 +90,16 @@ contract FederationHandler {
 
     function register(uint256 who, uint96 extra) public {
         uint256 value = STAKE + (extra % STAKE);
-        _pay(who, value, "register", abi.encodeCall(federation.registerParticipant, ("")));
+        _pay(who, value, "register", abi.encodeCall(federation.registerParticipant, ("", uint96(value), "")));
     }
 
     function registerAggregator(uint256 who) public {
-        _pay(who, STAKE, "registerAggregator", abi.encodeCall(federation.registerAggregator, ("")));
+        _pay(who, STAKE, "registerAggregator", abi.encodeCall(federation.registerAggregator, ("", STAKE, "")));
     }
 
     function topUp(uint256 who, uint96 amount, bool asAggregator) public {
         Role role = asAggregator ? Role.Aggregator : Role.Participant;
-        _pay(who, amount % STAKE, "topUp", abi.encodeCall(federation.topUp, (role)));
+        _pay(who, amount % STAKE, "topUp", abi.encodeCall(federation.topUp, (role, amount % STAKE, "")));
     }
 
     function commit(uint256 who) public {

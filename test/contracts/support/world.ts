@@ -190,11 +190,15 @@ export class World {
   }
 
   register(wallet: Wallet, stake = STAKE): Promise<TransactionReceipt> {
-    return this.send(wallet, 'registerParticipant', ['http://127.0.0.1:7001'], stake);
+    return this.send(wallet, 'registerParticipant', ['http://127.0.0.1:7001', stake, '0x'], stake);
   }
 
   registerAggregator(wallet: Wallet, stake = 2n * STAKE): Promise<TransactionReceipt> {
-    return this.send(wallet, 'registerAggregator', ['http://127.0.0.1:7100'], stake);
+    return this.send(wallet, 'registerAggregator', ['http://127.0.0.1:7100', stake, '0x'], stake);
+  }
+
+  topUp(wallet: Wallet, role: number, amount: bigint): Promise<TransactionReceipt> {
+    return this.send(wallet, 'topUp', [role, amount, '0x'], amount);
   }
 
   /** The update that wallet makes for a round; `variant` makes another one. */
