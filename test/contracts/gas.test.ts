@@ -10,7 +10,7 @@ import { World } from './support/world.ts';
 
 const SNAPSHOT = fileURLToPath(new URL('./gas.snapshot.json', import.meta.url));
 const TOLERANCE = 0.005;
-const COMMIT_AND_REVEAL_LIMIT = 130_000;
+const COMMIT_AND_REVEAL_LIMIT = 110_000;
 const PUBLISH_LIMIT = 250_000;
 
 const mean = (values: readonly number[]) => Math.round(values.reduce((sum, value) => sum + value, 0) / values.length);
