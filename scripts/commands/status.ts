@@ -1,5 +1,6 @@
 /** `assay status`: where a federation stands. */
 import type { Command } from 'commander';
+import { formatGwei, zeroAddress } from 'viem';
 import { Federation } from '../../chain/federation.ts';
 import { ruleName } from '../../protocol/aggregation/rule.ts';
 import { NO_NORM_BOUND } from '../../protocol/round/parameters.ts';
@@ -7,7 +8,7 @@ import { openChain } from '../node/openNode.ts';
 import { withConfigFile } from '../options/configFile.ts';
 import { type ChainOptions, type FactsOptions, withChain, withFacts } from '../options/shared.ts';
 import { writeFacts } from '../output/facts.ts';
-import { eth, table } from '../output/text.ts';
+import { eth, percent, table } from '../output/text.ts';
 
 const EXAMPLES = `
 Examples:
@@ -50,6 +51,7 @@ async function runStatus(options: ChainOptions & FactsOptions & { federation: st
       ? `round       none yet: ${participants.length} of ${parameters.minParticipants} participants, ${aggregators.length} aggregators`
       : `round       ${round.number}${parameters.totalRounds === 0 ? '' : ` of ${parameters.totalRounds}`}, ${round.phase}: ${round.committed} committed, ${round.revealed} revealed of ${round.expected}; ${lastFinalRound} final`,
   );
+  for (const line of moneyLines(parameters)) say(line);
   if (round?.phase === 'aggregate') say(`leader      ${round.leader}, turn ${round.turn}`);
   say('');
   const rows = [
@@ -74,6 +76,25 @@ async function runStatus(options: ChainOptions & FactsOptions & { federation: st
     participants,
     gateways,
   });
+}
+
+/** What a lie costs, how long it can be found, and what honest work is paid. */
+function moneyLines(parameters: Federation['parameters']): string[] {
+  const { stakeToken, roundReward } = parameters;
+  const share = (bps: number): string => percent(bps / 10_000, bps % 100 === 0 ? 0 : 2);
+  const rewards =
+    roundReward === 0n
+      ? 'no rewards'
+      : `rewards ${eth(roundReward)} a round, ${share(parameters.aggregatorRewardBps)} of it to the aggregator, ${share(parameters.contributionRewardBps)} of the rest by contribution`;
+  return [
+    `windows     commit ${seconds(parameters.commitWindowSeconds)}, reveal ${seconds(parameters.revealWindowSeconds)}, aggregate ${seconds(parameters.aggregateWindowSeconds)}, challenge ${seconds(parameters.challengeWindowSeconds)}, answer ${seconds(parameters.answerWindowSeconds)}, withdrawal ${seconds(parameters.withdrawalDelaySeconds)}`,
+    `money       ${stakeToken === zeroAddress ? 'native coin' : `token ${stakeToken}`}; proof bond ${eth(parameters.proofBond)}, answers at ${formatGwei(parameters.bondGasPrice)} gwei; ${rewards}`,
+  ];
+}
+
+function seconds(count: number): string {
+  if (count % 3600 === 0 && count > 0) return `${count / 3600} h`;
+  return count % 60 === 0 && count > 0 ? `${count / 60} min` : `${count} s`;
 }
 
 function normText({ normSqBound, updateFractionBits }: Federation['parameters']): string {

@@ -65,6 +65,9 @@ export function demoFederation({ rule, byzantine, clients, rounds, normBound }: 
     answerWindow: 10,
     proofBond: ether / 10n,
     bondGasPrice: 2,
+    roundReward: 0n,
+    aggregatorShare: 0,
+    contributionShare: 0,
     ...(normBound === undefined ? {} : { normBound }),
   };
 }

@@ -10,6 +10,7 @@ import { DEFAULT_MODEL_FRACTION_BITS, DEFAULT_UPDATE_FRACTION_BITS } from '../..
 import { DEFAULT_CHUNK_SIZE } from '../../protocol/encoding/layout.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { checkLearningParameters, type FederationParameters, NO_NORM_BOUND } from '../../protocol/round/parameters.ts';
+import { parseAddress } from '../options/address.ts';
 import { decimal, etherOption, integer, oneOf } from '../options/values.ts';
 
 export interface FederationSettings {
@@ -36,8 +37,22 @@ export interface FederationSettings {
   readonly withdrawalDelay: number;
   readonly answerWindow: number;
   readonly proofBond: bigint;
+  /** Gwei (or 1e9 units of the token). */
   readonly bondGasPrice: number;
+  /** Per final round, as long as the pool lasts; 0 for none. */
+  readonly roundReward: bigint;
+  /** The aggregator's part of it, 0..1. */
+  readonly aggregatorShare: number;
+  /** How much of the participants' part follows the contribution score, 0..1. */
+  readonly contributionShare: number;
+  /** ERC-20 of everything that is staked, posted and paid; left out for the native coin. */
+  readonly stakeToken?: string;
 }
+
+/** Shares on the chain are parts of 10,000. */
+const BPS = 10_000;
+/** One gwei in wei. */
+const GWEI = 1e9;
 
 export function withFederationSettings(command: Command): Command {
   return command
@@ -70,7 +85,27 @@ export function withFederationSettings(command: Command): Command {
     )
     .option('--answer-window <seconds>', 'time to answer an availability challenge', integer(1), 3600)
     .addOption(etherOption('--proof-bond <ether>', 'posted with a fraud proof, lost when the number was right', '0.1'))
-    .option('--bond-gas-price <gwei>', 'sizes the bond of an availability challenge', integer(0), 2);
+    .option(
+      '--bond-gas-price <gwei>',
+      'pays for the answer to an availability challenge: its bond is the gas of an answer at this price, at least',
+      decimal(0, 1e6),
+      2,
+    )
+    .addOption(
+      etherOption(
+        '--round-reward <ether>',
+        'paid for each final round, while the pool lasts (assay rewards fund)',
+        '0',
+      ),
+    )
+    .option('--aggregator-share <share>', "the aggregator's part of a round's reward", decimal(0, 1), 0.2)
+    .option(
+      '--contribution-share <share>',
+      "how much of the participants' part follows the contribution score; needs a rule with a Gram matrix",
+      decimal(0, 1),
+      0,
+    )
+    .option('--stake-token <address>', 'ERC-20 (18 decimals) for stakes, bonds and rewards; default: the native coin');
 }
 
 export interface StoredGenesis {
@@ -118,15 +153,22 @@ export function planParameters(
     aggregateWindowSeconds: settings.aggregateWindow,
     challengeWindowSeconds: settings.challengeWindow,
     withdrawalDelaySeconds: settings.withdrawalDelay,
-    stakeToken: zeroAddress,
+    stakeToken: settings.stakeToken === undefined ? zeroAddress : parseAddress(settings.stakeToken),
     answerWindowSeconds: settings.answerWindow,
     proofBond: settings.proofBond,
-    bondGasPrice: BigInt(settings.bondGasPrice) * 10n ** 9n,
-    roundReward: 0n,
-    aggregatorRewardBps: 0,
-    contributionRewardBps: 0,
+    bondGasPrice: BigInt(Math.round(settings.bondGasPrice * GWEI)),
+    roundReward: settings.roundReward,
+    aggregatorRewardBps: Math.round(settings.aggregatorShare * BPS),
+    contributionRewardBps: Math.round(settings.contributionShare * BPS),
   };
   checkLearningParameters(parameters);
+  if (parameters.contributionRewardBps > 0 && rule.preAggregation === 'none') {
+    throw new AssayError('CONTRIBUTION_SHARE', {
+      summary: `${settings.rule} commits to no Gram matrix, from which contribution scores are computed`,
+      expected: '--contribution-share 0, or a rule of the Krum or NNM family',
+      received: `--contribution-share ${settings.contributionShare} with --rule ${settings.rule}`,
+    });
+  }
   if (parameters.minParticipants < parameters.minUpdates) {
     throw new AssayError('TOO_FEW_PARTICIPANTS', {
       summary: `${settings.rule} with f = ${rule.byzantine} is not defined for that few participants`,

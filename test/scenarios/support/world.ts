@@ -55,6 +55,9 @@ const SETTINGS: FederationSettings = {
   answerWindow: 30,
   proofBond: ETHER / 10n,
   bondGasPrice: 2,
+  roundReward: 0n,
+  aggregatorShare: 0,
+  contributionShare: 0,
 };
 
 export interface FederationWish extends Partial<FederationSettings> {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { getAddress, zeroAddress } from 'viem';
 import { Q16 } from '../../../protocol/aggregation/serverStep.ts';
 import { payloadCid } from '../../../protocol/encoding/cid.ts';
 import { NO_NORM_BOUND } from '../../../protocol/round/parameters.ts';
@@ -28,7 +29,11 @@ const SETTINGS: FederationSettings = {
   withdrawalDelay: 205,
   answerWindow: 206,
   proofBond: 105n,
-  bondGasPrice: 3,
+  bondGasPrice: 0.3,
+  roundReward: 106n,
+  aggregatorShare: 0.25,
+  contributionShare: 0.5,
+  stakeToken: `0x${'4d'.repeat(20)}`,
 };
 const GENESIS: StoredGenesis = {
   manifestCid: payloadCid(Uint8Array.of(1)),
@@ -64,15 +69,31 @@ describe('settings of a new federation', () => {
       withdrawalDelaySeconds: 205,
       answerWindowSeconds: 206,
       proofBond: 105n,
-      bondGasPrice: 3_000_000_000n,
+      bondGasPrice: 300_000_000n,
+      roundReward: 106n,
+      aggregatorRewardBps: 2500,
+      contributionRewardBps: 5000,
+      stakeToken: getAddress(`0x${'4d'.repeat(20)}`),
     });
     expect(planParameters(SETTINGS, GENESIS, true).openMembership).to.equal(true);
   });
 
+  it('refuses contribution scores where there is no Gram matrix, and a token that is no address', async () => {
+    const { selected: _, ...rest } = SETTINGS;
+    const byCoordinate = { ...rest, rule: 'trimmed-mean' };
+    await expectError(
+      () => planParameters(byCoordinate, GENESIS, false),
+      'CONTRIBUTION_SHARE',
+      /a rule of the Krum or NNM family[\s\S]*--contribution-share 0.5 with --rule trimmed-mean/,
+    );
+    expect(planParameters({ ...byCoordinate, contributionShare: 0 }, GENESIS, false).contributionRewardBps).to.equal(0);
+    await expectError(() => plan({ stakeToken: '0x12' }), 'ADDRESS', /40 hexadecimal digits/);
+  });
+
   it('what is left out follows from the rest: as many as are needed, and what the rule needs', () => {
-    const { maxParticipants: _, minUpdates: __, selected: ___, ...rest } = SETTINGS;
+    const { maxParticipants: _, minUpdates: __, selected: ___, stakeToken: ____, ...rest } = SETTINGS;
     const parameters = planParameters(rest, GENESIS, false);
-    expect(parameters).to.include({ maxParticipants: 9, minUpdates: 7 });
+    expect(parameters).to.include({ maxParticipants: 9, minUpdates: 7, stakeToken: zeroAddress });
     expect(parameters.rule.selected).to.equal(0);
   });
 
