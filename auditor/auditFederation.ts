@@ -29,6 +29,7 @@ import type { PayloadReader } from './payloads/payloadReader.ts';
 import { registeredGateways } from './payloads/registeredGateways.ts';
 import { Snapshots } from './payloads/snapshots.ts';
 import type { RevealedRoots } from './questions/chainQuestions.ts';
+import { justiceHolds } from './questions/justiceQuestions.ts';
 import { ReplayPool } from './replay/replayPool.ts';
 import { AUDIT_FORMAT, type AuditReport, type RoundReport } from './report/auditReport.ts';
 
@@ -129,7 +130,7 @@ export async function auditFrom(
   try {
     const cache = scope.cachePath === undefined ? null : await AuditCache.open(scope.cachePath);
     const context = auditContext(facts, events, rounds, payloadsFor(events), pool);
-    const federationFindings = [...checkFederation(facts, events, rounds)];
+    const federationFindings = [...checkFederation(facts, events, rounds), ...justiceHolds(facts, events)];
     const genesis = inScope.some(({ parent, published }) => parent === null && published !== null)
       ? genesisHolds(context)
       : [];

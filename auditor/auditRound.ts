@@ -2,7 +2,6 @@
 import { minimumUpdates } from '../protocol/aggregation/rule.ts';
 import { hasServerState } from '../protocol/aggregation/serverStep.ts';
 import { EQUAL_SHARE_Q16, keptWeightsQ16, trimSampleSize } from '../protocol/aggregation/trimming.ts';
-import { findFirstDivergence } from '../protocol/dispute/findFirstDivergence.ts';
 import type { Finding } from '../protocol/dispute/finding.ts';
 import type { Evidence } from '../protocol/round/evidence.ts';
 import type { Submission } from '../protocol/round/submission.ts';
@@ -10,7 +9,6 @@ import type { AuditContext } from './auditContext.ts';
 import type { PublishedModel, RoundFacts } from './chain/assembleRounds.ts';
 import type { ChainFacts } from './chain/chainFacts.ts';
 import { checkRound } from './chain/checkChain.ts';
-import { aggregator, finding } from './finding.ts';
 import { cidTextOrNull } from './payloads/cidText.ts';
 import type { Snapshot } from './payloads/snapshots.ts';
 import {
@@ -109,19 +107,22 @@ async function auditPublication(
     stateful ? stateSnapshot(context, evidence, published.aggregator) : null,
   ]);
   const notes: string[] = [];
-  const choice = chooseRows(updates, evidence);
-  const counted = await judgeExclusion(context, round, published, model, start, choice);
-  const findings: Finding[] = [...choice.findings, ...counted.findings, ...evidenceIsThere(round, published, read)];
+  const findings: Finding[] = [
+    ...updates.flatMap((update) => (update.status === 'holds' ? [] : [update.finding])),
+    ...evidenceIsThere(round, published, read),
+  ];
 
   let replay: Replay | null = null;
-  const rows = counted.rows.map(({ submission }) => submission);
+  const rows = updates.map(({ submission }) => submission);
+  const held = holdsOf(updates);
   if ('reason' in start) notes.push(start.reason);
-  else if (choice.missing.length > 0) {
-    notes.push(`Not computed anew: the payloads of participants ${choice.missing.join(', ')} are needed and missing.`);
+  else if (held === null) {
+    const missing = updates.flatMap(({ status, submission }) => (status === 'holds' ? [] : [submission.index]));
+    notes.push(`Not computed anew: the payloads of participants ${missing.join(', ')} are needed and missing.`);
   } else if (rows.length < minimumUpdates(facts.parameters.rule)) {
-    notes.push(`Not computed anew: the rule is not defined for the ${rows.length} updates that hold.`);
+    notes.push(`Not computed anew: the rule is not defined for the ${rows.length} updates that count.`);
   } else {
-    const input = replayInput(context, counted.rows, start);
+    const input = replayInput(context, held, start);
     replay = await context.pool.replay(input);
     const whole = { context, round, published, model, state, evidence, rows, input, replay };
     findings.push(...publishedNumbersHold(whole));
@@ -129,8 +130,7 @@ async function auditPublication(
   findings.push(...modelPayloadHolds(context, round, published, model, replay));
   if (evidence !== null) {
     const kinds = new Set(findings.map(({ kind }) => kind));
-    const judged = choice.missing.length > 0 ? null : rows;
-    findings.push(...evidenceAgrees(context, round, published, evidence, judged, replay, state, kinds));
+    findings.push(...evidenceAgrees(context, round, published, evidence, rows, replay, state, kinds));
   }
   const wrong = round.parent?.published ?? null;
   if (wrong !== null && 'fromReplay' in start && start.fromReplay) {
@@ -212,76 +212,12 @@ async function startOfRound(context: AuditContext, round: RoundFacts): Promise<S
   return { base, velocity, fromReplay };
 }
 
-interface RowChoice {
-  /** The updates the aggregator had to use, as far as it did. */
-  readonly rows: readonly HeldUpdate[];
-  /** Updates that hold and that the aggregator left out. */
-  readonly wronglyExcluded: readonly HeldUpdate[];
-  /** Indices of updates that the aggregator used and whose bytes this audit does not have. */
-  readonly missing: readonly number[];
-  readonly findings: readonly Finding[];
-}
-
 type HeldUpdate = Extract<AuditedUpdate, { readonly status: 'holds' }>;
 
-/**
- * Who counts: every submission that was revealed, not voided and not proven invalid by its own bytes.
- */
-function chooseRows(updates: readonly AuditedUpdate[], evidence: Evidence | null): RowChoice {
-  const used = new Set(evidence?.submissions.map(({ index }) => index));
-  const rows: HeldUpdate[] = [];
-  const wronglyExcluded: HeldUpdate[] = [];
-  const missing: number[] = [];
-  const findings: Finding[] = [];
-  for (const update of updates) {
-    const { index } = update.submission;
-    if (update.status === 'holds') {
-      if (evidence === null || used.has(index)) rows.push(update);
-      else wronglyExcluded.push(update);
-    } else if (update.status === 'unavailable') {
-      missing.push(index);
-      findings.push({ ...update.finding, severity: 'breach' });
-    } else {
-      findings.push(update.finding);
-    }
-  }
-  return { rows, wronglyExcluded, missing, findings };
-}
-
-/**
- * Updates that hold and are not among the evidence's rows. When the published model is the one of everybody, the
- * document is wrong and not the model. Else they were left out; the other numbers are judged by the rows that were
- * used, since they follow from this one lie, and where the model departs is shown against everybody's.
- */
-async function judgeExclusion(
-  context: AuditContext,
-  round: RoundFacts,
-  published: PublishedModel,
-  model: Snapshot,
-  start: Start,
-  { rows, wronglyExcluded }: RowChoice,
-): Promise<{ readonly rows: readonly HeldUpdate[]; readonly findings: readonly Finding[] }> {
-  if (wronglyExcluded.length === 0) return { rows, findings: [] };
-  const { modelRoot } = published.publication;
-  const everybody = [...rows, ...wronglyExcluded].sort((a, b) => a.submission.index - b.submission.index);
-  const enough = everybody.length >= minimumUpdates(context.facts.parameters.rule);
-  const right = 'reason' in start || !enough ? null : await context.pool.replay(replayInput(context, everybody, start));
-  if (right?.roots.modelRoot === modelRoot) return { rows: everybody, findings: [] };
-  const known = model.status === 'found' && model.root === modelRoot;
-  const names = wronglyExcluded.map(({ submission: { index, participant } }) => `${index} (${participant})`).join(', ');
-  const message = `The model leaves out participant ${names}, whose payload is there and is what was revealed.`;
-  const place =
-    right !== null && known ? findFirstDivergence(round.round, context.layout, right.model, model.vector) : null;
-  return {
-    rows,
-    findings: [
-      finding('wronglyExcluded', round.round, aggregator(published.aggregator), message, {
-        expected: right === null ? null : right.roots.modelRoot,
-        received: modelRoot,
-        divergence: place,
-      }),
-    ],
-  };
+/** Every submission that is not void counts: the contract's set, which the publication names. Nobody chooses. */
+function holdsOf(updates: readonly AuditedUpdate[]): readonly HeldUpdate[] | null {
+  const held = updates.filter((update): update is HeldUpdate => update.status === 'holds');
+  return held.length === updates.length ? held : null;
 }
 
 function replayInput(

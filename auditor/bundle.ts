@@ -34,7 +34,7 @@ import type { PayloadReader, PayloadRequest } from './payloads/payloadReader.ts'
 import type { AuditReport } from './report/auditReport.ts';
 import { writeFileAtomic } from './writeFileAtomic.ts';
 
-export const BUNDLE_FORMAT = 'assay-bundle/1';
+export const BUNDLE_FORMAT = 'assay-bundle/2';
 
 /** Largest document of chain facts that is read: about a million events. */
 const MAX_INDEX_BYTES = 2 ** 30;
@@ -190,10 +190,12 @@ async function payloadsOf(
     const owner = published.aggregator;
     add(cidTextOrNull(published.publication.modelCid), { ...vector, owner });
     add(cidTextOrNull(published.publication.evidenceCid), { maxBytes: MAX_EVIDENCE_BYTES, owner });
-    if (!hasServerState(facts.parameters.serverStep)) continue;
     const read = await evidence.read(published);
-    const state = read.status === 'found' ? read.document.stateCid : null;
-    if (state !== null && isCid(state)) add(state, { ...vector, owner });
+    if (read.status !== 'found') continue;
+    const { stateCid } = read.document;
+    if (hasServerState(facts.parameters.serverStep) && stateCid !== null && isCid(stateCid)) {
+      add(stateCid, { ...vector, owner });
+    }
   }
   return [...requests.values()];
 }

@@ -88,6 +88,10 @@ const roundStateSchema = z.strictObject({
   aggregator: address,
   publishedAt: count,
   voidedBitmap: bigInteger,
+  /** Availability challenges of the round that wait for an answer. */
+  openChallenges: count,
+  /** Unix seconds before which challenges keep the round from becoming final; 0 when none did. */
+  holdUntil: count,
 });
 
 const blockSchema = z.strictObject({
@@ -132,6 +136,8 @@ export const chainFactsSchema = z.strictObject({
   currentRound: count,
   lastFinalRound: count,
   totalBurned: bigInteger,
+  /** What the contract holds of the coin in which stakes are paid. */
+  balance: bigInteger,
   /** Registered now, in the order of the rotation, with the rounds in which each stands in it. */
   aggregators: z.array(aggregatorSchema),
   /** Rounds 1.. in order. */

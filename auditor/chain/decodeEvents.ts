@@ -9,6 +9,26 @@ import { hexOf } from './hexOf.ts';
 
 export const federationInterface = new Interface(federationAbi);
 
+/** The contract's ProofKind, in its order. */
+export const PROOF_KINDS = [
+  'badSum',
+  'badVacancy',
+  'badCoordinate',
+  'badGramLeaf',
+  'badGramNode',
+  'badMixing',
+  'copiedUpdate',
+  'unavailable',
+] as const;
+export type ProofKind = (typeof PROOF_KINDS)[number];
+
+/** The contract's ChunkKind, in its order. */
+export const CHUNK_KINDS = ['update', 'model', 'state', 'gram'] as const;
+export type ChunkKind = (typeof CHUNK_KINDS)[number];
+
+const STAKED_ROLES = ['participant', 'aggregator'] as const;
+export type StakedRole = (typeof STAKED_ROLES)[number];
+
 /** Where an event stands on the chain. */
 export interface Place {
   readonly blockNumber: number;
@@ -22,10 +42,23 @@ export type FederationEvent = { readonly place: Place } & (
   | {
       readonly name: 'aggregatorRegistered';
       readonly account: Hex;
+      readonly stake: bigint;
       readonly activeFromRound: number;
       readonly gateway: string;
     }
-  | { readonly name: 'participantRegistered'; readonly account: Hex; readonly index: number; readonly gateway: string }
+  | {
+      readonly name: 'participantRegistered';
+      readonly account: Hex;
+      readonly index: number;
+      readonly stake: bigint;
+      readonly gateway: string;
+    }
+  | {
+      readonly name: 'stakeAdded' | 'withdrawn';
+      readonly account: Hex;
+      readonly role: StakedRole;
+      readonly amount: bigint;
+    }
   | {
       readonly name: 'roundOpened';
       readonly round: number;
@@ -55,7 +88,76 @@ export type FederationEvent = { readonly place: Place } & (
   | { readonly name: 'roundAbandoned'; readonly round: number }
   | { readonly name: 'roundVoided'; readonly round: number; readonly aggregator: Hex; readonly lastRound: number }
   | { readonly name: 'penaltyBurned'; readonly amount: bigint; readonly totalBurned: bigint }
+  | Slashed
+  | {
+      readonly name: 'accusationRejected';
+      readonly round: number;
+      readonly challenger: Hex;
+      readonly accused: Hex;
+      readonly proof: ProofKind;
+      readonly bond: bigint;
+    }
+  | ChallengeOpened
+  | {
+      readonly name: 'challengeAnswered';
+      readonly id: Hex;
+      readonly round: number;
+      readonly payee: Hex;
+      readonly paid: bigint;
+      /** The chunk and its path, packed. */
+      readonly opening: Uint8Array;
+    }
+  | {
+      readonly name: 'challengeRefunded';
+      readonly id: Hex;
+      readonly round: number;
+      readonly challenger: Hex;
+      readonly bond: bigint;
+    }
+  | { readonly name: 'credited' | 'creditWithdrawn'; readonly account: Hex; readonly amount: bigint }
+  | { readonly name: 'rewardsFunded' | 'rewardsReclaimed'; readonly account: Hex; readonly amount: bigint }
+  | { readonly name: 'rewardReserved'; readonly round: number; readonly amount: bigint }
+  | {
+      readonly name: 'rewardsDistributed';
+      readonly round: number;
+      readonly toAggregator: bigint;
+      readonly toParticipants: bigint;
+    }
 );
+
+export interface Slashed {
+  readonly name: 'slashed';
+  readonly round: number;
+  readonly account: Hex;
+  readonly role: StakedRole;
+  readonly proof: ProofKind;
+  /** The whole stake: `burned` and `reward` together. */
+  readonly amount: bigint;
+  readonly burned: bigint;
+  readonly challenger: Hex;
+  readonly reward: bigint;
+}
+
+export interface ChallengeOpened {
+  readonly name: 'challengeOpened';
+  readonly id: Hex;
+  readonly round: number;
+  readonly kind: ChunkKind;
+  /** The participant's index, for an update. */
+  readonly index: number;
+  /** For the Gram matrix: the leaf of its tree. */
+  readonly chunk: number;
+  readonly challenger: Hex;
+  readonly owner: Hex;
+  readonly bond: bigint;
+  /** Unix seconds, the first moment that is too late. */
+  readonly answerBy: number;
+}
+
+/** The literal that stands for a Solidity enum's member. ethers has checked that it is one. */
+function literal<T>(names: readonly T[], value: unknown): T {
+  return names[Number(value)]!;
+}
 
 export function decodeEvents(logs: readonly LogFact[]): FederationEvent[] {
   return logs.flatMap((log) => {
@@ -83,6 +185,7 @@ function decodeEvent(log: LogFact): FederationEvent | null {
         place,
         account: hexOf(args.participant),
         index: Number(args.index),
+        stake: args.stake as bigint,
         gateway: String(args.gateway),
       };
     case 'AggregatorRegistered':
@@ -90,6 +193,7 @@ function decodeEvent(log: LogFact): FederationEvent | null {
         name: 'aggregatorRegistered',
         place,
         account: hexOf(args.aggregator),
+        stake: args.stake as bigint,
         activeFromRound: Number(args.activeFromRound),
         gateway: String(args.gateway),
       };
@@ -184,6 +288,93 @@ function decodeEvent(log: LogFact): FederationEvent | null {
         place,
         amount: args.amount as bigint,
         totalBurned: args.totalBurned as bigint,
+      };
+    case 'StakeAdded':
+    case 'Withdrawn':
+      return {
+        name: parsed.name === 'StakeAdded' ? 'stakeAdded' : 'withdrawn',
+        place,
+        account: hexOf(args.account),
+        role: literal(STAKED_ROLES, args.role),
+        amount: args.amount as bigint,
+      };
+    case 'Slashed':
+      return {
+        name: 'slashed',
+        place,
+        round,
+        account: hexOf(args.account),
+        role: literal(STAKED_ROLES, args.role),
+        proof: literal(PROOF_KINDS, args.proof),
+        amount: args.amount as bigint,
+        burned: args.burned as bigint,
+        challenger: hexOf(args.challenger),
+        reward: args.reward as bigint,
+      };
+    case 'AccusationRejected':
+      return {
+        name: 'accusationRejected',
+        place,
+        round,
+        challenger: hexOf(args.challenger),
+        accused: hexOf(args.accused),
+        proof: literal(PROOF_KINDS, args.proof),
+        bond: args.bond as bigint,
+      };
+    case 'ChallengeOpened':
+      return {
+        name: 'challengeOpened',
+        place,
+        id: hexOf(args.id),
+        round,
+        kind: literal(CHUNK_KINDS, args.kind),
+        index: Number(args.index),
+        chunk: Number(args.chunk),
+        challenger: hexOf(args.challenger),
+        owner: hexOf(args.owner),
+        bond: args.bond as bigint,
+        answerBy: Number(args.answerBy),
+      };
+    case 'ChallengeAnswered':
+      return {
+        name: 'challengeAnswered',
+        place,
+        id: hexOf(args.id),
+        round,
+        payee: hexOf(args.payee),
+        paid: args.paid as bigint,
+        opening: fromHex(args.opening),
+      };
+    case 'ChallengeRefunded':
+      return {
+        name: 'challengeRefunded',
+        place,
+        id: hexOf(args.id),
+        round,
+        challenger: hexOf(args.challenger),
+        bond: args.bond as bigint,
+      };
+    case 'Credited':
+    case 'CreditWithdrawn':
+      return {
+        name: parsed.name === 'Credited' ? 'credited' : 'creditWithdrawn',
+        place,
+        account: hexOf(args.account),
+        amount: args.amount as bigint,
+      };
+    case 'RewardsFunded':
+      return { name: 'rewardsFunded', place, account: hexOf(args.from), amount: args.amount as bigint };
+    case 'RewardsReclaimed':
+      return { name: 'rewardsReclaimed', place, account: hexOf(args.to), amount: args.amount as bigint };
+    case 'RewardReserved':
+      return { name: 'rewardReserved', place, round, amount: args.amount as bigint };
+    case 'RewardsDistributed':
+      return {
+        name: 'rewardsDistributed',
+        place,
+        round,
+        toAggregator: args.toAggregator as bigint,
+        toParticipants: args.toParticipants as bigint,
       };
     default:
       return null;

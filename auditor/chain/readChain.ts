@@ -1,5 +1,5 @@
 /** Reads everything an audit needs from a node's RPC endpoint, all state at one block. */
-import type { Block, JsonRpcProvider, Result } from 'ethers';
+import { type Block, Interface, type JsonRpcProvider, type Result } from 'ethers';
 import { COMBINES, PRE_AGGREGATIONS } from '../../protocol/aggregation/rule.ts';
 import { SERVER_OPTIMIZERS } from '../../protocol/aggregation/serverStep.ts';
 import { fromHex, type Hex } from '../../protocol/encoding/bytes.ts';
@@ -22,6 +22,19 @@ export interface ReadChainOptions extends RpcOptions {
   readonly fromBlock?: number | undefined;
   /** Also read every receipt and header, for a bundle. */
   readonly withReceipts?: boolean | undefined;
+  /** What was read before and cannot have changed is not asked again. */
+  readonly memory?: ChainMemory | undefined;
+}
+
+/** What somebody who reads the same federation again and again keeps between two readings. */
+export class ChainMemory {
+  parameters: FederationParameters | null = null;
+  logs: readonly LogFact[] = [];
+  /** The block up to which `logs` are complete. */
+  through: { readonly number: number; readonly hash: Hex } | null = null;
+  readonly calldata = new Map<Hex, Hex>();
+  /** By hash. */
+  readonly blocks = new Map<Hex, BlockFact>();
 }
 
 /** How often a chain that reorganises while it is read is read anew. */
@@ -92,14 +105,16 @@ async function readOnce(rpc: Rpc, options: ReadChainOptions): Promise<ChainFacts
       });
     }
   };
-  const parameters = decodeParameters((await call('parameters'))[0]);
-  const fromBlock = options.fromBlock ?? (await firstBlock(rpc, federation, head.number));
-  const [currentRound, lastFinalRound, totalBurned, aggregators, logs] = await Promise.all([
+  const { memory = new ChainMemory() } = options;
+  memory.parameters ??= decodeParameters((await call('parameters'))[0]);
+  const { parameters } = memory;
+  const [currentRound, lastFinalRound, totalBurned, balance, aggregators, logs] = await Promise.all([
     call('currentRound').then((result) => Number(result[0])),
     call('lastFinalRound').then((result) => Number(result[0])),
     call('totalBurned').then((result) => result[0] as bigint),
+    readBalance(rpc, federation, parameters.stakeToken, head.number),
     call('aggregators').then((result) => (result[0] as Result).map(decodeAggregator)),
-    readLogs(rpc, federation, fromBlock, head.number),
+    logsUpTo(rpc, options, memory, head),
   ]);
   const events = decodeEvents(logs);
   // Whoever joins first leaves an event long before round 1 opens: rounds without any are a question asked too late.
@@ -122,12 +137,8 @@ async function readOnce(rpc: Rpc, options: ReadChainOptions): Promise<ChainFacts
   const blockNumbers = new Set(options.withReceipts === true ? logs.map((log) => log.blockNumber) : published);
   const [rounds, calldata, blocks, receipts] = await Promise.all([
     Promise.all(Array.from({ length: lastRound }, async (_, i) => decodeRound((await call('round', i + 1))[0]))),
-    Promise.all([...reveals].map(async (hash) => [hash, await readCalldata(rpc, hash)] as const)),
-    Promise.all(
-      [...blockNumbers].map(async (number) =>
-        blockFact(await rpc.ask(`block ${number}`, (provider) => provider.getBlock(number))),
-      ),
-    ),
+    Promise.all([...reveals].map(async (hash) => [hash, await readCalldata(rpc, hash, memory)] as const)),
+    Promise.all([...blockNumbers].map((number) => readBlock(rpc, number, logs, memory))),
     options.withReceipts === true ? readReceipts(rpc, logs) : [],
   ]);
   return {
@@ -138,9 +149,10 @@ async function readOnce(rpc: Rpc, options: ReadChainOptions): Promise<ChainFacts
     currentRound,
     lastFinalRound,
     totalBurned,
+    balance,
     aggregators,
     rounds,
-    logs,
+    logs: [...logs],
     revealCalldata: Object.fromEntries(calldata.filter((entry): entry is readonly [Hex, Hex] => entry[1] !== null)),
     blocks,
     receipts,
@@ -170,9 +182,65 @@ async function firstBlock(rpc: Rpc, federation: Hex, head: number): Promise<numb
   return withCode;
 }
 
-async function readCalldata(rpc: Rpc, hash: Hex): Promise<Hex | null> {
+async function readCalldata(rpc: Rpc, hash: Hex, { calldata }: ChainMemory): Promise<Hex | null> {
+  const known = calldata.get(hash);
+  if (known !== undefined) return known;
   const transaction = await rpc.ask(`transaction ${hash}`, (provider) => provider.getTransaction(hash));
-  return transaction === null ? null : hexOf(transaction.data);
+  if (transaction === null) return null;
+  calldata.set(hash, hexOf(transaction.data));
+  return hexOf(transaction.data);
+}
+
+/** All logs; those of blocks that were read before only when one of these blocks is not the one it was. */
+async function logsUpTo(
+  rpc: Rpc,
+  { federation, fromBlock }: ReadChainOptions,
+  memory: ChainMemory,
+  head: BlockFact,
+): Promise<readonly LogFact[]> {
+  const { through } = memory;
+  const same =
+    through !== null &&
+    through.number <= head.number &&
+    (await rpc.ask(`block ${through.number}`, (provider) => provider.getBlock(through.number)))?.hash === through.hash;
+  const known = same ? memory.logs : [];
+  const first = same ? through.number + 1 : (fromBlock ?? (await firstBlock(rpc, hexOf(federation), head.number)));
+  const fresh = first > head.number ? [] : await readLogs(rpc, hexOf(federation), first, head.number);
+  memory.logs = [...known, ...fresh];
+  memory.through = { number: head.number, hash: head.hash };
+  return memory.logs;
+}
+
+async function readBlock(
+  rpc: Rpc,
+  number: number,
+  logs: readonly LogFact[],
+  { blocks }: ChainMemory,
+): Promise<BlockFact> {
+  const named = logs.find((log) => log.blockNumber === number)?.blockHash;
+  const known = named === undefined ? undefined : blocks.get(named);
+  if (known !== undefined) return known;
+  const block = blockFact(await rpc.ask(`block ${number}`, (provider) => provider.getBlock(number)));
+  blocks.set(block.hash, block);
+  return block;
+}
+
+const NATIVE_COIN = `0x${'00'.repeat(20)}`;
+const erc20 = new Interface(['function balanceOf(address) view returns (uint256)']);
+
+/** What the contract holds of the coin in which stakes are paid. A token that does not answer holds nothing. */
+async function readBalance(rpc: Rpc, federation: Hex, token: Hex, block: number): Promise<bigint> {
+  if (token === NATIVE_COIN) {
+    return rpc.ask('the balance of the contract', (provider) => provider.getBalance(federation, block));
+  }
+  const data = erc20.encodeFunctionData('balanceOf', [federation]);
+  try {
+    const answer = await rpc.ask('balanceOf()', (provider) => provider.call({ to: token, data, blockTag: block }));
+    return erc20.decodeFunctionResult('balanceOf', answer)[0] as bigint;
+  } catch (error) {
+    if (error instanceof AssayError) throw error;
+    return 0n;
+  }
 }
 
 async function readReceipts(rpc: Rpc, logs: readonly LogFact[]): Promise<ReceiptFact[]> {
@@ -281,6 +349,8 @@ function decodeRound(view: Result): RoundState {
     aggregator: hexOf(view.aggregator),
     publishedAt: Number(view.publishedAt),
     voidedBitmap: view.voidedBitmap as bigint,
+    openChallenges: Number(view.openChallenges),
+    holdUntil: Number(view.holdUntil),
   };
 }
 

@@ -79,19 +79,22 @@ export function accumulatorHolds(round: RoundFacts): Finding[] {
 export type RevealedRoots = ReadonlyMap<Hex, readonly { participant: Hex; round: number; standing: boolean }[]>;
 
 /**
- * Is every root new? A root belongs to who revealed it first; its owner may use it again only after its round was
- * voided. `revealed` holds all roots ever, each list in order of time.
+ * Is every root new? A root belongs to who revealed it first in a reveal that stands. Anybody may have a copy voided
+ * before its round is published; one that nobody had voided counts, as the contract says, and is misconduct. `revealed`
+ * holds all roots ever, each list in order of time.
  */
 export function rootsAreNew(round: RoundFacts, revealed: RevealedRoots): Finding[] {
   return round.reveals.flatMap(({ submission }) => {
     const { root, index } = submission;
+    if (round.voided.has(index)) return [];
     const all = revealed.get(root) ?? [];
     const own = all.findIndex((r) => r.round === round.round && r.participant === submission.participant && r.standing);
-    const earlier = all.slice(0, own).find((r) => r.standing || r.participant !== submission.participant);
+    const earlier = all.slice(0, own).find((r) => r.standing);
     if (earlier === undefined) return [];
     const message = `Participant ${index} revealed a root that was revealed before, in round ${earlier.round}.`;
     return [
       finding('copiedUpdate', round.round, participant(submission.participant), message, {
+        severity: 'misconduct',
         expected: 'a root never seen in this federation',
         received: `${root}, first revealed by ${earlier.participant}`,
       }),

@@ -64,7 +64,7 @@ export function evidenceAgrees(
   round: RoundFacts,
   published: PublishedModel,
   document: Evidence,
-  rows: readonly Submission[] | null,
+  rows: readonly Submission[],
   replay: Replay | null,
   state: Snapshot | null,
   alreadyWrong: ReadonlySet<Finding['kind']>,
@@ -81,12 +81,12 @@ export function evidenceAgrees(
     ['gramRoot', publication.gramRoot, document.gramRoot],
     ['mixingHash', publication.mixingHash, document.mixingHash],
   ];
-  if (rows !== null && !alreadyWrong.has('modelMismatch')) {
+  if (!alreadyWrong.has('modelMismatch') && !alreadyWrong.has('wronglyExcluded')) {
     const received = document.submissions.map(({ index }) => index).join(', ');
     const expected = rows.map(({ index }) => index).join(', ');
     checks.push(['submissions', expected, claimsRows(document, rows) ? expected : `${received} (or other contents)`]);
   }
-  if (replay !== null && rows !== null && claimsRows(document, rows)) {
+  if (replay !== null && claimsRows(document, rows)) {
     if (!alreadyWrong.has('gramMismatch')) checks.push(['gram', gramText(replay.gram), gramText(document.gram)]);
     if (!alreadyWrong.has('gramMismatch') && !alreadyWrong.has('mixingMismatch')) {
       checks.push(['mixing', mixingText(replay.mixing), mixingText(document.mixing)]);

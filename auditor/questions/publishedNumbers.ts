@@ -52,9 +52,18 @@ export function publishedNumbersHold(whole: PublishedRound): Finding[] {
   if (publication.modelRoot !== roots.modelRoot && evidence !== null && !claimsRows(evidence, rows)) {
     // Other rows, other numbers everywhere: one lie.
     const place = divergence(whole, replay.model, whole.model, publication.modelRoot);
-    const claimed = evidence.submissions.map(({ index }) => index).join(', ') || 'none';
-    const message = `The model was made from the updates of participants ${claimed}, not from those that count: ${rows.map(({ index }) => index).join(', ')}.`;
-    return [wrong('modelMismatch', message, roots.modelRoot, publication.modelRoot, place)];
+    const claimed = evidence.submissions.map(({ index }) => index);
+    const leftOut = rows.filter(({ index }) => !claimed.includes(index));
+    const message = `The model was made from the updates of participants ${claimed.join(', ') || 'none'}, not from those that count: ${rows.map(({ index }) => index).join(', ')}.${leftOut.map((row) => ` Left out: ${row.participant}.`).join('')}`;
+    return [
+      wrong(
+        leftOut.length > 0 ? 'wronglyExcluded' : 'modelMismatch',
+        message,
+        roots.modelRoot,
+        publication.modelRoot,
+        place,
+      ),
+    ];
   }
 
   const findings: Finding[] = [];

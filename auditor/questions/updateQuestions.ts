@@ -9,8 +9,8 @@ import { finding, participant } from '../finding.ts';
 import { cidTextOrNull } from '../payloads/cidText.ts';
 
 /**
- * One submission that was not voided, with what its payload turned out to be. `invalid` is proven by the bytes under
- * the CID, so everybody leaves it out and the round stands without it: misconduct of the participant, no breach.
+ * One submission that counts, with what its payload turned out to be. `invalid`: the bytes under the CID are others than
+ * was committed to. What the contract counts and nobody can compute with is a breach: a proof or a challenge must end it.
  */
 export type AuditedUpdate =
   | { readonly submission: Submission; readonly status: 'holds'; readonly row: Int16Array; readonly bytes: number }
@@ -34,7 +34,6 @@ async function readUpdate(context: AuditContext, round: RoundFacts, submission: 
     submission,
     status,
     finding: finding(kind, round.round, participant(submission.participant), message, {
-      severity: 'misconduct',
       expected,
       received,
     }),

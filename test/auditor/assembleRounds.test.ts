@@ -86,15 +86,15 @@ describe('rounds from events', () => {
     expect(rounds[1]?.baseModelRoot).to.equal(root(51));
   });
 
-  it('a root of a voided round may come again from its owner, not from anybody else', () => {
-    const rounds = assembleRounds(facts, [opened(2, 3, 51), reveal(2, 1, 3), reveal(2, 2, 4)]);
+  it('a root of a voided round may come again, from anybody; a second time in one round it is a copy', () => {
+    const rounds = assembleRounds(facts, [opened(2, 3, 51), reveal(2, 1, 3), reveal(2, 2, 4), reveal(2, 3, 4)]);
     const earlier = { round: 2, standing: false };
-    const now = [1, 2].map((index) => ({ participant: account(index + 1), round: 2, standing: true }));
+    const now = [1, 2, 3].map((index) => ({ participant: account(index + 1), round: 2, standing: true }));
     const revealed = new Map([
       [root(3), [{ ...earlier, participant: account(2) }, now[0]!]],
-      [root(4), [{ ...earlier, participant: account(2) }, now[1]!]],
+      [root(4), [{ ...earlier, participant: account(2) }, now[1]!, now[2]!]],
     ]);
-    expect(rootsAreNew(rounds[0]!, revealed).map(({ accused }) => accused)).to.deep.equal([account(3)]);
+    expect(rootsAreNew(rounds[0]!, revealed).map(({ accused }) => accused)).to.deep.equal([account(4)]);
   });
 
   it('an abandoned round stays abandoned when finality passes over it, and is nobody’s parent', () => {

@@ -81,11 +81,11 @@ describe('an audit that remembers', () => {
 
   it('takes a damaged, an older and an empty file for an empty one', async () => {
     const world = buildWorld({ rule, rounds: 1 });
-    const whole = '{"format":"assay-audit-cache/1","rounds":{"0x":{}}}';
+    const whole = '{"format":"assay-audit-cache/2","rounds":{"0x":{}}}';
     for (const text of [whole, whole.slice(0, 40), whole.replace('/1', '/0'), '']) {
       await writeFile(cachePath, text);
       expect(await verified(world), text).to.deep.equal(['replayed']);
-      expect(JSON.parse(await readFile(cachePath, 'utf8')).format).to.equal('assay-audit-cache/1');
+      expect(JSON.parse(await readFile(cachePath, 'utf8')).format).to.equal('assay-audit-cache/2');
       expect(await verified(world)).to.deep.equal(['remembered']);
     }
   });

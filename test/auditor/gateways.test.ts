@@ -184,7 +184,14 @@ describe('payloads from gateways', () => {
       'no url',
       'http://127.0.0.1.example.org',
       'http://[::1]:7',
-    ].map((gateway, index) => ({ name: 'participantRegistered', place, account: account(index + 1), index, gateway }));
+    ].map((gateway, index) => ({
+      name: 'participantRegistered',
+      place,
+      account: account(index + 1),
+      index,
+      stake: 1n,
+      gateway,
+    }));
     expect([...registeredGateways(events, false).values()]).to.deep.equal(['http://127.0.0.1:9000', 'http://[::1]:7']);
     expect(registeredGateways(events, true).size).to.equal(5);
     const moved = { name: 'gatewayChanged', place, account: account(1), gateway: 'http://localhost:5' } as const;

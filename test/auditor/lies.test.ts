@@ -464,27 +464,41 @@ describe('lies of an aggregator', () => {
 });
 
 describe('lies of a participant', () => {
-  it('a payload whose root or norm is not what it revealed: misconduct, and the round stands without it', () =>
+  it('a payload whose root or norm is not what it revealed: the round that counts it cannot be computed', () =>
     fc.assert(
       fc.asyncProperty(ruleAt, roundAt, participantAt, fc.boolean(), async (rule, round, liar, norm) => {
-        const small = { ...rule, byzantine: 1 };
-        const hooks: Hooks = {
+        const world = build(rule, {
           move({ round: r, index, submission }) {
             if (r !== round || index !== liar) return;
             if (norm) submission.normSq -= 1n;
             else submission.root = WRONG;
           },
-          rows: (r, rows) => (r === round ? rows.filter(({ index }) => index !== liar) : rows),
-        };
-        const world = build(small, hooks);
+        });
         await expectOne(world, {
           kind: 'commitmentMismatch',
           round,
           accused: world.participants[liar]!,
-          severity: 'misconduct',
+          unverifiable: [round],
         });
       }),
       runs(6),
+    ));
+
+  it('the same, once it was voided: nothing to say', () =>
+    fc.assert(
+      fc.asyncProperty(ruleAt, roundAt, participantAt, async (rule, round, liar) => {
+        const hooks: Hooks = {
+          move({ round: r, index, submission }) {
+            if (r === round && index === liar) submission.normSq -= 1n;
+          },
+        };
+        const world = build({ ...rule, byzantine: 1 }, hooks, { voided: { [round]: [liar] } });
+        const report = await auditWorld(world);
+        expect(report.findings).to.deep.equal([]);
+        expect(report.ok).to.equal(true);
+        expect(report.rounds[round - 1]).to.include({ updates: 6, voided: 1, verified: 'replayed' });
+      }),
+      runs(4),
     ));
 
   it('a payload of the wrong length, with dirty padding, or other bytes under its CID', async () => {
@@ -508,30 +522,16 @@ describe('lies of a participant', () => {
       };
       const layout = layoutOf({ dimension: DIMENSION, chunkSize: 32 });
       const world = build({ ...NNM, byzantine: 1 }, hooks);
-      await expectOne(world, {
-        kind: 'payloadInvalid',
-        round: 2,
-        accused: world.participants[4]!,
-        severity: 'misconduct',
-      });
+      const report = await auditWorld(world);
+      expect(report.findings.map(({ kind, round, accused }) => [kind, round, accused])).to.deep.equal([
+        ['payloadInvalid', 2, world.participants[4]],
+        ['evidenceMismatch', 2, leaderOf(world, 2)], // it left out who counts
+      ]);
+      expect(report.rounds[1]?.verified).to.equal('unverifiable');
     }
   });
 
-  it('an aggregator that uses an invalid payload all the same', async () => {
-    const world = build(TRIMMED, {
-      move({ round, index, submission }) {
-        if (round === 2 && index === 4) submission.normSq += 1n;
-      },
-    });
-    const report = await auditWorld(world);
-    expect(report.findings.map(({ kind, severity, role }) => [kind, severity, role])).to.deep.equal([
-      ['commitmentMismatch', 'misconduct', 'participant'],
-      ['modelMismatch', 'breach', 'aggregator'],
-    ]);
-    expect(report.ok).to.equal(false);
-  });
-
-  it('a payload that nobody serves: a breach where the model depends on it, misconduct where it was left out', async () => {
+  it('a payload that nobody serves: the round cannot be computed; once it was voided, nothing is missing', async () => {
     const used = build(TRIMMED, {});
     used.payloads.delete(payloadOf(used, 2, 4));
     await expectOne(used, {
@@ -540,21 +540,9 @@ describe('lies of a participant', () => {
       accused: used.participants[4]!,
       unverifiable: [2],
     });
-    const leftOut = build(
-      { ...TRIMMED, byzantine: 1 },
-      {
-        move(move) {
-          if (move.round === 2 && move.index === 4) move.stored = null;
-        },
-        rows: (r, rows) => (r === 2 ? rows.filter(({ index }) => index !== 4) : rows),
-      },
-    );
-    await expectOne(leftOut, {
-      kind: 'payloadUnavailable',
-      round: 2,
-      accused: leftOut.participants[4]!,
-      severity: 'misconduct',
-    });
+    const voided = build({ ...TRIMMED, byzantine: 1 }, {}, { voided: { 2: [4] } });
+    voided.payloads.delete(payloadOf(voided, 2, 4));
+    expect((await auditWorld(voided)).findings).to.deep.equal([]);
   });
 
   it('a reveal that does not open its commit', () =>
@@ -599,13 +587,17 @@ describe('lies of a participant', () => {
     });
     const others = build(TRIMMED, copyFrom([2, 1], [2, 3]));
     const copies = (await auditWorld(others)).findings;
-    expect(copies.map(({ kind, round }) => [kind, round])).to.deep.equal([['copiedUpdate', 2]]);
+    expect(copies.map(({ kind, round, severity }) => [kind, round, severity])).to.deep.equal([
+      ['copiedUpdate', 2, 'misconduct'],
+    ]);
     // In the order of the chain, which is not that of the indices, the later of the two is the copy.
     const first = others.facts.logs.filter((log) => log.topics[0] === revealTopic(others)).map((log) => log.topics[2]);
     const [a, b] = [1, 3].map((i) => first.indexOf(topicOf(others.participants[i]!), 7));
     expect(copies[0]?.accused).to.equal(others.participants[a! > b! ? 1 : 3]);
     const own = build(TRIMMED, copyFrom([1, 2], [3, 2]));
-    await expectOne(own, { kind: 'copiedUpdate', round: 3, accused: own.participants[2]! });
+    await expectOne(own, { kind: 'copiedUpdate', round: 3, accused: own.participants[2]!, severity: 'misconduct' });
+    const voided = build(TRIMMED, copyFrom([1, 2], [3, 2]), { voided: { 3: [2] } });
+    expect((await auditWorld(voided)).findings).to.deep.equal([]);
   });
 
   it('a norm above the bound', async () => {
