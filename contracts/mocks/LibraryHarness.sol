@@ -2,10 +2,20 @@
 pragma solidity ^0.8.37;
 
 import {CommitHash, SealedUpdate} from "../libraries/CommitHash.sol";
+import {CoordinateStep} from "../libraries/CoordinateStep.sol";
+import {GramFraud, GramShape} from "../libraries/GramFraud.sol";
+import {GramTree} from "../libraries/GramTree.sol";
 import {MerklePosition} from "../libraries/MerklePosition.sol";
 import {MerkleSum, SumSibling} from "../libraries/MerkleSum.sol";
+import {MixingJudge} from "../libraries/MixingJudge.sol";
+import {MixingMatrix} from "../libraries/MixingMatrix.sol";
+import {ModelOpening} from "../libraries/ModelOpening.sol";
 import {RuleParameters} from "../libraries/RuleParameters.sol";
-import {Rule, ServerStep} from "../types/FederationParameters.sol";
+import {SumFraud} from "../libraries/SumFraud.sol";
+import {UpdateOpening} from "../libraries/UpdateOpening.sol";
+import {VacantNodes} from "../libraries/VacantNodes.sol";
+import {GramLeafProof, GramNodeProof, MixingProof, RevealedUpdate, SumOpening} from "../types/Disputes.sol";
+import {Combine, Rule, ServerStep} from "../types/FederationParameters.sol";
 
 /// @notice For tests only: the libraries, callable from TypeScript, so that the vectors hold the Solidity code itself.
 contract LibraryHarness {
@@ -71,5 +81,173 @@ contract LibraryHarness {
 
     function checkServerStep(ServerStep calldata step) external pure {
         RuleParameters.checkServerStep(step);
+    }
+
+    // ---- disputes
+
+    /// @notice Several questions in one call; a question that reverts answers with its error.
+    function batch(bytes[] calldata questions) external view returns (bool[] memory ok, bytes[] memory answers) {
+        ok = new bool[](questions.length);
+        answers = new bytes[](questions.length);
+        for (uint256 i = 0; i < questions.length; ++i) {
+            (ok[i], answers[i]) = address(this).staticcall(questions[i]);
+        }
+    }
+
+    function judgeSum(
+        SumOpening calldata opening,
+        bytes32 root,
+        uint64 normSq,
+        uint256 dimension,
+        uint256 chunkSize
+    ) external view returns (bool opens, bool guilty) {
+        return SumFraud.judge(opening, root, normSq, dimension, chunkSize);
+    }
+
+    function verifyUpdateOpening(
+        bytes calldata opening,
+        bytes32 root,
+        uint64 normSq,
+        uint256 chunkSize,
+        uint256 depth,
+        uint256 index
+    ) external view returns (bool) {
+        return UpdateOpening.verify(opening, root, normSq, chunkSize, depth, index);
+    }
+
+    function verifyUpdateRange(
+        bytes calldata opening,
+        bytes32 root,
+        uint64 normSq,
+        uint256 chunkSize,
+        uint256 depth,
+        uint256 span,
+        uint256 chunks
+    ) external view returns (bool) {
+        return UpdateOpening.verifyRange(opening, root, normSq, chunkSize, depth, span, chunks);
+    }
+
+    function updateCoordinate(bytes calldata opening, uint256 k) external pure returns (int256) {
+        return UpdateOpening.coordinate(opening, k);
+    }
+
+    function innerProduct(bytes calldata x, bytes calldata y) external pure returns (int256) {
+        return UpdateOpening.innerProductOfChunk(x, y);
+    }
+
+    function verifyModelOpening(
+        bytes calldata opening,
+        bytes32 root,
+        uint256 chunkSize,
+        uint256 depth,
+        uint256 index
+    ) external view returns (bool) {
+        return ModelOpening.verify(opening, root, chunkSize, depth, index);
+    }
+
+    function modelCoordinate(bytes calldata opening, uint256 k) external pure returns (int256) {
+        return ModelOpening.coordinate(opening, k);
+    }
+
+    /// @notice Numerator and denominator of one coordinate.
+    function combineColumn(Combine kind, uint256 f, int256[] calldata column) external pure returns (int256, int256) {
+        return CoordinateStep.combine(kind, f, column);
+    }
+
+    function nextCoordinate(
+        Rule calldata rule,
+        ServerStep calldata step,
+        uint256 shift,
+        int256[] calldata column,
+        bytes calldata mixing,
+        int256 weight,
+        int256 velocity
+    ) external pure returns (int256 nextWeight, int256 nextVelocity) {
+        return CoordinateStep.nextCoordinate(rule, step, shift, column, mixing, weight, velocity);
+    }
+
+    /// @notice Whether `mixing` is what the rule makes of the Gram matrix left + right (`right` may be empty).
+    function isRightMixing(
+        Rule calldata rule,
+        uint256 n,
+        bytes calldata left,
+        bytes calldata right,
+        bytes calldata mixing,
+        uint256[] calldata nearest
+    ) external pure returns (bool) {
+        return MixingJudge.isRight(rule, n, GramTree.sum(left, right, n), mixing, nearest);
+    }
+
+    function hasMixingShape(
+        bytes calldata mixing,
+        uint256 rows,
+        uint256 n,
+        uint256 denominator
+    ) external pure returns (bool) {
+        return MixingMatrix.hasShape(mixing, rows, n, denominator);
+    }
+
+    function gramMatrixHash(bytes calldata triangle, uint256 n) external view returns (bytes32) {
+        return GramTree.matrixHash(triangle, n);
+    }
+
+    function gramSumHash(
+        bytes calldata left,
+        bytes calldata right,
+        uint256 n
+    ) external view returns (bytes32 hash, bool fits) {
+        return GramTree.sumHash(left, right, n);
+    }
+
+    function climbGram(bytes32 hash, uint256 position, bytes calldata path) external view returns (bytes32) {
+        return GramTree.climb(hash, position, path);
+    }
+
+    function judgeGramLeaf(
+        GramLeafProof calldata proof,
+        GramShape calldata shape,
+        RevealedUpdate calldata first,
+        RevealedUpdate calldata second
+    ) external view returns (bool guilty) {
+        return GramFraud.judgeLeaf(proof, shape, first, second);
+    }
+
+    function judgeGramNode(
+        GramNodeProof calldata proof,
+        GramShape calldata shape
+    ) external view returns (bool guilty) {
+        return GramFraud.judgeNode(proof, shape);
+    }
+
+    function judgeMixing(
+        MixingProof calldata proof,
+        GramShape calldata shape,
+        Rule calldata rule,
+        bytes32 mixingHash
+    ) external view returns (bool guilty) {
+        return GramFraud.judgeMixing(proof, shape, rule, mixingHash);
+    }
+
+    function judgeGramVacancy(
+        GramShape calldata shape,
+        uint256 level,
+        uint256 position,
+        bytes32 hash,
+        bytes calldata path
+    ) external view returns (bool guilty) {
+        return GramFraud.judgeVacancy(shape, level, position, hash, path);
+    }
+
+    function vacantUpdateNode(uint256 level) external view returns (bytes32) {
+        return VacantNodes.update(level);
+    }
+
+    function vacantModelNode(uint256 level) external view returns (bytes32) {
+        return VacantNodes.model(level);
+    }
+
+    function vacantGramNode(uint256 level, uint256 n) external view returns (bytes32 node, bytes32 zeroMatrix) {
+        zeroMatrix = GramTree.zeroMatrixHash(n);
+        return (VacantNodes.gram(level, zeroMatrix), zeroMatrix);
     }
 }
