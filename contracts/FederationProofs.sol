@@ -41,8 +41,8 @@ contract FederationProofs is Accusations, IFederationProofs {
         // INVARIANT (C-87): what does not open accuses nobody.
         if (!opens) revert ProofDoesNotOpen("opening");
         if (!guilty) return _rejectAccusation(round, revealed.participant, ProofKind.BadSum);
-        _convictParticipant(round, revealed.index, ProofKind.BadSum, msg.sender);
         _credit(msg.sender, _parameters.proofBond);
+        _convictParticipant(round, revealed.index, ProofKind.BadSum, msg.sender);
     }
 
     /// @inheritdoc IFederationProofs
@@ -108,6 +108,8 @@ contract FederationProofs is Accusations, IFederationProofs {
         if (_parameters.serverStep.optimizer == ServerOptimizer.FedAvgM) {
             bytes32 root = proof.publication.stateRoot;
             if (velocity != _opened("newState", proof.newState, root, proof, chunkSize, depth)) guilty = true;
+        } else {
+            _checkAbsent("newState", proof.newState);
         }
         _judgePublisher(proof.round, ProofKind.BadCoordinate, guilty);
     }
@@ -148,6 +150,8 @@ contract FederationProofs is Accusations, IFederationProofs {
                 Sha256.ofCalldata(proof.mixing) != proof.publication.mixingHash ||
                 !MixingMatrix.hasShape(proof.mixing, rows, column.length, denominator)
             ) revert ProofDoesNotOpen("mixing");
+        } else {
+            _checkAbsent("mixing", proof.mixing);
         }
         bytes32 base = _baseModelRoot(proof.round);
         return
@@ -168,9 +172,12 @@ contract FederationProofs is Accusations, IFederationProofs {
         uint256 chunkSize,
         uint256 depth
     ) private view returns (int256) {
-        if (_parameters.serverStep.optimizer != ServerOptimizer.FedAvgM) return 0;
-        uint256 before = _publishedBefore(proof.round);
-        if (before == 0) return 0;
+        bool stateful = _parameters.serverStep.optimizer == ServerOptimizer.FedAvgM;
+        uint256 before = stateful ? _publishedBefore(proof.round) : 0;
+        if (before == 0) {
+            _checkAbsent("oldState", proof.oldState);
+            return 0;
+        }
         bytes32 received = keccak256(abi.encode(proof.previous));
         // INVARIANT (C-91): the state that the round had to start from: the last published one.
         if (received != _rounds[before].publicationHash) {
@@ -191,6 +198,11 @@ contract FederationProofs is Accusations, IFederationProofs {
         // INVARIANT (C-87): as above.
         if (!ModelOpening.verify(opening, root, chunkSize, depth, proof.chunk)) revert ProofDoesNotOpen(name);
         return ModelOpening.coordinate(opening, proof.coordinate);
+    }
+
+    /// @dev One fraud has one proof: what is not read is not there.
+    function _checkAbsent(string memory name, bytes calldata part) private pure {
+        if (part.length != 0) revert ProofDoesNotOpen(name);
     }
 
     /// @inheritdoc IFederationProofs

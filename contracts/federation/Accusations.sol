@@ -71,7 +71,7 @@ abstract contract Accusations is Slashing {
     /// @dev The proof opened: the publisher of `round` is convicted and the bond returns, or the bond is the publisher's.
     function _judgePublisher(uint64 round, ProofKind proof, bool guilty) internal {
         if (!guilty) return _rejectAccusation(round, _rounds[round].aggregator, proof);
-        _convictAggregator(round, proof, msg.sender);
         _credit(msg.sender, _parameters.proofBond);
+        _convictAggregator(round, proof, msg.sender);
     }
 }
