@@ -3,9 +3,15 @@
  * it: |x - y|^2 = G[x][x] + G[y][y] - 2 G[x][y] without the cancellation that floats suffer on full weights.
  */
 
-export interface Gram {
+/** Inner products of n rows, of any size: sums of what somebody published need not fit in 64 bits. */
+export interface InnerProducts {
   readonly n: number;
   /** Upper triangle, row-major: n(n+1)/2 inner products. */
+  readonly values: ArrayLike<bigint>;
+}
+
+/** The Gram matrix of update rows. */
+export interface Gram extends InnerProducts {
   readonly values: BigInt64Array;
 }
 
@@ -17,12 +23,12 @@ export function gramIndex(n: number, i: number, j: number): number {
 }
 
 /** G[i][j], in either order. */
-export function gramEntry(gram: Gram, i: number, j: number): bigint {
+export function gramEntry(gram: InnerProducts, i: number, j: number): bigint {
   return gram.values[gramIndex(gram.n, i, j)]!;
 }
 
 /** Squared Euclidean distance of rows i and j. */
-export function squaredDistance(gram: Gram, i: number, j: number): bigint {
+export function squaredDistance(gram: InnerProducts, i: number, j: number): bigint {
   return gramEntry(gram, i, i) + gramEntry(gram, j, j) - 2n * gramEntry(gram, i, j);
 }
 

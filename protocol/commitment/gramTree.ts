@@ -12,6 +12,7 @@
 import { sha256 } from '#sha256';
 import { concatBytes, type Hex, toHex } from '../encoding/bytes.ts';
 import { treeDepth } from '../encoding/layout.ts';
+import { AssayError } from '../errors.ts';
 import { PerfectTreeBuilder, type TreeKind } from './perfectTree.ts';
 
 /** Chunks whose partial inner products share a leaf. */
@@ -30,30 +31,88 @@ interface GramNode {
 
 /** Hash of an upper triangle of inner products, by rows. */
 export function gramMatrixHash(matrix: BigInt64Array, n: number): Uint8Array {
-  const rows: Uint8Array[] = [Uint8Array.of(MATRIX_TAG)];
-  let offset = 0;
-  for (let i = 0; i < n; i++) {
-    const row = new DataView(new ArrayBuffer(1 + 8 * (n - i)));
-    row.setUint8(0, ROW_TAG);
-    for (let j = 0; j < n - i; j++) row.setBigInt64(1 + 8 * j, matrix[offset++]!);
-    rows.push(sha256(new Uint8Array(row.buffer)));
+  return sha256(gramMatrixPreimage(matrix, n));
+}
+
+/** What a matrix's hash is the hash of: 0x12 and the hashes of its rows. */
+export function gramMatrixPreimage(matrix: BigInt64Array, n: number): Uint8Array {
+  const rows = Array.from({ length: n }, (_, i) => sha256(gramRowPreimage(matrix, n, i)));
+  return concatBytes(Uint8Array.of(MATRIX_TAG), ...rows);
+}
+
+/** What the hash of row i is the hash of: 0x13 and G[i][i] ... G[i][n-1]. */
+export function gramRowPreimage(matrix: BigInt64Array, n: number, i: number): Uint8Array {
+  const row = new DataView(new ArrayBuffer(1 + 8 * (n - i)));
+  row.setUint8(0, ROW_TAG);
+  const start = i * n - (i * (i - 1)) / 2; // of row i in the packed upper triangle
+  for (let j = 0; j < n - i; j++) row.setBigInt64(1 + 8 * j, matrix[start + j]!);
+  return new Uint8Array(row.buffer);
+}
+
+/** The leaf of a span whose matrix has this hash. */
+export function gramLeafHash(matrixHash: Uint8Array): Uint8Array {
+  return sha256(concatBytes(Uint8Array.of(LEAF_TAG), matrixHash));
+}
+
+/** A node's hash from its children and the matrices that it claims for them. */
+export function gramNodeHash(left: GramClaim, right: GramClaim): Uint8Array {
+  return sha256(concatBytes(Uint8Array.of(NODE_TAG), left.hash, left.matrixHash, right.hash, right.matrixHash));
+}
+
+/** A node of the Gram tree as its parent names it. */
+export interface GramClaim {
+  readonly hash: Uint8Array;
+  readonly matrixHash: Uint8Array;
+}
+
+/** Leaves of the Gram tree: ceil(chunkCount / GRAM_SPAN). */
+export function gramSpanCount(chunkCount: number): number {
+  return Math.ceil(chunkCount / GRAM_SPAN);
+}
+
+/** Levels of the Gram tree above its leaves. */
+export function gramTreeDepth(chunkCount: number): number {
+  return treeDepth(gramSpanCount(chunkCount));
+}
+
+/** Bytes of an upper triangle of n rows, i64 big-endian, row-major. */
+export function gramMatrixBytes(n: number): number {
+  return 4 * n * (n + 1);
+}
+
+/** Length of the Gram payload (`gramCid` of the evidence): the leaves' matrices, span after span. */
+export function gramPayloadLength(n: number, chunkCount: number): number {
+  return gramSpanCount(chunkCount) * gramMatrixBytes(n);
+}
+
+/** A matrix as it stands in the Gram payload. */
+export function encodeGramMatrix(matrix: BigInt64Array): Uint8Array {
+  const bytes = new DataView(new ArrayBuffer(8 * matrix.length));
+  matrix.forEach((value, i) => {
+    bytes.setBigInt64(8 * i, value);
+  });
+  return new Uint8Array(bytes.buffer);
+}
+
+/** The matrix in such bytes. @throws AssayError `GRAM_LENGTH` for any other length. */
+export function decodeGramMatrix(bytes: Uint8Array, n: number): BigInt64Array {
+  if (bytes.length !== gramMatrixBytes(n)) {
+    throw new AssayError('GRAM_LENGTH', {
+      summary: 'the bytes are not a Gram matrix',
+      expected: `${gramMatrixBytes(n)} bytes, the upper triangle of ${n} rows`,
+      received: `${bytes.length} bytes`,
+    });
   }
-  return sha256(concatBytes(...rows));
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return BigInt64Array.from({ length: bytes.length / 8 }, (_, i) => view.getBigInt64(8 * i));
 }
 
 function gramTreeKind(n: number): TreeKind<GramNode> {
   return {
     zero: { hash: new Uint8Array(32), matrix: new BigInt64Array((n * (n + 1)) / 2) },
     join(left, right) {
-      const hash = sha256(
-        concatBytes(
-          Uint8Array.of(NODE_TAG),
-          left.hash,
-          gramMatrixHash(left.matrix, n),
-          right.hash,
-          gramMatrixHash(right.matrix, n),
-        ),
-      );
+      const claim = ({ hash, matrix }: GramNode) => ({ hash, matrixHash: gramMatrixHash(matrix, n) });
+      const hash = gramNodeHash(claim(left), claim(right));
       return { hash, matrix: left.matrix.map((value, i) => value + right.matrix[i]!) };
     },
   };
@@ -66,13 +125,12 @@ export class GramCommitter {
 
   constructor(n: number, chunkCount: number) {
     this.n = n;
-    this.tree = new PerfectTreeBuilder(gramTreeKind(n), treeDepth(Math.ceil(chunkCount / GRAM_SPAN)));
+    this.tree = new PerfectTreeBuilder(gramTreeKind(n), gramTreeDepth(chunkCount));
   }
 
   /** `partial`: upper triangle of the inner products over the next span. */
   appendSpan(partial: BigInt64Array): void {
-    const hash = sha256(concatBytes(Uint8Array.of(LEAF_TAG), gramMatrixHash(partial, this.n)));
-    this.tree.append({ hash, matrix: partial.slice() });
+    this.tree.append({ hash: gramLeafHash(gramMatrixHash(partial, this.n)), matrix: partial.slice() });
   }
 
   /** The root and the whole matrix, the sum of all spans. */

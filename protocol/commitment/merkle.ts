@@ -23,7 +23,8 @@ export interface ModelProof {
   readonly path: readonly Uint8Array[];
 }
 
-const merkleKind: TreeKind<Uint8Array> = {
+/** How nodes of a model's tree join. */
+export const merkleKind: TreeKind<Uint8Array> = {
   zero: new Uint8Array(32),
   join(left, right) {
     const preimage = new Uint8Array(65);

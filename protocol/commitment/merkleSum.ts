@@ -18,7 +18,10 @@ import { foldPath, openPath, PerfectTreeBuilder, type TreeKind, treeLevels } fro
 const LEAF_TAG = 0x00;
 const NODE_TAG = 0x01;
 const SUM_BYTES = 8;
-const MAX_SUM = 2n ** 64n - 1n;
+/** Largest sum that a node can claim. */
+export const MAX_SUM = 2n ** 64n - 1n;
+/** Length of a node's preimage: 0x01 and two children. */
+export const SUM_NODE_PREIMAGE_BYTES = 1 + 2 * (32 + SUM_BYTES);
 
 /** A node of the tree: what its parent hashes. */
 export interface SumNode {
@@ -54,15 +57,29 @@ export const merkleSumKind: TreeKind<SumNode> = {
         received: sum.toString(),
       });
     }
-    const preimage = new Uint8Array(1 + 2 * (32 + SUM_BYTES));
-    preimage[0] = NODE_TAG;
-    preimage.set(left.hash, 1);
-    preimage.set(uintBytes(left.sum, SUM_BYTES), 33);
-    preimage.set(right.hash, 41);
-    preimage.set(uintBytes(right.sum, SUM_BYTES), 73);
-    return { hash: sha256(preimage), sum };
+    return { hash: sha256(sumNodePreimage(left, right)), sum };
   },
 };
+
+/** What a node's hash is the hash of. */
+export function sumNodePreimage(left: SumNode, right: SumNode): Uint8Array {
+  const preimage = new Uint8Array(SUM_NODE_PREIMAGE_BYTES);
+  preimage[0] = NODE_TAG;
+  preimage.set(left.hash, 1);
+  preimage.set(uintBytes(left.sum, SUM_BYTES), 33);
+  preimage.set(right.hash, 41);
+  preimage.set(uintBytes(right.sum, SUM_BYTES), 73);
+  return preimage;
+}
+
+/** What a leaf's hash is the hash of, with the sum that it claims for its 2K bytes. */
+export function sumLeafPreimage(claimedSum: bigint, chunk: Uint8Array): Uint8Array {
+  const preimage = new Uint8Array(1 + SUM_BYTES + chunk.length);
+  preimage[0] = LEAF_TAG;
+  preimage.set(uintBytes(claimedSum, SUM_BYTES), 1);
+  preimage.set(chunk, 1 + SUM_BYTES);
+  return preimage;
+}
 
 /** Sum of squares of int16 coordinates. At most 2^12 of them: each square <= 2^30, so the sum stays below 2^53. */
 export function sumOfSquares(chunk: Int16Array): number {
@@ -74,11 +91,7 @@ export function sumOfSquares(chunk: Int16Array): number {
 /** The leaf of one chunk of 2K payload bytes. */
 export function updateLeaf(chunk: Uint8Array): SumNode {
   const sum = BigInt(sumOfSquares(viewInt16(chunk)));
-  const preimage = new Uint8Array(1 + SUM_BYTES + chunk.length);
-  preimage[0] = LEAF_TAG;
-  preimage.set(uintBytes(sum, SUM_BYTES), 1);
-  preimage.set(chunk, 1 + SUM_BYTES);
-  return { hash: sha256(preimage), sum };
+  return { hash: sha256(sumLeafPreimage(sum, chunk)), sum };
 }
 
 /** Commits to a payload chunk by chunk, in memory O(depth). */

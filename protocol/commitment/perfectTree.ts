@@ -114,3 +114,55 @@ export function foldPath<Node>(
   }
   return node;
 }
+
+/**
+ * A tree with all its nodes at hand, those above missing leaves included. Memory: twice the leaves' nodes, not their
+ * bytes.
+ */
+export class WholeTree<Node> {
+  readonly depth: number;
+  readonly leafCount: number;
+  private readonly levels: readonly (readonly Node[])[];
+  private readonly zeros: readonly Node[];
+
+  /** `levels` without their zero tails, leaves first; `zeros` one for each level: see `wholeTree`. */
+  constructor(levels: readonly (readonly Node[])[], zeros: readonly Node[]) {
+    this.depth = levels.length - 1;
+    this.leafCount = levels[0]!.length;
+    this.levels = levels;
+    this.zeros = zeros;
+  }
+
+  /** The node at `position` of `level`; level 0 holds the leaves. */
+  node(level: number, position: number): Node {
+    return this.levels[level]![position] ?? this.zeros[level]!;
+  }
+
+  get root(): Node {
+    return this.node(this.depth, 0);
+  }
+
+  /** The siblings from a node up to the root, lowest first. */
+  path(level: number, position: number): Node[] {
+    const path: Node[] = [];
+    for (let l = level, p = position; l < this.depth; l++, p = Math.floor(p / 2)) path.push(this.node(l, sibling(p)));
+    return path;
+  }
+}
+
+/** The tree over `leaves`, missing ones being zero. */
+export function wholeTree<Node>(kind: TreeKind<Node>, depth: number, leaves: readonly Node[]): WholeTree<Node> {
+  return new WholeTree(treeLevels(kind, depth, leaves), zeroNodes(kind, depth));
+}
+
+/** The other child of the same parent. */
+export function sibling(position: number): number {
+  return position % 2 === 0 ? position + 1 : position - 1;
+}
+
+/** The node above nothing but missing leaves, for every level from 0 to `depth`. */
+export function zeroNodes<Node>(kind: TreeKind<Node>, depth: number): Node[] {
+  const zeros = [kind.zero];
+  for (let level = 0; level < depth; level++) zeros.push(kind.join(zeros[level]!, zeros[level]!));
+  return zeros;
+}

@@ -8,7 +8,7 @@
  */
 
 import { combineChunk, combineDenominator } from '../aggregation/combine/combineChunk.ts';
-import { addGramChunk, type Gram } from '../aggregation/gram.ts';
+import { addGramChunk, type Gram, type InnerProducts } from '../aggregation/gram.ts';
 import { type Mixing, mixChunk, mixingHash } from '../aggregation/preAggregation/mixing.ts';
 import { multiKrum } from '../aggregation/preAggregation/multiKrum.ts';
 import { nearestNeighborMixing } from '../aggregation/preAggregation/nearestNeighborMixing.ts';
@@ -167,7 +167,7 @@ export class RoundComputation {
 }
 
 /** W = pre(G). */
-export function preAggregate(rule: Rule, gram: Gram): Mixing {
+export function preAggregate(rule: Rule, gram: InnerProducts): Mixing {
   return rule.preAggregation === 'multiKrum'
     ? multiKrum(gram, rule.byzantine, rule.selected)
     : nearestNeighborMixing(gram, rule.byzantine);

@@ -14,16 +14,34 @@ export interface Submission extends UpdateCommitment {
   readonly cid: Uint8Array;
 }
 
+/** A submission as the accumulator binds it: what a proof brings along instead of the CID. */
+export interface RevealedUpdate extends UpdateCommitment {
+  readonly index: number;
+  readonly participant: Hex;
+  /** keccak256 of the binary CID. */
+  readonly cidHash: Hex;
+}
+
+/** What the accumulator takes from a submission. */
+export function revealedUpdate({ index, participant, root, normSq, cid }: Submission): RevealedUpdate {
+  return { index, participant, root, normSq, cidHash: keccak256(cid) };
+}
+
 /** acc' = keccak256(abi.encode(acc, index, participant, root, normSq, keccak256(cid))), in the order of reveals. */
 export function accumulate(accumulator: Hex, submission: Submission): Hex {
+  return accumulateRevealed(accumulator, revealedUpdate(submission));
+}
+
+/** The same from what a proof brings along. */
+export function accumulateRevealed(accumulator: Hex, revealed: RevealedUpdate): Hex {
   return keccak256(
     concatBytes(
       abiWord(accumulator),
-      abiUint(submission.index),
-      abiWord(submission.participant),
-      abiWord(submission.root),
-      abiUint(submission.normSq),
-      abiWord(keccak256(submission.cid)),
+      abiUint(revealed.index),
+      abiWord(revealed.participant),
+      abiWord(revealed.root),
+      abiUint(revealed.normSq),
+      abiWord(revealed.cidHash),
     ),
   );
 }
@@ -34,7 +52,10 @@ export function accumulateAll(submissionsInRevealOrder: readonly Submission[]): 
 }
 
 /** The rows of the update matrix: valid submissions by participant index, whatever the order of reveals. */
-export function rowOrder(submissions: readonly Submission[], voided: ReadonlySet<number> = new Set()): Submission[] {
+export function rowOrder<Revealed extends { readonly index: number }>(
+  submissions: readonly Revealed[],
+  voided: ReadonlySet<number> = new Set(),
+): Revealed[] {
   return submissions.filter(({ index }) => !voided.has(index)).sort((a, b) => a.index - b.index);
 }
 

@@ -19,6 +19,11 @@ const MIXING_TAG = 0x20;
 
 /** What `publishRound` names: H(0x20 | u16 m | u16 n | u32 denominator | i32 weights...), all big-endian. */
 export function mixingHash(mixing: Mixing): Hex {
+  return toHex(sha256(mixingPreimage(mixing)));
+}
+
+/** What that is the hash of. */
+export function mixingPreimage(mixing: Mixing): Uint8Array {
   const bytes = new DataView(new ArrayBuffer(9 + 4 * mixing.weights.length));
   bytes.setUint8(0, MIXING_TAG);
   bytes.setUint16(1, mixing.rows);
@@ -27,7 +32,7 @@ export function mixingHash(mixing: Mixing): Hex {
   mixing.weights.forEach((weight, i) => {
     bytes.setInt32(9 + 4 * i, weight);
   });
-  return toHex(sha256(new Uint8Array(bytes.buffer)));
+  return new Uint8Array(bytes.buffer);
 }
 
 /**

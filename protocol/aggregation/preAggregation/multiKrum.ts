@@ -2,12 +2,12 @@
  * Multi-Krum(f, m): the m rows with the lowest Krum scores, where a row's score is the sum of its squared distances to
  * its n - f - 2 nearest others (Blanchard et al. 2017, section 4 and 5). Krum is m = 1. Ties go to the lower index.
  */
-import { type Gram, squaredDistance } from '../gram.ts';
+import { type InnerProducts, squaredDistance } from '../gram.ts';
 import type { Mixing } from './mixing.ts';
 import { nearestOthers } from './nearestNeighborMixing.ts';
 
 /** `gram` of n >= 2f + 3 rows; `selected` 0 stands for m = n - f. Result: [m, n] selection rows, index ascending. */
-export function multiKrum(gram: Gram, f: number, selected: number): Mixing {
+export function multiKrum(gram: InnerProducts, f: number, selected: number): Mixing {
   const { n } = gram;
   const m = selected === 0 ? n - f : selected;
   const chosen = krumScores(gram, f)
@@ -24,7 +24,7 @@ export function multiKrum(gram: Gram, f: number, selected: number): Mixing {
 }
 
 /** Krum's score of every row. */
-export function krumScores(gram: Gram, f: number): bigint[] {
+export function krumScores(gram: InnerProducts, f: number): bigint[] {
   return Array.from({ length: gram.n }, (_, i) =>
     nearestOthers(gram, i)
       .slice(0, gram.n - f - 2)

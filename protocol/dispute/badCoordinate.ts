@@ -1,0 +1,200 @@
+/**
+ * Bad coordinate: one coordinate opened in everything it is computed from (every valid update, the old model, the old
+ * server state, the mixing matrix) and in what was published; the judge computes it anew.
+ * Spec: docs/spec/disputes.md, "Bad coordinate".
+ */
+import { sha256 } from '#sha256';
+import { needsGram } from '../aggregation/rule.ts';
+import { hasServerState } from '../aggregation/serverStep.ts';
+import { modelLeaf } from '../commitment/merkle.ts';
+import { sumLeafPreimage } from '../commitment/merkleSum.ts';
+import {
+  foldModelPath,
+  foldSumPath,
+  isRoot,
+  MODEL_STEP_BYTES,
+  packSumPath,
+  SUM_STEP_BYTES,
+  unpackModelPath,
+  unpackSumPath,
+} from '../commitment/openings.ts';
+import { concatBytes, type Hex, toHex, uintBytes, ZERO_HASH } from '../encoding/bytes.ts';
+import type { VectorLayout } from '../encoding/layout.ts';
+import { fractionShift, layoutOf } from '../round/parameters.ts';
+import { type Publication, publicationHash } from '../round/publication.ts';
+import type { RevealedUpdate } from '../round/submission.ts';
+import { checkLength, checkPublication, type DisputedRound, malformed, type Verdict, validRows } from './disputedRound.ts';
+import { readMixing, recomputeCoordinate } from './recomputeCoordinate.ts';
+import { modelTree, type ReadChunk, updateTree } from './trees.ts';
+
+const NO_BYTES = new Uint8Array(0);
+
+/** As the contract's struct `CoordinateProof`. */
+export interface BadCoordinateProof {
+  readonly kind: 'badCoordinate';
+  readonly round: number;
+  readonly chunk: number;
+  /** Index within the chunk. */
+  readonly coordinate: number;
+  readonly publication: Publication;
+  /** The publication that the server state comes from; null for a stateless step and when there is none. */
+  readonly previous: Publication | null;
+  readonly reveals: readonly RevealedUpdate[];
+  /** For each valid update by index: u64 sum | 2K bytes | depth * (hash 32 | sum 8). */
+  readonly rows: readonly Uint8Array[];
+  /** 4K bytes | depth * 32, under the base model's root. */
+  readonly oldModel: Uint8Array;
+  readonly newModel: Uint8Array;
+  /** Under the previous state's root; empty when there is none. */
+  readonly oldState: Uint8Array;
+  readonly newState: Uint8Array;
+  /** Preimage of the published mixing hash; empty for a rule without. */
+  readonly mixing: Uint8Array;
+}
+
+/** @throws AssayError `PROOF_MALFORMED` where the contract would revert. */
+export function judgeBadCoordinate(round: DisputedRound, proof: BadCoordinateProof): Verdict {
+  const { publication, previous, chunk, coordinate } = proof;
+  const { rule, serverStep } = round.parameters;
+  const layout = layoutOf(round.parameters);
+  if (!(chunk >= 0 && chunk < layout.chunkCount && coordinate >= 0 && coordinate < layout.chunkSize)) {
+    throw malformed('there is no such coordinate', `chunk < ${layout.chunkCount}, coordinate < ${layout.chunkSize}`);
+  }
+  checkPublication(round, publication);
+  const rows = validRows(round, proof.reveals);
+  if (proof.rows.length !== rows.length) {
+    throw malformed('not every valid update is opened', `${rows.length} rows`, proof.rows.length);
+  }
+  const column = rows.map((revealed, i) => rowCoordinate(layout, revealed, chunk, coordinate, proof.rows[i]!));
+  const at = (what: string, root: Hex, opening: Uint8Array) =>
+    modelCoordinate(layout, what, root, chunk, coordinate, opening);
+  const oldModel = at('the old model', round.baseModelRoot, proof.oldModel);
+  const newModel = at('the new model', publication.modelRoot, proof.newModel);
+
+  const stateful = hasServerState(serverStep);
+  const hasOldState = stateful && round.previousPublicationHash !== ZERO_HASH;
+  if (hasOldState && (previous === null || publicationHash(previous) !== round.previousPublicationHash)) {
+    throw malformed('this is not the publication before the round', round.previousPublicationHash);
+  }
+  if (!hasOldState) checkLength('the old server state', proof.oldState, 0);
+  if (!stateful) checkLength('the new server state', proof.newState, 0);
+  const before = hasOldState ? at('the old server state', previous!.stateRoot, proof.oldState) : 0n;
+  const newState = stateful ? at('the new server state', publication.stateRoot, proof.newState) : null;
+
+  const mixes = needsGram(rule);
+  if (!mixes) checkLength('the mixing matrix', proof.mixing, 0);
+  else if (toHex(sha256(proof.mixing)) !== publication.mixingHash.toLowerCase()) {
+    throw malformed('this is not the published mixing matrix', publication.mixingHash);
+  }
+  const mixing = mixes ? readMixing(rule, rows.length, proof.mixing) : null;
+  const shift = fractionShift(round.parameters);
+  const right = recomputeCoordinate(rule, serverStep, shift, column, mixing, oldModel, stateful ? before : null);
+  return right.model === newModel && right.velocity === newState ? 'innocent' : 'guilty';
+}
+
+/** What the builder reads. Shapes: everything in the payloads' own form. */
+export interface CoordinateSources {
+  /** For each valid update by index, its chunks. */
+  readonly rows: readonly ReadChunk[];
+  readonly base: ReadChunk;
+  /** The published model: its chunks, or the opening (4K bytes | path) that an availability answer gave. */
+  readonly model: ReadChunk | Uint8Array;
+  /** Null for a stateless step, or before the first publication. */
+  readonly oldState: ReadChunk | null;
+  /** Null for a stateless step. */
+  readonly newState: ReadChunk | Uint8Array | null;
+  /** Preimage of the published mixing hash (`mixingPreimage`); null for a rule without. */
+  readonly mixing: Uint8Array | null;
+}
+
+/**
+ * The proof that coordinate `coordinate` of the whole vector is wrong, or null when it is right.
+ * @throws AssayError `PROOF_MALFORMED` when a source is not what the chain names, so that nothing can be proven from it.
+ */
+export async function buildBadCoordinate(
+  round: DisputedRound,
+  number: number,
+  publication: Publication,
+  previous: Publication | null,
+  reveals: readonly RevealedUpdate[],
+  coordinate: number,
+  sources: CoordinateSources,
+): Promise<BadCoordinateProof | null> {
+  const layout = layoutOf(round.parameters);
+  const chunk = Math.floor(coordinate / layout.chunkSize);
+  const rows: Uint8Array[] = [];
+  for (const read of sources.rows) rows.push(await openRow(read, layout, chunk));
+  const open = async (source: ReadChunk | Uint8Array | null) => {
+    if (source === null) return NO_BYTES;
+    return source instanceof Uint8Array ? source : await openModelChunk(source, layout, chunk);
+  };
+  const proof: BadCoordinateProof = {
+    kind: 'badCoordinate',
+    round: number,
+    chunk,
+    coordinate: coordinate % layout.chunkSize,
+    publication,
+    previous: hasServerState(round.parameters.serverStep) ? previous : null,
+    reveals,
+    rows,
+    oldModel: await open(sources.base),
+    newModel: await open(sources.model),
+    oldState: await open(sources.oldState),
+    newState: await open(sources.newState),
+    mixing: sources.mixing ?? NO_BYTES,
+  };
+  return judgeBadCoordinate(round, proof) === 'guilty' ? proof : null;
+}
+
+/** A chunk of an update for a proof: u64 sum | 2K bytes | path. One pass over the update. */
+export async function openRow(read: ReadChunk, layout: VectorLayout, chunk: number): Promise<Uint8Array> {
+  const tree = await updateTree(read, layout);
+  return concatBytes(uintBytes(tree.node(0, chunk).sum, 8), await read(chunk), packSumPath(tree.path(0, chunk)));
+}
+
+/** A chunk of an update as an availability answer: 2K bytes | path. One pass over the update. */
+export async function openUpdateChunk(read: ReadChunk, layout: VectorLayout, chunk: number): Promise<Uint8Array> {
+  return (await openRow(read, layout, chunk)).slice(8);
+}
+
+/** A chunk of a model or server state, for a proof or as an availability answer: 4K bytes | path. One pass over it. */
+export async function openModelChunk(read: ReadChunk, layout: VectorLayout, chunk: number): Promise<Uint8Array> {
+  const tree = await modelTree(read, layout);
+  return concatBytes(await read(chunk), ...tree.path(0, chunk));
+}
+
+/** The coordinate in an opened row. The leaf's sum is bound by the hash; whether it is right is bad sum's business. */
+function rowCoordinate(
+  layout: VectorLayout,
+  revealed: RevealedUpdate,
+  chunk: number,
+  coordinate: number,
+  opening: Uint8Array,
+): bigint {
+  const leafEnd = 8 + 2 * layout.chunkSize;
+  checkLength('an opened update', opening, leafEnd + layout.depth * SUM_STEP_BYTES);
+  const view = new DataView(opening.buffer, opening.byteOffset, opening.length);
+  const sum = view.getBigUint64(0);
+  const hash = sha256(sumLeafPreimage(sum, opening.subarray(8, leafEnd)));
+  const top = foldSumPath({ hash, sum }, chunk, unpackSumPath(opening.subarray(leafEnd), layout.depth));
+  if (top === undefined || top.sum !== revealed.normSq || !isRoot(top.hash, revealed.root)) {
+    throw malformed(`the chunk is not of the update of participant ${revealed.index}`);
+  }
+  return BigInt(view.getInt16(8 + 2 * coordinate, true));
+}
+
+function modelCoordinate(
+  layout: VectorLayout,
+  what: string,
+  root: Hex,
+  chunk: number,
+  coordinate: number,
+  opening: Uint8Array,
+): bigint {
+  const leafEnd = 4 * layout.chunkSize;
+  checkLength(what, opening, leafEnd + layout.depth * MODEL_STEP_BYTES);
+  const path = unpackModelPath(opening.subarray(leafEnd), layout.depth);
+  const folded = foldModelPath(modelLeaf(opening.subarray(0, leafEnd)), chunk, path);
+  if (folded === undefined || !isRoot(folded, root)) throw malformed(`the chunk is not of ${what}`, root);
+  return BigInt(new DataView(opening.buffer, opening.byteOffset, leafEnd).getInt32(4 * coordinate, true));
+}
