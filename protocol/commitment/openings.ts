@@ -11,7 +11,14 @@ import { concatBytes, fromHex, type Hex, toHex, uintBytes, ZERO_HASH } from '../
 import type { VectorLayout } from '../encoding/layout.ts';
 import { isZeroPadded, viewInt16 } from '../encoding/vectors.ts';
 import { AssayError } from '../errors.ts';
-import { type GramClaim, gramLeafHash, gramMatrixBytes, gramNodeHash, gramSpanCount, gramTreeDepth } from './gramTree.ts';
+import {
+  type GramClaim,
+  gramLeafHash,
+  gramMatrixBytes,
+  gramNodeHash,
+  gramSpanCount,
+  gramTreeDepth,
+} from './gramTree.ts';
 import { merkleKind, modelLeaf } from './merkle.ts';
 import { MAX_SUM, merkleSumKind, type SumNode, type UpdateCommitment, updateLeaf } from './merkleSum.ts';
 import type { WholeTree } from './perfectTree.ts';

@@ -23,7 +23,14 @@ import type { VectorLayout } from '../encoding/layout.ts';
 import { fractionShift, layoutOf } from '../round/parameters.ts';
 import { type Publication, publicationHash } from '../round/publication.ts';
 import type { RevealedUpdate } from '../round/submission.ts';
-import { checkLength, checkPublication, type DisputedRound, malformed, type Verdict, validRows } from './disputedRound.ts';
+import {
+  checkLength,
+  checkPublication,
+  type DisputedRound,
+  malformed,
+  type Verdict,
+  validRows,
+} from './disputedRound.ts';
 import { readMixing, recomputeCoordinate } from './recomputeCoordinate.ts';
 import { modelTree, type ReadChunk, updateTree } from './trees.ts';
 

@@ -4,12 +4,12 @@
  * commitment: then the tree is over other bytes (ask for them: descend.ts) or has several lies.
  */
 
-import { MAX_SUM, type SumNode, sumLeafPreimage, sumNodePreimage } from '../commitment/merkleSum.ts';
+import { sha256 } from '#sha256';
 import type { UpdateCommitment } from '../commitment/merkleSum.ts';
+import { MAX_SUM, type SumNode, sumLeafPreimage, sumNodePreimage } from '../commitment/merkleSum.ts';
 import { foldSumPath, isRoot } from '../commitment/openings.ts';
 import type { WholeTree } from '../commitment/perfectTree.ts';
 import type { VectorLayout } from '../encoding/layout.ts';
-import { sha256 } from '#sha256';
 import { type SumOpening, sumOpening } from './badSum.ts';
 import type { ReadChunk } from './trees.ts';
 

@@ -1,4 +1,6 @@
 /** A whole round in memory: for tests, small models and anyone who wants to see the computation in one place. */
+import type { Mixing } from '../aggregation/preAggregation/mixing.ts';
+import { concatBytes } from '../encoding/bytes.ts';
 import { decodeModel, encodeModel, encodeUpdate, viewInt16, viewInt32 } from '../encoding/vectors.ts';
 import type { LearningParameters } from './parameters.ts';
 import type { RoundRoots } from './publication.ts';
@@ -8,6 +10,9 @@ export interface ComputedRound extends RoundRoots {
   readonly model: Int32Array;
   /** The server's velocity; null for a stateless step. */
   readonly velocity: Int32Array | null;
+  /** The Gram tree's leaves (`gramPayloadLength`); null for a rule without a Gram matrix. */
+  readonly gramPayload: Uint8Array | null;
+  readonly mixing: Mixing | null;
 }
 
 /**
@@ -20,7 +25,8 @@ export function computeRound(
   model: Int32Array,
   velocity: Int32Array | null,
 ): ComputedRound {
-  const computation = new RoundComputation(parameters, rows.length);
+  const spans: Uint8Array[] = [];
+  const computation = new RoundComputation(parameters, rows.length, (matrix) => spans.push(matrix));
   const { layout } = computation;
   const { chunkSize, chunkCount } = layout;
   const paddedRows = rows.map((row) => viewInt16(encodeUpdate(row, layout)));
@@ -38,5 +44,7 @@ export function computeRound(
     ...computation.finish(),
     model: decodeModel(modelBytes, layout),
     velocity: velocityBytes === null ? null : decodeModel(velocityBytes, layout),
+    gramPayload: computation.needsGramPass ? concatBytes(...spans) : null,
+    mixing: computation.needsGramPass ? computation.mixing() : null,
   };
 }

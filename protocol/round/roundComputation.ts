@@ -14,7 +14,7 @@ import { multiKrum } from '../aggregation/preAggregation/multiKrum.ts';
 import { nearestNeighborMixing } from '../aggregation/preAggregation/nearestNeighborMixing.ts';
 import { checkRowCount, needsGram, type Rule, ruleName } from '../aggregation/rule.ts';
 import { hasServerState, stepChunk } from '../aggregation/serverStep.ts';
-import { GRAM_SPAN, GramCommitter } from '../commitment/gramTree.ts';
+import { encodeGramMatrix, GRAM_SPAN, GramCommitter } from '../commitment/gramTree.ts';
 import { ModelCommitter } from '../commitment/merkle.ts';
 import { type Hex, ZERO_HASH } from '../encoding/bytes.ts';
 import type { VectorLayout } from '../encoding/layout.ts';
@@ -29,6 +29,7 @@ export class RoundComputation {
   private readonly parameters: LearningParameters;
   private readonly n: number;
   private readonly shift: number;
+  private readonly onGramSpan: (matrix: Uint8Array) => void;
   private readonly gramCommitter: GramCommitter;
   private readonly span: BigInt64Array;
   private chunksInSpan = 0;
@@ -40,14 +41,19 @@ export class RoundComputation {
   private readonly modelCommitter: ModelCommitter;
   private readonly stateCommitter: ModelCommitter | null;
 
-  /** @throws AssayError `TOO_FEW_UPDATES` when the rule is not defined for n rows. */
-  constructor(parameters: LearningParameters, n: number) {
+  /**
+   * `onGramSpan` is given the Gram payload piece by piece, in order: what the aggregator stores so that its Gram tree
+   * can be opened (`gramCid` of the evidence).
+   * @throws AssayError `TOO_FEW_UPDATES` when the rule is not defined for n rows.
+   */
+  constructor(parameters: LearningParameters, n: number, onGramSpan: (matrix: Uint8Array) => void = () => {}) {
     checkRowCount(parameters.rule, n);
     this.parameters = parameters;
     this.n = n;
     this.layout = layoutOf(parameters);
     this.shift = fractionShift(parameters);
     this.needsGramPass = needsGram(parameters.rule);
+    this.onGramSpan = onGramSpan;
     this.gramCommitter = new GramCommitter(n, this.layout.chunkCount);
     this.span = new BigInt64Array((n * (n + 1)) / 2);
     this.modelCommitter = new ModelCommitter(this.layout);
@@ -128,6 +134,7 @@ export class RoundComputation {
 
   private closeSpan(): void {
     this.gramCommitter.appendSpan(this.span);
+    this.onGramSpan(encodeGramMatrix(this.span));
     this.span.fill(0n);
     this.chunksInSpan = 0;
   }
