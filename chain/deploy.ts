@@ -39,6 +39,7 @@ export interface Deployment {
 
 /** The contracts that a federation delegates to, by their field in contracts/federation/Modules.sol. */
 export const MODULES = {
+  membership: 'FederationMembership',
   relay: 'FederationRelay',
   proofs: 'FederationProofs',
   gramProofs: 'FederationGramProofs',

@@ -2,22 +2,23 @@
 pragma solidity ^0.8.37;
 
 import {Address} from "@openzeppelin/contracts/utils/Address.sol";
-import {Membership} from "./federation/Membership.sol";
 import {Modules} from "./federation/Modules.sol";
 import {Rounds} from "./federation/Rounds.sol";
 import {IFederationActions} from "./interfaces/IFederationActions.sol";
 import {IFederationAvailability} from "./interfaces/IFederationAvailability.sol";
 import {IFederationGramProofs, IFederationProofs} from "./interfaces/IFederationProofs.sol";
+import {IFederationMembership} from "./interfaces/IFederationMembership.sol";
 import {IFederationRelay} from "./interfaces/IFederationRelay.sol";
 import {IFederationRewards} from "./interfaces/IFederationRewards.sol";
 import {FederationParameters} from "./types/FederationParameters.sol";
 
 /// @title The implementation that every federation's clone delegates to
 /// @notice One concern per file under `federation/`: FederationStorage, Money, Rotation (turns), RoundClock (deadlines),
-///         Standing, Penalties, Stakes, Membership, Rounds (commit, reveal, publish, finalize), Voiding and Slashing.
-///         Whatever is not here goes to the module that has it, which shares the storage layout; what no module claims
-///         is a question for FederationViews. Together they are an IFederation.
-contract Federation is Membership, Rounds {
+///         Standing, Penalties, Submissions (commit, reveal), Rounds (publish, finalize), Stakes, Membership, Voiding
+///         and Slashing. A round's own actions are here; whatever else goes to the module that has it, which shares the
+///         storage layout; what no module claims is a question for FederationViews. Together they are an IFederation.
+contract Federation is Rounds {
+    address private immutable MEMBERSHIP;
     address private immutable RELAY;
     address private immutable PROOFS;
     address private immutable GRAM_PROOFS;
@@ -26,6 +27,7 @@ contract Federation is Membership, Rounds {
     address private immutable VIEWS;
 
     constructor(Modules memory modules) {
+        MEMBERSHIP = _withCode(modules.membership);
         RELAY = _withCode(modules.relay);
         PROOFS = _withCode(modules.proofs);
         GRAM_PROOFS = _withCode(modules.gramProofs);
@@ -41,6 +43,8 @@ contract Federation is Membership, Rounds {
         address owner_,
         address[] calldata members
     ) external initializer {
+        // INVARIANT (C-124): a token that is no contract would be "paid" by calls that nobody answers.
+        if (parameters_.stakeToken != address(0)) _withCode(parameters_.stakeToken);
         _transferOwnership(owner_);
         _parameters = parameters_;
         _rounds[0].modelRoot = parameters_.genesisModelRoot;
@@ -89,6 +93,17 @@ contract Federation is Membership, Rounds {
             action == IFederationRewards.rewardPool.selector ||
             action == IFederationRewards.rewardOf.selector
         ) return REWARDS;
+        if (
+            action == IFederationMembership.addMembers.selector ||
+            action == IFederationMembership.removeMembers.selector ||
+            action == IFederationMembership.registerParticipant.selector ||
+            action == IFederationMembership.registerAggregator.selector ||
+            action == IFederationMembership.setGateway.selector ||
+            action == IFederationMembership.topUp.selector ||
+            action == IFederationMembership.settleMissedReveal.selector ||
+            action == IFederationMembership.requestExit.selector ||
+            action == IFederationMembership.withdraw.selector
+        ) return MEMBERSHIP;
         return VIEWS;
     }
 

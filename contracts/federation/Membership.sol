@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
-import {IFederationActions} from "../interfaces/IFederationActions.sol";
+import {IFederationMembership} from "../interfaces/IFederationMembership.sol";
 import {Role} from "../types/Actors.sol";
 import {RoundPhase} from "../types/Round.sol";
 import {AggregatorAccount, AggregatorEntry, ParticipantAccount, ParticipantRecord, RoundHead} from "./FederationStorage.sol";
@@ -11,20 +11,12 @@ import {Stakes} from "./Stakes.sol";
 abstract contract Membership is Stakes {
     uint256 internal constant MAX_GATEWAY_LENGTH = 256;
 
-    /// @inheritdoc IFederationActions
+    /// @inheritdoc IFederationMembership
     function addMembers(address[] calldata accounts) external onlyOwner {
         _addMembers(accounts);
     }
 
-    function _addMembers(address[] calldata accounts) internal {
-        for (uint256 i = 0; i < accounts.length; ++i) {
-            if (_members[accounts[i]]) revert AlreadyAMember(accounts[i]);
-            _members[accounts[i]] = true;
-            emit MemberAdded(accounts[i]);
-        }
-    }
-
-    /// @inheritdoc IFederationActions
+    /// @inheritdoc IFederationMembership
     function removeMembers(address[] calldata accounts) external onlyOwner {
         (uint256 number, RoundHead memory head) = _advance();
         for (uint256 i = 0; i < accounts.length; ++i) {
@@ -42,7 +34,7 @@ abstract contract Membership is Stakes {
         }
     }
 
-    /// @inheritdoc IFederationActions
+    /// @inheritdoc IFederationMembership
     function registerParticipant(string calldata gateway, uint96 amount, bytes calldata permit) external payable {
         _checkMember();
         _collect(amount, permit);
@@ -67,7 +59,7 @@ abstract contract Membership is Stakes {
         _openFirstRound();
     }
 
-    /// @inheritdoc IFederationActions
+    /// @inheritdoc IFederationMembership
     function registerAggregator(string calldata gateway, uint96 amount, bytes calldata permit) external payable {
         _checkMember();
         _collect(amount, permit);
@@ -89,7 +81,7 @@ abstract contract Membership is Stakes {
         _openFirstRound();
     }
 
-    /// @inheritdoc IFederationActions
+    /// @inheritdoc IFederationMembership
     function setGateway(string calldata gateway) external {
         if (!_participants[msg.sender].record.registered && !_aggregators[msg.sender].registered) {
             revert NotRegistered(msg.sender, Role.Participant);

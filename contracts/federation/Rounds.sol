@@ -3,112 +3,37 @@ pragma solidity ^0.8.37;
 
 import {IFederationActions} from "../interfaces/IFederationActions.sol";
 import {Cid} from "../libraries/Cid.sol";
-import {CommitHash, SealedUpdate} from "../libraries/CommitHash.sol";
 import {Role} from "../types/Actors.sol";
 import {PreAggregation, ServerOptimizer} from "../types/FederationParameters.sol";
 import {Publication, RoundPhase} from "../types/Round.sol";
-import {ParticipantAccount, ParticipantRecord, RoundDisputes, RoundHead, RoundRecord} from "./FederationStorage.sol";
-import {Stakes} from "./Stakes.sol";
+import {RoundDisputes, RoundHead, RoundRecord} from "./FederationStorage.sol";
+import {RevealsUnderWay, Submissions} from "./Submissions.sol";
 
 /// @dev The life of a round, in its order: commit, reveal, publish, finalize.
-abstract contract Rounds is Stakes {
+abstract contract Rounds is Submissions, IFederationActions {
     /// @inheritdoc IFederationActions
     function commitUpdate(uint64 number_, bytes32 commitHash) external {
         (uint256 number, RoundHead memory head) = _advanceFrom(number_);
-        bool first = head.phase == RoundPhase.Open;
-        // INVARIANT (C-10): commits are for the current round, while it takes commits.
-        if (number_ != number || (!first && head.phase != RoundPhase.Commit)) {
-            revert WrongPhase(number_, _phaseOf(number_), RoundPhase.Commit);
-        }
-        // INVARIANT (C-14): zero stands for "no commit".
-        if (commitHash == bytes32(0)) revert EmptyCommitHash();
-        ParticipantAccount storage account = _registered(msg.sender);
-        if (_owesReveal(account.record, number, head)) _chargeMissedReveal(msg.sender, number, head);
-        ParticipantRecord memory record = account.record;
-        // INVARIANT (C-13): every commit has its stake behind it.
-        if (!record.funded) revert StakeTooLow(record.stake, _parameters.participantStake);
-        if (first) _startClock(number, head);
-        // INVARIANT (C-11): only who is on the list that the first commit (or an extension) closed.
-        if (!_onRoster(record, head.roster)) revert NotExpected(number_, msg.sender);
-        // INVARIANT (C-12): one commit per participant and opening.
-        if (record.committedOpening == head.opening) revert AlreadyCommitted(number_, msg.sender);
-
-        // Field by field: the compiler would write all others of the slot one by one, too.
-        account.record.committedRound = uint32(number);
-        account.record.committedOpening = head.opening;
-        account.record.revealed = false;
-        account.commitHash = commitHash;
-        ++head.committed;
-        // On its way out since the owner removed it: an extension would not find it among the active.
-        if (record.lastRoster != NO_END) ++head.departed;
-        emit UpdateCommitted(number_, msg.sender, commitHash);
-        bool closed = _closeCommitsIfComplete(number, head);
-        if (first || closed || record.lastRoster != NO_END) {
-            _storeHead(number, head);
-        } else {
-            _rounds[number].head.committed = head.committed;
-        }
-    }
-
-    /// @dev Open -> Commit: the first commit starts the clock and closes the list of who is expected.
-    function _startClock(uint256 number, RoundHead memory head) private {
-        head.roster = ++_state.rosters;
-        head.phase = RoundPhase.Commit;
-        head.clock = _now() + _parameters.commitWindowSeconds;
-        head.expected = _state.activeParticipants;
-        emit CommitPhaseOpened(uint64(number), head.expected, head.clock);
+        bytes memory problem = _tryCommit(number_, number, head, msg.sender, commitHash);
+        if (problem.length != 0) _raise(problem);
+        _storeCommits(number, head);
     }
 
     /// @inheritdoc IFederationActions
     function revealUpdate(uint64 number_, bytes32 root, uint64 normSq, bytes calldata cid, bytes32 salt) external {
-        (uint256 number, RoundHead memory head) = _advanceFrom(number_);
-        // INVARIANT (C-20): reveals are for the current round, after commits are closed.
-        if (number_ != number || head.phase != RoundPhase.Reveal) {
-            revert WrongPhase(number_, _phaseOf(number_), RoundPhase.Reveal);
-        }
-        ParticipantAccount storage account = _participants[msg.sender];
-        ParticipantRecord memory record = account.record;
-        // INVARIANT (C-21): a reveal opens a commit of this opening of the round.
-        if (record.committedOpening != head.opening) revert NotCommitted(number_, msg.sender);
-        // INVARIANT (C-22): once.
-        if (record.revealed) revert AlreadyRevealed(number_, msg.sender);
-        // INVARIANT (C-23): the zero root opens to nothing, so nobody may stand behind it.
-        if (root == bytes32(0)) revert ZeroRoot();
-        // INVARIANT (C-24): the norm bound holds for every update that counts.
-        if (normSq > _parameters.normSqBound) revert NormAboveBound(normSq, _parameters.normSqBound);
-        Cid.check(cid);
-        bytes32 cidHash = keccak256(cid);
-        bytes32 sealed_ = CommitHash.seal(
-            SealedUpdate({
-                chainId: block.chainid,
-                federation: address(this),
-                round: number_,
-                baseModelRoot: _baseModelRoot(number),
-                participant: msg.sender,
-                root: root,
-                normSq: normSq,
-                cidHash: cidHash,
-                salt: salt
-            })
-        );
-        // INVARIANT (C-26): what is revealed is what was sealed: by this sender, for this round, model, contract and
-        // chain.
-        if (sealed_ != account.commitHash) revert CommitHashMismatch(account.commitHash, sealed_);
-
-        account.record.revealed = true;
-        ++head.revealed;
-        bytes32 accumulator = _accumulator(number);
-        _rounds[number].accumulator = CommitHash.accumulate(
-            accumulator,
-            record.index,
+        RevealsUnderWay memory reveals = _revealsUnderWay(number_);
+        bytes memory problem = _tryReveal(
+            number_,
+            reveals,
             msg.sender,
             root,
             normSq,
-            cidHash
+            cid,
+            keccak256(cid),
+            salt
         );
-        emit UpdateRevealed(number_, msg.sender, record.index, root, normSq, cid);
-        if (head.revealed == head.committed) _closeReveals(number, head);
-        else _rounds[number].head.revealed = head.revealed;
+        if (problem.length != 0) _raise(problem);
+        _storeReveals(reveals);
     }
 
     /// @inheritdoc IFederationActions
@@ -192,7 +117,21 @@ abstract contract Rounds is Stakes {
         record.head.phase = RoundPhase.Final;
         _state.lastFinalRound = uint32(next);
         emit RoundFinalized(number_, record.modelRoot);
+        _reserveReward(number_, record);
         _passAbandoned();
+    }
+
+    /// @dev What the pool has for the round is its own from now on: rounds that become final later cannot take it.
+    function _reserveReward(uint64 number_, RoundRecord storage record) private {
+        uint256 wanted = _parameters.roundReward;
+        if (wanted == 0) return;
+        uint256 pool = _rewardPool;
+        // SAFETY: at most `wanted`, which has 96 bits.
+        uint96 reward = uint96(pool < wanted ? pool : wanted);
+        if (reward == 0) return;
+        _rewardPool = pool - reward;
+        record.reward = reward;
+        emit RewardReserved(number_, reward);
     }
 
     /// @inheritdoc IFederationActions
@@ -203,10 +142,5 @@ abstract contract Rounds is Stakes {
         if (number_ != before && number_ != _state.currentRound) {
             revert WrongPhase(number_, _phaseOf(number_), RoundPhase.Open);
         }
-    }
-
-    /// @dev The phase for an error message, after `_advance`.
-    function _phaseOf(uint256 number) private view returns (RoundPhase) {
-        return number == 0 || number > _state.currentRound ? RoundPhase.None : _rounds[number].head.phase;
     }
 }

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.37;
 
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {IFederationActions} from "../interfaces/IFederationActions.sol";
+import {IFederationMembership} from "../interfaces/IFederationMembership.sol";
 import {Role} from "../types/Actors.sol";
 import {RoundPhase} from "../types/Round.sol";
 import {AggregatorAccount, AggregatorEntry, ParticipantAccount, ParticipantRecord, RoundHead} from "./FederationStorage.sol";
@@ -10,10 +10,10 @@ import {Penalties} from "./Penalties.sol";
 
 /// @dev What happens to coin between registration and withdrawal. A stake answers for every round that is not final: it
 ///      leaves only through `withdraw`, by its owner, after the delay.
-abstract contract Stakes is Penalties, IFederationActions {
+abstract contract Stakes is Penalties, IFederationMembership {
     using SafeCast for uint256;
 
-    /// @inheritdoc IFederationActions
+    /// @inheritdoc IFederationMembership
     function topUp(Role role, uint96 amount, bytes calldata permit) external payable {
         if (amount == 0) revert ZeroAmount();
         _collect(amount, permit);
@@ -50,7 +50,7 @@ abstract contract Stakes is Penalties, IFederationActions {
         emit StakeAdded(msg.sender, role, amount, stake);
     }
 
-    /// @inheritdoc IFederationActions
+    /// @inheritdoc IFederationMembership
     function settleMissedReveal(address participant_) external {
         (uint256 number, RoundHead memory head) = _advance();
         // INVARIANT (C-40): only who committed, in an opening that still stands, and did not reveal in time, pays; and
@@ -59,7 +59,7 @@ abstract contract Stakes is Penalties, IFederationActions {
         _chargeMissedReveal(participant_, number, head);
     }
 
-    /// @inheritdoc IFederationActions
+    /// @inheritdoc IFederationMembership
     function requestExit(Role role) external {
         (uint256 number, RoundHead memory head) = _advance();
         if (role == Role.Participant) {
@@ -89,7 +89,7 @@ abstract contract Stakes is Penalties, IFederationActions {
         }
     }
 
-    /// @inheritdoc IFederationActions
+    /// @inheritdoc IFederationMembership
     function withdraw(Role role) external {
         (uint256 number, RoundHead memory head) = _advance();
         uint256 amount = role == Role.Participant ? _closeParticipant(number, head) : _closeAggregator();

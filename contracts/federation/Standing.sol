@@ -40,6 +40,14 @@ abstract contract Standing is RoundClock {
         return penalty < record.stake ? penalty : record.stake;
     }
 
+    function _addMembers(address[] calldata accounts) internal {
+        for (uint256 i = 0; i < accounts.length; ++i) {
+            if (_members[accounts[i]]) revert AlreadyAMember(accounts[i]);
+            _members[accounts[i]] = true;
+            emit MemberAdded(accounts[i]);
+        }
+    }
+
     function _registered(address account) internal view returns (ParticipantAccount storage found) {
         found = _participants[account];
         if (!found.record.registered) revert NotRegistered(account, Role.Participant);

@@ -4,6 +4,7 @@ pragma solidity ^0.8.37;
 import {IFederationActions} from "./IFederationActions.sol";
 import {IFederationAvailability} from "./IFederationAvailability.sol";
 import {IFederationGramProofs, IFederationProofs} from "./IFederationProofs.sol";
+import {IFederationMembership} from "./IFederationMembership.sol";
 import {IFederationRelay} from "./IFederationRelay.sol";
 import {IFederationRewards} from "./IFederationRewards.sol";
 import {IFederationViews} from "./IFederationViews.sol";
@@ -24,6 +25,7 @@ import {IFederationViews} from "./IFederationViews.sol";
 ///         staked aggregator publishes in one of its turns (in a closed federation the owner can add one).
 interface IFederation is
     IFederationActions,
+    IFederationMembership,
     IFederationRelay,
     IFederationProofs,
     IFederationGramProofs,

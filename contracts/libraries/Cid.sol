@@ -11,8 +11,12 @@ library Cid {
 
     /// @dev Reverts with InvalidCid.
     function check(bytes calldata cid) internal pure {
+        if (!isCanonical(cid)) revert InvalidCid(cid);
+    }
+
+    function isCanonical(bytes calldata cid) internal pure returns (bool) {
         // INVARIANT (C-25): a CID is a canonical sha2-256 CIDv1 of codec raw or dag-pb.
         bytes4 prefix = cid.length == LENGTH ? bytes4(cid) : bytes4(0);
-        if (prefix != 0x01551220 && prefix != 0x01701220) revert InvalidCid(cid);
+        return prefix == 0x01551220 || prefix == 0x01701220;
     }
 }

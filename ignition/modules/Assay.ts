@@ -8,13 +8,14 @@ import { buildModule } from '@nomicfoundation/hardhat-ignition/modules';
 
 export default buildModule('Assay', (m) => {
   // One after the other, as deployAssay does it: the implementation carries their addresses.
-  const relay = m.contract('FederationRelay');
+  const membership = m.contract('FederationMembership');
+  const relay = m.contract('FederationRelay', [], { after: [membership] });
   const proofs = m.contract('FederationProofs', [], { after: [relay] });
   const gramProofs = m.contract('FederationGramProofs', [], { after: [proofs] });
   const availability = m.contract('FederationAvailability', [], { after: [gramProofs] });
   const rewards = m.contract('FederationRewards', [], { after: [availability] });
   const views = m.contract('FederationViews', [], { after: [rewards] });
-  const modules = { relay, proofs, gramProofs, availability, rewards, views };
+  const modules = { membership, relay, proofs, gramProofs, availability, rewards, views };
   const implementation = m.contract('Federation', [modules]);
   const factory = m.contract('FederationFactory', [implementation]);
   return { ...modules, implementation, factory };

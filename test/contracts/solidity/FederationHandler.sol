@@ -4,6 +4,7 @@ pragma solidity ^0.8.37;
 import {FederationFactory} from "../../../contracts/FederationFactory.sol";
 import {FederationAvailability} from "../../../contracts/FederationAvailability.sol";
 import {FederationGramProofs} from "../../../contracts/FederationGramProofs.sol";
+import {FederationMembership} from "../../../contracts/FederationMembership.sol";
 import {FederationProofs} from "../../../contracts/FederationProofs.sol";
 import {FederationRelay} from "../../../contracts/FederationRelay.sol";
 import {FederationRewards} from "../../../contracts/FederationRewards.sol";
@@ -38,6 +39,7 @@ contract FederationHandler {
     constructor() {
         FederationHarness implementation = new FederationHarness(
             Modules({
+                membership: address(new FederationMembership()),
                 relay: address(new FederationRelay()),
                 proofs: address(new FederationProofs()),
                 gramProofs: address(new FederationGramProofs()),
