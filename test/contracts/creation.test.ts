@@ -52,7 +52,15 @@ describe('creating a federation', () => {
     const direct = world.sendTo(implementation, world.abi, world.wallets[5]!, 'initialize', args);
     await expectRevert(direct, 'InvalidInitialization');
     const relay = (await viem.deployContract('FederationRelay')).address;
-    const none = { membership: relay, relay, proofs: relay, gramProofs: relay, availability: relay, rewards: relay, views: zeroAddress };
+    const none = {
+      membership: relay,
+      relay,
+      proofs: relay,
+      gramProofs: relay,
+      availability: relay,
+      rewards: relay,
+      views: zeroAddress,
+    };
     for (const attempt of [
       () => viem.deployContract('Federation', [none]),
       () => viem.deployContract('FederationFactory', [zeroAddress]),
