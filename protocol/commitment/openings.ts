@@ -164,7 +164,8 @@ export function matrixBytesHash(matrix: Uint8Array, n: number): Uint8Array {
 export function matrixBytesPreimage(matrix: Uint8Array, n: number): Uint8Array {
   let offset = 0;
   const rows = Array.from({ length: n }, (_, i) => {
-    const row = matrix.subarray(offset, (offset += 8 * (n - i)));
+    const row = matrix.subarray(offset, offset + 8 * (n - i));
+    offset += row.length;
     return sha256(concatBytes(Uint8Array.of(0x13), row));
   });
   return concatBytes(Uint8Array.of(0x12), ...rows);

@@ -82,7 +82,7 @@ export function judgeBadGramLeaf(round: DisputedRound, proof: BadGramLeafProof):
   const n = rows.length;
   const layout = layoutOf(round.parameters);
   if (!(span >= 0 && span < gramSpanCount(layout.chunkCount))) throw malformed('there is no such span');
-  if (!(first >= 0 && first <= second && second < n)) throw malformed('there are no such rows', `0 to ${n - 1}`);
+  if (![first, second].every((row) => row >= 0 && row < n)) throw malformed('there are no such rows', `0 to ${n - 1}`);
   const depth = gramTreeDepth(layout.chunkCount);
   checkLength('the path', proof.path, depth * GRAM_STEP_BYTES);
   const steps = unpackGramPath(proof.path, depth);
@@ -91,6 +91,7 @@ export function judgeBadGramLeaf(round: DisputedRound, proof: BadGramLeafProof):
   if (root === undefined || !isRoot(root, publication.gramRoot)) throw malformed('the leaf does not stand there');
   if (depth > 0 && !sameBytes(steps[0]!.claimed, matrixHash)) return 'guilty';
   if (proof.matrix.length !== 1 + 32 * n || proof.matrix[0] !== 0x12) return 'guilty';
+  if (first > second) throw malformed('the entry is not of the upper triangle');
   const rowHash = proof.matrix.subarray(1 + 32 * first, 33 + 32 * first);
   if (!sameBytes(sha256(proof.row), rowHash)) throw malformed('this is not the row of the matrix');
   if (proof.row.length !== 1 + 8 * (n - first) || proof.row[0] !== 0x13) return 'guilty';
