@@ -170,8 +170,11 @@ export async function openModelChunk(read: ReadChunk, layout: VectorLayout, chun
   return concatBytes(await read(chunk), ...tree.path(0, chunk));
 }
 
-/** The coordinate in an opened row. The leaf's sum is bound by the hash; whether it is right is bad sum's business. */
-function rowCoordinate(
+/**
+ * The coordinate in an opened row. The leaf's sum is bound by the hash; whether it is right is bad sum's business.
+ * @throws AssayError `PROOF_MALFORMED` when the row does not open under the commitment.
+ */
+export function rowCoordinate(
   layout: VectorLayout,
   revealed: RevealedUpdate,
   chunk: number,
@@ -190,7 +193,11 @@ function rowCoordinate(
   return BigInt(view.getInt16(8 + 2 * coordinate, true));
 }
 
-function modelCoordinate(
+/**
+ * The coordinate in an opened chunk of a model or server state.
+ * @throws AssayError `PROOF_MALFORMED` when the chunk does not open under the root.
+ */
+export function modelCoordinate(
   layout: VectorLayout,
   what: string,
   root: Hex,

@@ -172,8 +172,11 @@ export async function openSpan(read: ReadChunk, layout: VectorLayout, span: numb
   return concatBytes(...parts, packSumPath(tree.path(level, position)));
 }
 
-/** All coordinates of an opened range, once it is known to be that update's. */
-function rangeCoordinates(
+/**
+ * All coordinates of an opened span, once it is known to be that update's.
+ * @throws AssayError `PROOF_MALFORMED` when it does not open under the commitment.
+ */
+export function rangeCoordinates(
   layout: VectorLayout,
   { count, level, position }: SpanRange,
   revealed: RevealedUpdate,
