@@ -6,6 +6,7 @@ import {RoundHead} from "./federation/FederationStorage.sol";
 import {IFederationRelay} from "./interfaces/IFederationRelay.sol";
 import {TypedData} from "./libraries/TypedData.sol";
 import {SignedCommit, SignedReveal} from "./types/Disputes.sol";
+import {RoundPhase} from "./types/Round.sol";
 
 /// @title Signed messages, in batches
 /// @notice A module of Federation (federation/Modules.sol).
@@ -13,6 +14,8 @@ contract FederationRelay is Submissions, IFederationRelay {
     /// @inheritdoc IFederationRelay
     function commitUpdates(uint64 round, SignedCommit[] calldata commits) external {
         (uint256 number, RoundHead memory head) = _advanceFrom(round);
+        // Said here, or every signature would look wrong: it names an opening that is another round's.
+        if (round != number) _raise(_wrongPhase(round, number, head, RoundPhase.Commit));
         bytes32 domain = TypedData.domainSeparator();
         bytes memory firstProblem;
         uint256 taken;
@@ -33,6 +36,7 @@ contract FederationRelay is Submissions, IFederationRelay {
     /// @inheritdoc IFederationRelay
     function revealUpdates(uint64 round, SignedReveal[] calldata reveals) external {
         RevealsUnderWay memory underWay = _revealsUnderWay(round);
+        if (round != underWay.number) _raise(_wrongPhase(round, underWay.number, underWay.head, RoundPhase.Reveal));
         bytes32 domain = TypedData.domainSeparator();
         bytes memory firstProblem;
         uint256 taken;

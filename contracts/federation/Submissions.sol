@@ -177,7 +177,7 @@ abstract contract Submissions is Penalties {
         uint256 number,
         RoundHead memory head,
         RoundPhase required
-    ) private view returns (bytes memory) {
+    ) internal view returns (bytes memory) {
         RoundPhase phase = number_ == number ? head.phase : _phaseOf(number_);
         return abi.encodeWithSelector(WrongPhase.selector, number_, phase, required);
     }

@@ -20,7 +20,8 @@ interface IFederationRewards {
         bytes calldata gramRootOpening
     ) external;
 
-    /// @notice Owner: takes back what is left in the pool once the last round is final.
+    /// @notice Owner: takes back what is left in the pool once the last round is final. (A federation without a last round
+    ///         keeps it for its rounds.)
     function reclaimRewards() external;
 
     /// @notice Pays out what the sender has earned: rewards, bonds, challengers' parts of slashed stakes.

@@ -73,6 +73,31 @@ library GramFraud {
         return !fits || matrix != GramTree.claimedMatrix(proof.path);
     }
 
+    /// @notice The Gram matrix under the published root: the sum of what the root claims for its children.
+    /// @param opening of a tree with one leaf: the leaf's matrix; else left's hash | right's hash | left's matrix | right's
+    ///        matrix
+    function openRoot(
+        bytes calldata opening,
+        GramShape memory shape
+    ) internal view returns (int256[] memory gram) {
+        uint256 size = GramTree.triangleSize(shape.n);
+        bytes calldata left = opening;
+        bytes calldata right = opening[:0];
+        bytes32 root;
+        if (VectorLayout.spanCount(shape.chunks) == 1) {
+            if (opening.length != size) _refuse("root");
+            root = GramTree.leafHash(GramTree.matrixHash(left, shape.n));
+        } else {
+            if (opening.length != 64 + 2 * size) _refuse("root");
+            left = opening[64:64 + size];
+            right = opening[64 + size:];
+            root = _join(opening, left, right, shape.n);
+        }
+        // INVARIANT (C-82): as above.
+        if (root != shape.gramRoot) _refuse("root");
+        return GramTree.sum(left, right, shape.n);
+    }
+
     /// @notice The published mixing matrix is not the one that the rule makes of the published Gram matrix, which is the
     ///         sum of what the root claims for its children.
     function judgeMixing(
@@ -81,22 +106,7 @@ library GramFraud {
         Rule memory rule,
         bytes32 mixingHash
     ) internal view returns (bool guilty) {
-        uint256 size = GramTree.triangleSize(shape.n);
-        bytes calldata left = proof.root;
-        bytes calldata right = proof.root[:0];
-        bytes32 root;
-        if (VectorLayout.spanCount(shape.chunks) == 1) {
-            if (proof.root.length != size) _refuse("root");
-            root = GramTree.leafHash(GramTree.matrixHash(left, shape.n));
-        } else {
-            if (proof.root.length != 64 + 2 * size) _refuse("root");
-            left = proof.root[64:64 + size];
-            right = proof.root[64 + size:];
-            root = _join(proof.root, left, right, shape.n);
-        }
-        // INVARIANT (C-82): as above.
-        if (root != shape.gramRoot) _refuse("root");
-        int256[] memory gram = GramTree.sum(left, right, shape.n);
+        int256[] memory gram = openRoot(proof.root, shape);
         // INVARIANT (C-85): what the publication is held against is the rule's own result.
         if (!MixingJudge.isRight(rule, shape.n, gram, proof.mixing, proof.nearest)) _refuse("mixing");
         return Sha256.ofCalldata(proof.mixing) != mixingHash;
