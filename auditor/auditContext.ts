@@ -1,6 +1,7 @@
 import type { VectorLayout } from '../protocol/encoding/layout.ts';
 import type { RoundFacts } from './chain/assembleRounds.ts';
 import type { ChainFacts } from './chain/chainFacts.ts';
+import type { AnsweredChunk } from './disputes/answers.ts';
 import type { EvidenceReader } from './payloads/evidenceReader.ts';
 import type { PayloadReader } from './payloads/payloadReader.ts';
 import type { Snapshots } from './payloads/snapshots.ts';
@@ -17,6 +18,10 @@ export interface AuditContext {
   readonly snapshots: Snapshots;
   readonly evidence: EvidenceReader;
   readonly pool: ReplayPool;
+  /** Of all rounds, in the order of the chain. */
+  readonly answers: readonly AnsweredChunk[];
+  /** Whether somebody wants to know how a wrong round can be disputed. */
+  readonly wantsDisputes: boolean;
   /** What this audit computed for a round itself; null when it did not. */
   replayOf(round: RoundFacts): Promise<Replay | null>;
 }

@@ -21,6 +21,8 @@ import type { ChainFacts, ChainReader } from './chain/chainFacts.ts';
 import { checkFederation } from './chain/checkChain.ts';
 import { decodeEvents, type FederationEvent } from './chain/decodeEvents.ts';
 import { rpcChainReader } from './chain/readChain.ts';
+import { answeredChunks } from './disputes/answers.ts';
+import { type FiledDispute, fileProofs, withProofs } from './disputes/proofFiles.ts';
 import { finding } from './finding.ts';
 import { cidTextOrNull } from './payloads/cidText.ts';
 import { EvidenceReader } from './payloads/evidenceReader.ts';
@@ -49,6 +51,10 @@ export interface AuditScope {
   /** Worker threads at most; 0: compute everything in this one. Default: one less than the processors, at least 1. */
   readonly workers?: number | undefined;
   readonly onProgress?: ((progress: AuditProgress) => void) | undefined;
+  /** Folder in which proofs of what is wrong are written. Default: none are. */
+  readonly proofFolder?: string | undefined;
+  /** Told of each round that is not right what can be done about it, with the file of each proof. */
+  readonly onDisputes?: ((disputes: readonly FiledDispute[]) => void) | undefined;
 }
 
 export interface AuditOptions extends AuditScope {
@@ -129,15 +135,17 @@ export async function auditFrom(
   const pool = new ReplayPool({ workers: scope.workers });
   try {
     const cache = scope.cachePath === undefined ? null : await AuditCache.open(scope.cachePath);
-    const context = auditContext(facts, events, rounds, payloadsFor(events), pool);
-    const federationFindings = [...checkFederation(facts, events, rounds), ...justiceHolds(facts, events)];
+    const wantsDisputes = scope.proofFolder !== undefined || scope.onDisputes !== undefined;
+    const context = auditContext(facts, events, rounds, payloadsFor(events), pool, wantsDisputes);
+    const federationFindings: Finding[] = [...checkFederation(facts, events, rounds), ...justiceHolds(facts, events)];
     const genesis = inScope.some(({ parent, published }) => parent === null && published !== null)
       ? genesisHolds(context)
       : [];
     const reports = await auditRounds(context, inScope, scope, cache);
     await cache?.save();
     federationFindings.push(...(await genesis));
-    const findings = [...federationFindings, ...reports.flatMap((report) => report.findings)];
+    const ofFederation = federationFindings.map((each) => ({ ...each, proof: null }));
+    const findings = [...ofFederation, ...reports.flatMap((report) => report.findings)];
     return {
       format: AUDIT_FORMAT,
       ok: findings.every(({ severity }) => severity !== 'breach') && reports.every((report) => report.ok),
@@ -182,6 +190,7 @@ function auditContext(
   rounds: readonly RoundFacts[],
   payloads: PayloadReader,
   pool: ReplayPool,
+  wantsDisputes: boolean,
 ): OpenContext {
   const layout = layoutOf(facts.parameters);
   const running = new Map<number, Promise<RoundAudit>>();
@@ -193,6 +202,8 @@ function auditContext(
     snapshots: new Snapshots(payloads, layout),
     evidence: new EvidenceReader(payloads),
     pool,
+    answers: answeredChunks(events),
+    wantsDisputes,
     running,
     replayOf: async ({ round }) => (await running.get(round))?.replay ?? null,
   };
@@ -223,7 +234,7 @@ async function auditRounds(
       } else {
         const audit = auditRound(context, round);
         context.running.set(round.round, audit);
-        ({ report } = await audit);
+        report = await fileDisputes(context.facts, await audit, scope);
         cache?.remember(context.facts, round, report);
         // A replay is kept for the rounds that may build on it; those before the parent are no longer asked for.
         for (const done of context.running.keys()) {
@@ -236,6 +247,18 @@ async function auditRounds(
   };
   await Promise.all(Array.from({ length: roundsAtATime(context, scope) }, worker));
   return reports;
+}
+
+/** Writes down what was proven, and in the report where. */
+async function fileDisputes(
+  facts: ChainFacts,
+  { report, disputes }: RoundAudit,
+  { proofFolder, onDisputes }: AuditScope,
+): Promise<RoundReport> {
+  if (disputes.length === 0) return report;
+  const filed = await fileProofs(facts, disputes, proofFolder);
+  onDisputes?.(filed);
+  return withProofs(report, filed);
 }
 
 /** Memory that rows and models of the rounds in flight may take. */

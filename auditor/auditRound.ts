@@ -9,6 +9,10 @@ import type { AuditContext } from './auditContext.ts';
 import type { PublishedModel, RoundFacts } from './chain/assembleRounds.ts';
 import type { ChainFacts } from './chain/chainFacts.ts';
 import { checkRound } from './chain/checkChain.ts';
+import type { Dispute } from './disputes/dispute.ts';
+import { disputedRound, revealsOf } from './disputes/disputedRound.ts';
+import { findDisputes } from './disputes/findDisputes.ts';
+import type { Material } from './disputes/material.ts';
 import { cidTextOrNull } from './payloads/cidText.ts';
 import type { Snapshot } from './payloads/snapshots.ts';
 import {
@@ -28,6 +32,8 @@ export interface RoundAudit {
   readonly report: RoundReport;
   /** Null when the round could not be, or need not be, computed anew. */
   readonly replay: Replay | null;
+  /** What can be done about it, when somebody wants to know. */
+  readonly disputes: readonly Dispute[];
 }
 
 export async function auditRound(context: AuditContext, round: RoundFacts): Promise<RoundAudit> {
@@ -67,10 +73,10 @@ export async function auditRound(context: AuditContext, round: RoundFacts): Prom
     claimedLoss: audit?.evidence?.metrics?.loss ?? null,
     weights: audit === null ? null : keptWeights(context, audit.rows, audit.replay),
     seconds: (performance.now() - started) / 1000,
-    findings,
+    findings: findings.map((each) => ({ ...each, proof: null })),
     notes,
   };
-  return { report, replay: audit?.replay ?? null };
+  return { report, replay: audit?.replay ?? null, disputes: audit?.disputes ?? [] };
 }
 
 /** Where what the chain says about the round contradicts itself. */
@@ -85,6 +91,7 @@ interface PublicationAudit {
   readonly rows: readonly Submission[];
   readonly evidence: Evidence | null;
   readonly replay: Replay | null;
+  readonly disputes: readonly Dispute[];
   readonly payloadBytes: number;
 }
 
@@ -112,7 +119,7 @@ async function auditPublication(
     ...evidenceIsThere(round, published, read),
   ];
 
-  let replay: Replay | null = null;
+  let computed: Material['computed'] = null;
   const rows = updates.map(({ submission }) => submission);
   const held = holdsOf(updates);
   if ('reason' in start) notes.push(start.reason);
@@ -123,10 +130,11 @@ async function auditPublication(
     notes.push(`Not computed anew: the rule is not defined for the ${rows.length} updates that count.`);
   } else {
     const input = replayInput(context, held, start);
-    replay = await context.pool.replay(input);
-    const whole = { context, round, published, model, state, evidence, rows, input, replay };
+    computed = { input, replay: await context.pool.replay(input) };
+    const whole = { context, round, published, model, state, evidence, rows, ...computed };
     findings.push(...publishedNumbersHold(whole));
   }
+  const replay = computed?.replay ?? null;
   findings.push(...modelPayloadHolds(context, round, published, model, replay));
   if (evidence !== null) {
     const kinds = new Set(findings.map(({ kind }) => kind));
@@ -136,6 +144,14 @@ async function auditPublication(
   if (wrong !== null && 'fromReplay' in start && start.fromReplay) {
     notes.push(`Computed from the replayed model of round ${round.parent?.round}: its published bytes cannot be used.`);
   }
+  const disputes = context.wantsDisputes
+    ? await findDisputes({
+        ...{ context, round, published, updates, model, state, evidence, computed },
+        disputed: disputedRound(facts, round),
+        reveals: revealsOf(round),
+        answers: context.answers.filter((answer) => answer.round === round.round),
+      })
+    : [];
   const bytes = (snapshot: Snapshot | null) => (snapshot?.status === 'found' ? snapshot.vector.byteLength : 0);
   const updateBytes = updates.reduce((sum, update) => sum + (update.status === 'holds' ? update.bytes : 0), 0);
   const evidenceBytes = 'bytes' in read ? read.bytes : 0;
@@ -145,6 +161,7 @@ async function auditPublication(
     rows,
     evidence,
     replay,
+    disputes,
     payloadBytes: updateBytes + evidenceBytes + bytes(model) + bytes(state),
   };
 }

@@ -9,6 +9,7 @@ import { CarIndexer, CarWriter } from '@ipld/car';
 import { CID } from 'multiformats/cid';
 import { z } from 'zod';
 import { hasServerState } from '../protocol/aggregation/serverStep.ts';
+import { gramPayloadLength } from '../protocol/commitment/gramTree.ts';
 import { parseCid } from '../protocol/encoding/cid.ts';
 import {
   blockCid,
@@ -28,7 +29,7 @@ import { type ChainFacts, type ChainReader, chainFactsSchema } from './chain/cha
 import { decodeEvents, type FederationEvent } from './chain/decodeEvents.ts';
 import { rpcChainReader } from './chain/readChain.ts';
 import { assembleFile, SourceFailure, UnusableContent } from './payloads/assembleFile.ts';
-import { cidTextOrNull } from './payloads/cidText.ts';
+import { cidTextOrNull, isCidText } from './payloads/cidText.ts';
 import { EvidenceReader } from './payloads/evidenceReader.ts';
 import type { PayloadReader, PayloadRequest } from './payloads/payloadReader.ts';
 import type { AuditReport } from './report/auditReport.ts';
@@ -192,20 +193,14 @@ async function payloadsOf(
     add(cidTextOrNull(published.publication.evidenceCid), { maxBytes: MAX_EVIDENCE_BYTES, owner });
     const read = await evidence.read(published);
     if (read.status !== 'found') continue;
-    const { stateCid } = read.document;
-    if (hasServerState(facts.parameters.serverStep) && stateCid !== null && isCid(stateCid)) {
+    const { stateCid, gramCid } = read.document;
+    if (hasServerState(facts.parameters.serverStep) && stateCid !== null && isCidText(stateCid)) {
       add(stateCid, { ...vector, owner });
     }
+    const gramBytes = gramPayloadLength(round.reveals.length - round.voided.size, layout.chunkCount);
+    if (gramCid !== null && isCidText(gramCid)) add(gramCid, { exactBytes: gramBytes, maxBytes: gramBytes, owner });
   }
   return [...requests.values()];
-}
-
-function isCid(text: string): boolean {
-  try {
-    return parseCid(text).text === text;
-  } catch {
-    return false;
-  }
 }
 
 export interface BundleAuditOptions extends AuditScope {

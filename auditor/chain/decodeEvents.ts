@@ -1,6 +1,7 @@
 /** The contract's logs as typed events, in order. Logs that this version does not know are left out. */
 import { Interface, type LogDescription } from 'ethers';
 import { federationAbi } from '../../chain/abi/federation.ts';
+import { PROOF_KINDS, type ProofKind } from '../../protocol/dispute/fraudProof.ts';
 import { fromHex, type Hex } from '../../protocol/encoding/bytes.ts';
 import type { Publication } from '../../protocol/round/publication.ts';
 import type { Submission } from '../../protocol/round/submission.ts';
@@ -8,19 +9,6 @@ import type { LogFact } from './chainFacts.ts';
 import { hexOf } from './hexOf.ts';
 
 export const federationInterface = new Interface(federationAbi);
-
-/** The contract's ProofKind, in its order. */
-export const PROOF_KINDS = [
-  'badSum',
-  'badVacancy',
-  'badCoordinate',
-  'badGramLeaf',
-  'badGramNode',
-  'badMixing',
-  'copiedUpdate',
-  'unavailable',
-] as const;
-export type ProofKind = (typeof PROOF_KINDS)[number];
 
 /** The contract's ChunkKind, in its order. */
 export const CHUNK_KINDS = ['update', 'model', 'state', 'gram'] as const;

@@ -39,7 +39,7 @@ export async function readLogs(rpc: Rpc, address: string, fromBlock: number, toB
   return logs.sort((a, b) => a.blockNumber - b.blockNumber || a.logIndex - b.logIndex);
 }
 
-function toLogFact(log: Log): LogFact {
+export function toLogFact(log: Log): LogFact {
   return {
     address: hexOf(log.address),
     topics: log.topics.map(hexOf),

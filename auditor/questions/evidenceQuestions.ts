@@ -2,6 +2,7 @@
  * Does the evidence document agree with the chain and with the replay? It is a convenience: nothing in it is believed.
  */
 import { type Mixing, mixingHash } from '../../protocol/aggregation/preAggregation/mixing.ts';
+import { needsGram } from '../../protocol/aggregation/rule.ts';
 import { hasServerState } from '../../protocol/aggregation/serverStep.ts';
 import type { Finding } from '../../protocol/dispute/finding.ts';
 import { cidFromBytes } from '../../protocol/encoding/cid.ts';
@@ -10,6 +11,7 @@ import type { Submission } from '../../protocol/round/submission.ts';
 import type { AuditContext } from '../auditContext.ts';
 import type { PublishedModel, RoundFacts } from '../chain/assembleRounds.ts';
 import { aggregator, finding } from '../finding.ts';
+import { isCidText } from '../payloads/cidText.ts';
 import type { ReadEvidence } from '../payloads/evidenceReader.ts';
 import type { Snapshot } from '../payloads/snapshots.ts';
 import type { Replay } from '../replay/replayRound.ts';
@@ -95,6 +97,9 @@ export function evidenceAgrees(
       checks.push(['trimmed', (replay.trimmed ?? rows.map(() => 'none')).join(', '), trimmed]);
     }
   }
+  const hasGram = needsGram(facts.parameters.rule);
+  const gramCid = document.gramCid === null ? 'none' : isCidText(document.gramCid) ? 'a CID' : document.gramCid;
+  checks.push(['gramCid', hasGram ? 'a CID' : 'none', gramCid]);
   if (!stateful) checks.push(['stateCid', 'null', document.stateCid ?? 'null']);
   else if (state === null || state.status !== 'found') {
     checks.push(['stateCid', 'the CID of the server state’s bytes', document.stateCid ?? 'null']);

@@ -5,6 +5,8 @@ import { decodeUpdate, updatePayloadLength, viewInt16 } from '../../protocol/enc
 import { rowOrder, type Submission } from '../../protocol/round/submission.ts';
 import type { AuditContext } from '../auditContext.ts';
 import type { RoundFacts } from '../chain/assembleRounds.ts';
+import { answersAbout } from '../disputes/answers.ts';
+import { patchedUpdate } from '../disputes/patchedUpdate.ts';
 import { finding, participant } from '../finding.ts';
 import { cidTextOrNull } from '../payloads/cidText.ts';
 
@@ -14,7 +16,13 @@ import { cidTextOrNull } from '../payloads/cidText.ts';
  */
 export type AuditedUpdate =
   | { readonly submission: Submission; readonly status: 'holds'; readonly row: Int16Array; readonly bytes: number }
-  | { readonly submission: Submission; readonly status: 'invalid' | 'unavailable'; readonly finding: Finding };
+  | {
+      readonly submission: Submission;
+      readonly status: 'invalid' | 'unavailable';
+      readonly finding: Finding;
+      /** The bytes under the CID, where they are there and of the right length. */
+      readonly payload: Uint8Array | null;
+    };
 
 /** In participant order, voided submissions left out. */
 export function readUpdates(context: AuditContext, round: RoundFacts): Promise<AuditedUpdate[]> {
@@ -23,6 +31,18 @@ export function readUpdates(context: AuditContext, round: RoundFacts): Promise<A
 }
 
 async function readUpdate(context: AuditContext, round: RoundFacts, submission: Submission): Promise<AuditedUpdate> {
+  const update = await readServed(context, round, submission);
+  if (update.status === 'holds') return update;
+  const answers = answersAbout(
+    context.answers.filter((answer) => answer.round === round.round),
+    'update',
+    submission.index,
+  );
+  const bytes = await patchedUpdate(context.layout, submission, update.payload, answers);
+  return bytes === null ? update : { submission, status: 'holds', row: viewInt16(bytes), bytes: bytes.length };
+}
+
+async function readServed(context: AuditContext, round: RoundFacts, submission: Submission): Promise<AuditedUpdate> {
   const { layout, payloads } = context;
   const fail = (
     status: 'invalid' | 'unavailable',
@@ -30,9 +50,11 @@ async function readUpdate(context: AuditContext, round: RoundFacts, submission: 
     message: string,
     expected: string,
     received: string,
+    payload: Uint8Array | null = null,
   ): AuditedUpdate => ({
     submission,
     status,
+    payload,
     finding: finding(kind, round.round, participant(submission.participant), message, {
       expected,
       received,
@@ -59,7 +81,14 @@ async function readUpdate(context: AuditContext, round: RoundFacts, submission: 
     decodeUpdate(outcome.bytes, layout);
   } catch (error) {
     const received = error instanceof Error ? error.message.split('\n')[0]! : String(error);
-    return fail('invalid', 'payloadInvalid', `The payload of ${who} is not an update.`, 'zero padding', received);
+    return fail(
+      'invalid',
+      'payloadInvalid',
+      `The payload of ${who} is not an update.`,
+      'zero padding',
+      received,
+      outcome.bytes,
+    );
   }
   const { root, normSq } = commitUpdate(outcome.bytes, layout);
   if (root !== submission.root || normSq !== submission.normSq) {
@@ -69,6 +98,7 @@ async function readUpdate(context: AuditContext, round: RoundFacts, submission: 
       `The payload of ${who} does not have the ${root === submission.root ? 'squared norm' : 'root'} that was revealed.`,
       `root ${root}, squared norm ${normSq}`,
       `root ${submission.root}, squared norm ${submission.normSq}`,
+      outcome.bytes,
     );
   }
   return { submission, status: 'holds', row: viewInt16(outcome.bytes), bytes: length };

@@ -4,7 +4,7 @@ import { FINDING_KINDS } from '../../protocol/dispute/finding.ts';
 import type { Hex } from '../../protocol/encoding/bytes.ts';
 import { ROUND_PHASES } from '../../protocol/round/phases.ts';
 
-export const AUDIT_FORMAT = 'assay-audit/1';
+export const AUDIT_FORMAT = 'assay-audit/2';
 
 const hex = z.string().regex(/^0x[0-9a-f]*$/) as unknown as z.ZodType<Hex, Hex>;
 const count = z.number().int().min(0);
@@ -29,6 +29,8 @@ export const findingSchema = z.strictObject({
   expected: z.string().nullable(),
   received: z.string().nullable(),
   divergence: divergenceSchema.nullable(),
+  /** The proof's file, where the audit wrote one: what `assay dispute` submits. */
+  proof: z.string().nullable(),
 });
 
 export const roundReportSchema = z.strictObject({
@@ -91,6 +93,7 @@ export const auditReportSchema = z.strictObject({
   seconds: z.number().min(0),
 });
 
+export type ReportFinding = Readonly<z.infer<typeof findingSchema>>;
 export type RoundReport = Readonly<z.infer<typeof roundReportSchema>>;
 export type AuditReport = Readonly<z.infer<typeof auditReportSchema>>;
 

@@ -2,8 +2,7 @@
  * The audit as one HTML file that needs nothing else: no script, no font, no image from anywhere. Everything in it that
  * somebody else wrote is escaped, and a content security policy forbids the rest.
  */
-import type { Finding } from '../../protocol/dispute/finding.ts';
-import type { AuditReport, RoundReport } from './auditReport.ts';
+import type { AuditReport, ReportFinding, RoundReport } from './auditReport.ts';
 import { verdict } from './tableReport.ts';
 
 export interface GasLine {
@@ -91,7 +90,8 @@ function findingHtml({
   expected,
   received,
   divergence,
-}: Finding): string {
+  proof,
+}: ReportFinding): string {
   const lines: (readonly [string, string])[] = [];
   lines.push(['Accused', accused === null ? role : `${role} ${accused}`]);
   if (expected !== null) lines.push(['Expected', expected]);
@@ -103,6 +103,7 @@ function findingHtml({
       `chunk ${chunk}, coordinate ${coordinate}: expected ${right}, published ${published}`,
     ]);
   }
+  if (proof !== null) lines.push(['Proof', proof]);
   const list = lines.map(([name, value]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd>`).join('');
   const where = round === 0 ? 'Federation' : `Round ${round}`;
   return `<article class="finding ${severity}"><h3>${where}: ${escapeHtml(kind)} <small>${severity}</small></h3><p>${escapeHtml(message)}</p><dl>${list}</dl></article>`;

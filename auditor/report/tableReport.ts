@@ -1,6 +1,5 @@
 /** The audit for a terminal: one line a round, then every finding with what was expected and what came. */
-import type { Finding } from '../../protocol/dispute/finding.ts';
-import type { AuditReport, RoundReport } from './auditReport.ts';
+import type { AuditReport, ReportFinding, RoundReport } from './auditReport.ts';
 
 const COLUMNS = ['round', 'phase', 'updates', 'payloads', 'model root', 'claimed acc.', 'result', 'seconds'] as const;
 
@@ -71,8 +70,8 @@ function result(round: RoundReport): string {
   return `${round.verified === 'remembered' ? 'ok (before)' : 'ok'}${aside}`;
 }
 
-function findingLines(finding: Finding): string[] {
-  const { kind, severity, round, role, accused, message, expected, received, divergence } = finding;
+function findingLines(finding: ReportFinding): string[] {
+  const { kind, severity, round, role, accused, message, expected, received, divergence, proof } = finding;
   const where = round === 0 ? 'federation' : `round ${round}`;
   const who = accused === null ? role : `${role} ${accused}`;
   const lines = [
@@ -87,6 +86,7 @@ function findingLines(finding: Finding): string[] {
       `  First divergence: chunk ${chunk}, coordinate ${coordinate}: expected ${right}, published ${published}`,
     );
   }
+  if (proof !== null) lines.push(`  Proof: ${printable(proof)} (assay dispute submits it)`);
   return lines;
 }
 

@@ -39,8 +39,8 @@ describe('the evidence bundle', () => {
     const world = buildWorld({ rule: parseRule('nnm+trimmed-mean', 2), serverStep: MOMENTUM, voided: { 2: [3] } });
     const exported = await exportWorld(world, 'honest.car');
     expect(exported.missing).to.deep.equal([]);
-    // manifest, genesis, and per round updates, model, state, evidence
-    expect(exported.payloads).to.equal(2 + 4 * (7 + 3) - 1);
+    // manifest, genesis, and per round updates, model, state, evidence, leaves of the Gram tree
+    expect(exported.payloads).to.equal(2 + 4 * (7 + 4) - 1);
     const offline = await auditBundle(exported.path, { workers: 0, root: exported.root });
     const live = await auditWorld(world);
     expect(offline.ok).to.equal(true);

@@ -392,6 +392,12 @@ describe('lies of an aggregator', () => {
       'mixing  ': (e) => {
         e.mixing = { ...e.mixing!, weights: e.mixing!.weights.map((w, i) => (i === 1 ? w + 2 ** 32 : w)) };
       },
+      gramCid: (e) => {
+        e.gramCid = null;
+      },
+      'gramCid ': (e) => {
+        e.gramCid = 'bafynonsense';
+      },
       stateCid: (e) => {
         e.stateCid = null;
       },

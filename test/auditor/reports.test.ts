@@ -1,9 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { type AuditReport, auditExitCode, auditReportSchema } from '../../auditor/report/auditReport.ts';
+import {
+  type AuditReport,
+  auditExitCode,
+  auditReportSchema,
+  type ReportFinding,
+} from '../../auditor/report/auditReport.ts';
 import { escapeHtml, htmlReport } from '../../auditor/report/htmlReport.ts';
 import { roundLine, tableReport } from '../../auditor/report/tableReport.ts';
-import type { Finding } from '../../protocol/dispute/finding.ts';
+
 import { FINDING_KINDS } from '../../protocol/dispute/finding.ts';
 import { payloadCid } from '../../protocol/encoding/cid.ts';
 import { bytesOf } from '../../protocol/encoding/vectors.ts';
@@ -21,12 +26,13 @@ describe('the reports of an audit', () => {
     const world = buildWorld({ rule: parseRule('trimmed-mean', 2), rounds: 3 });
     world.payloads.delete(payloadCid(bytesOf(world.models[2]!)));
     const report = await auditWorld(world);
-    const finding: Finding = {
+    const finding: ReportFinding = {
       ...report.findings[0]!,
       message: NASTY,
       expected: NASTY,
       received: NASTY,
       divergence: { round: 2, chunk: 3, coordinate: 100, expected: -5, published: 6 },
+      proof: 'proofs/badCoordinate-round-2.proof.json',
     };
     bad = {
       ...report,
@@ -51,6 +57,7 @@ describe('the reports of an audit', () => {
     const table = tableReport(bad);
     expect(table).to.contain('FINDING  round 2  payloadUnavailable  aggregator 0xa1');
     expect(table).to.contain('First divergence: chunk 3, coordinate 100: expected -5, published 6');
+    expect(table).to.contain('Proof: proofs/badCoordinate-round-2.proof.json (assay dispute submits it)');
     expect(table).to.contain('AUDIT FAILED: 1 finding in 3 published rounds');
     expect(table).to.contain('1 FINDING');
     expect(table).to.not.contain('\u001b').and.to.not.contain('\u202e');

@@ -1,0 +1,116 @@
+/** A published model or server state that is not what rule and step make of the updates: one coordinate shows it. */
+import { mixingPreimage } from '../../protocol/aggregation/preAggregation/mixing.ts';
+import { hasServerState } from '../../protocol/aggregation/serverStep.ts';
+import { openModelAnswer } from '../../protocol/commitment/openings.ts';
+import { buildBadCoordinate, type CoordinateSources } from '../../protocol/dispute/badCoordinate.ts';
+import { buildBadVacancy } from '../../protocol/dispute/badVacancy.ts';
+import { nextModelChunk } from '../../protocol/dispute/descend.ts';
+import { findFirstDivergence } from '../../protocol/dispute/findFirstDivergence.ts';
+import { modelTree, type ReadChunk } from '../../protocol/dispute/trees.ts';
+import { concatBytes, type Hex, toHex } from '../../protocol/encoding/bytes.ts';
+import { viewInt32 } from '../../protocol/encoding/vectors.ts';
+import type { Snapshot } from '../payloads/snapshots.ts';
+import { answersAbout } from './answers.ts';
+import type { Dispute } from './dispute.ts';
+import { previousPublication } from './disputedRound.ts';
+import { type Material, vectorChunks } from './material.ts';
+import { againstAggregator, askAggregator } from './question.ts';
+
+type VectorKind = 'model' | 'state';
+
+/** `kind` is the vector whose root is wrong; both may be: then the state, from which the model follows. */
+export async function vectorDispute(material: Material, kind: VectorKind): Promise<Dispute[]> {
+  const right = rightVector(material, kind);
+  const published = publishedVector(material, kind);
+  if (published === null) return descend(material, kind, right);
+  const place = findFirstDivergence(material.round.round, material.context.layout, right, published);
+  return place === null ? descend(material, kind, right) : coordinateDispute(material, place.coordinate);
+}
+
+/**
+ * The model is the right one but for its bytes, which nobody serves: whoever published owes them. One chunk is asked
+ * for, once: who answers is there.
+ */
+export function askForModel(material: Material): Dispute[] {
+  const { context, published } = material;
+  const opening = answersAbout(material.answers, 'model').get(0);
+  const { modelRoot } = published.publication;
+  if (opening !== undefined && openModelAnswer(modelRoot, context.layout, 0, opening) !== null) return [];
+  return askAggregator(material, 'model', 0, 'The published model could not be had from any source.');
+}
+
+function rightVector({ computed }: Material, kind: VectorKind): Int32Array {
+  return kind === 'model' ? computed!.replay.model : computed!.replay.velocity!;
+}
+
+function rootOf({ published }: Material, kind: VectorKind): Hex {
+  return kind === 'model' ? published.publication.modelRoot : published.publication.stateRoot;
+}
+
+/** What was published, when its bytes are there. */
+function publishedVector(material: Material, kind: VectorKind): Int32Array | null {
+  const snapshot: Snapshot | null = kind === 'model' ? material.model : material.state;
+  return snapshot?.status === 'found' && snapshot.root === rootOf(material, kind) ? snapshot.vector : null;
+}
+
+/** The published bytes are not to be had: what the answers so far prove, or which chunk to ask for. */
+async function descend(material: Material, kind: VectorKind, right: Int32Array): Promise<Dispute[]> {
+  const { layout } = material.context;
+  const root = rootOf(material, kind);
+  const known = await modelTree(vectorChunks(right, layout.chunkSize), layout);
+  const openings = answersAbout(material.answers, kind);
+  const next = nextModelChunk(layout, root, known, openings);
+  const [chunk] = next.differing;
+  if (chunk !== undefined) {
+    const answered = viewInt32(openings.get(chunk)!.slice(0, 4 * layout.chunkSize));
+    const start = chunk * layout.chunkSize;
+    const k = answered.findIndex((value, i) => value !== right[start + i]);
+    return coordinateDispute(material, start + k);
+  }
+  if (next.kind === 'known') return [];
+  if (next.kind === 'ask') {
+    const why = `The published ${kind === 'model' ? 'model' : 'server state'} is wrong, and its bytes are not served.`;
+    return askAggregator(material, kind, next.chunk, why);
+  }
+  const { level, position, node, path } = next.at;
+  const { disputed, round, published } = material;
+  const { publication } = published;
+  const place = { round: round.round, publication, tree: kind, level, position, hash: toHex(node) };
+  return againstAggregator(material, buildBadVacancy(disputed, { ...place, path: concatBytes(...path) }));
+}
+
+/** The proof for a coordinate at which the model or the server state is wrong; or the opening that it still lacks. */
+async function coordinateDispute(material: Material, coordinate: number): Promise<Dispute[]> {
+  const { context, computed, disputed, published, reveals, round } = material;
+  const { input, replay } = computed!;
+  const { layout } = context;
+  const chunk = Math.floor(coordinate / layout.chunkSize);
+  const source = (kind: VectorKind): ReadChunk | Uint8Array | null => {
+    const vector = publishedVector(material, kind);
+    if (vector !== null) return vectorChunks(vector, layout.chunkSize);
+    const opening = answersAbout(material.answers, kind).get(chunk);
+    const opens = opening !== undefined && openModelAnswer(rootOf(material, kind), layout, chunk, opening) !== null;
+    return opens ? opening : null;
+  };
+  const missing = 'A coordinate is wrong, and the chunk that shows it is not served.';
+  const model = source('model');
+  if (model === null) return askAggregator(material, 'model', chunk, missing);
+  const newState = hasServerState(input.parameters.serverStep) ? source('state') : null;
+  if (newState === null && hasServerState(input.parameters.serverStep)) {
+    return askAggregator(material, 'state', chunk, missing);
+  }
+  const previous = previousPublication(round);
+  const sources: CoordinateSources = {
+    rows: input.rows.map((row) => vectorChunks(row, layout.chunkSize)),
+    base: vectorChunks(input.base, layout.chunkSize),
+    model,
+    oldState: previous === null || input.velocity === null ? null : vectorChunks(input.velocity, layout.chunkSize),
+    newState,
+    mixing: replay.mixing === null ? null : mixingPreimage(replay.mixing),
+  };
+  const { publication } = published;
+  return againstAggregator(
+    material,
+    await buildBadCoordinate(disputed, round.round, publication, previous, reveals, coordinate, sources),
+  );
+}

@@ -1,0 +1,409 @@
+/**
+ * Every lie that an audit finds and that a proof exists for: the audit builds it, from what was served or, where nothing
+ * was, from what was answered on the chain; and the judge, who is the contract's twin, convicts.
+ */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { assembleRounds } from '../../auditor/chain/assembleRounds.ts';
+import { CHUNK_KINDS, type ChunkKind, decodeEvents, federationInterface } from '../../auditor/chain/decodeEvents.ts';
+import type { ProofInHand, Question } from '../../auditor/disputes/dispute.ts';
+import { disputedRound } from '../../auditor/disputes/disputedRound.ts';
+import { encodeProof } from '../../auditor/disputes/encodeProof.ts';
+import type { FiledDispute } from '../../auditor/disputes/proofFiles.ts';
+import { modelFromMixing } from '../../auditor/replay/modelFrom.ts';
+import { encodeGramMatrix, gramMatrixBytes } from '../../protocol/commitment/gramTree.ts';
+import { merkleSumKind, updateLeaf } from '../../protocol/commitment/merkleSum.ts';
+import { gramPath, packGramPath } from '../../protocol/commitment/openings.ts';
+import { wholeTree } from '../../protocol/commitment/perfectTree.ts';
+import { openModelChunk, openUpdateChunk } from '../../protocol/dispute/badCoordinate.ts';
+import { type FraudProof, judgeProof } from '../../protocol/dispute/fraudProof.ts';
+import { parseProofFile } from '../../protocol/dispute/proofFile.ts';
+import { chunksOf, gramTree } from '../../protocol/dispute/trees.ts';
+import { concatBytes, type Hex, toHex } from '../../protocol/encoding/bytes.ts';
+import { cidFromBytes, cidToBytes, payloadCid } from '../../protocol/encoding/cid.ts';
+import { bytesOf, viewInt16 } from '../../protocol/encoding/vectors.ts';
+import { mixingHash, parseRule, type ServerStep } from '../../protocol/index.ts';
+import { layoutOf } from '../../protocol/round/parameters.ts';
+import {
+  account,
+  auditWorld,
+  buildWorld,
+  gramTreeOf,
+  type Hooks,
+  mixingOf,
+  rootOf,
+  type World,
+  type WorldOptions,
+} from './fixtures/federation.ts';
+
+const MOMENTUM: ServerStep = { optimizer: 'fedAvgM', learningRateQ16: 60_000, momentumQ16: 58_982 };
+const NNM = parseRule('nnm+trimmed-mean', 2);
+const KRUM = parseRule('multi-krum', 2);
+const TRIMMED = parseRule('trimmed-mean', 2);
+const ROUND = 2;
+const DIMENSION = 1500; // 47 chunks of 32: a Gram tree of three leaves and a missing one
+const WRONG: Hex = `0x${'9a'.repeat(32)}`;
+const layout = layoutOf({ dimension: DIMENSION, chunkSize: 32 });
+
+function build(options: Omit<WorldOptions, 'rounds' | 'dimension'>): World {
+  return buildWorld({ rounds: 3, dimension: DIMENSION, ...options });
+}
+
+/** What the audit would do about the federation. */
+async function disputesOf(world: World, proofFolder?: string): Promise<FiledDispute[]> {
+  const all: FiledDispute[] = [];
+  await auditWorld(world, { proofFolder, onDisputes: (disputes) => all.push(...disputes) });
+  return all;
+}
+
+function judge(world: World, proof: FraudProof) {
+  const round = assembleRounds(world.facts, decodeEvents(world.facts.logs))[proof.round - 1]!;
+  return judgeProof(disputedRound(world.facts, round), proof);
+}
+
+/** Expects one proof, of that kind, against that account; the judge convicts, and its calldata is the contract's. */
+async function expectProof(world: World, kind: FraudProof['kind'], accused: Hex): Promise<FraudProof> {
+  const disputes = await disputesOf(world);
+  expect(disputes.map((dispute) => (dispute.type === 'proof' ? dispute.proof.kind : dispute.kind))).to.deep.equal([
+    kind,
+  ]);
+  const { proof, accused: whom, round } = disputes[0] as ProofInHand;
+  expect([whom, round, proof.round]).to.deep.equal([accused, ROUND, ROUND]);
+  expect(judge(world, proof)).to.equal('guilty');
+  expect(federationInterface.parseTransaction({ data: encodeProof(proof) })).to.not.equal(null);
+  return proof;
+}
+
+const leaderOf = (world: World): Hex => world.aggregators[(ROUND - 1) % world.aggregators.length]!;
+const inRound = (act: NonNullable<Hooks['compute']>): Hooks => ({
+  compute(draft) {
+    if (draft.round === ROUND) act(draft);
+  },
+});
+
+let asked = 0;
+
+/** The chain after somebody asked and the owner answered. */
+function answer(world: World, kind: ChunkKind, index: number, chunk: number, opening: Uint8Array): void {
+  const id = `0x${(++asked).toString(16).padStart(64, '0')}`;
+  const { facts } = world;
+  const put = (name: string, args: readonly unknown[]) => {
+    const { topics, data } = federationInterface.encodeEventLog(name, [...args]);
+    const last = facts.logs.at(-1)!;
+    const log = { ...last, topics: topics as Hex[], data: data as Hex, logIndex: last.logIndex + 1 };
+    facts.logs.push(log);
+  };
+  const owner = account(1);
+  put('ChallengeOpened', [id, ROUND, CHUNK_KINDS.indexOf(kind), index, chunk, account(2), owner, 5n, 100]);
+  put('ChallengeAnswered', [id, ROUND, owner, 5n, opening]);
+  facts.balance += 5n;
+}
+
+/** Answers every question until there is a proof or nothing to ask. Returns how many were asked. */
+async function answerAll(
+  world: World,
+  open: (question: Question) => Promise<Uint8Array>,
+): Promise<{ readonly questions: number; readonly proof: FraudProof | null }> {
+  for (let questions = 0; questions < 100; questions++) {
+    const disputes = await disputesOf(world);
+    if (disputes.length === 0) return { questions, proof: null };
+    const [dispute] = disputes;
+    if (dispute?.type === 'proof') {
+      expect(judge(world, dispute.proof)).to.equal('guilty');
+      return { questions, proof: dispute.proof };
+    }
+    answer(world, dispute!.kind, dispute!.index, dispute!.chunk, await open(dispute!));
+  }
+  throw new Error('asks for ever');
+}
+
+describe('what an audit proves about an aggregator', () => {
+  it('one wrong coordinate of the model, wherever, with every rule and step', () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(NNM, KRUM, TRIMMED),
+        fc.constantFrom<(ServerStep | undefined)[]>(undefined, MOMENTUM),
+        fc.integer({ min: 0, max: layout.chunkCount * 32 - 1 }), // the padding, too
+        async (rule, serverStep, k) => {
+          const world = build({
+            rule,
+            ...(serverStep === undefined ? {} : { serverStep }),
+            hooks: inRound((draft) => {
+              draft.model[k] = draft.model[k]! + 7;
+              draft.roots.modelRoot = paddedRoot(draft.model);
+            }),
+          });
+          const proof = await expectProof(world, 'badCoordinate', leaderOf(world));
+          expect(proof).to.include({ chunk: Math.floor(k / 32), coordinate: k % 32 });
+        },
+      ),
+      { numRuns: 6 },
+    ));
+
+  it('one wrong coordinate of the server state', async () => {
+    const world = build({
+      rule: TRIMMED,
+      serverStep: MOMENTUM,
+      hooks: inRound((draft) => {
+        draft.velocity![1234] = draft.velocity![1234]! + 1;
+        draft.roots.stateRoot = paddedRoot(draft.velocity!);
+      }),
+    });
+    await expectProof(world, 'badCoordinate', leaderOf(world));
+  });
+
+  it('an update left out', async () => {
+    const world = build({
+      rule: { ...TRIMMED, byzantine: 1 },
+      hooks: { rows: (round, rows) => (round === ROUND ? rows.slice(1) : rows) },
+    });
+    await expectProof(world, 'badCoordinate', leaderOf(world));
+  });
+
+  it('a wrong entry of the Gram matrix, in any of its leaves', async () => {
+    for (const span of [0, 1, 2]) {
+      const world = build({
+        rule: NNM,
+        hooks: inRound((draft) => {
+          const values = draft.gramSpans[span]!;
+          values[9] = values[9]! + 1n;
+          draft.roots.gramRoot = gramTreeOf(draft.gramSpans, 7, layout.chunkCount).gramRoot;
+        }),
+      });
+      const proof = await expectProof(world, 'badGramLeaf', leaderOf(world));
+      expect(proof).to.include({ span, first: 1, second: 3 });
+    }
+  });
+
+  it('a wrong mixing matrix over the right Gram matrix, followed by the model', async () => {
+    for (const rule of [NNM, KRUM]) {
+      const honest = build({ rule });
+      const world = build({
+        rule,
+        hooks: inRound((draft) => {
+          const gram = draft.gram!.slice();
+          gram[0] = gram[0]! + 10n ** 13n;
+          const { mixing } = mixingOf(rule, gram, 7);
+          draft.mixing = mixing;
+          draft.roots.mixingHash = mixingHash(mixing);
+          const rows = draft.evidence.submissions.map(({ cid }) => viewInt16(honest.payloads.get(cid)!));
+          const { parameters } = honest.facts;
+          const input = { parameters, rows, base: honest.models[ROUND - 1]!, velocity: null };
+          draft.model = modelFromMixing(input, mixing, false).model;
+          draft.roots.modelRoot = paddedRoot(draft.model);
+        }),
+      });
+      await expectProof(world, 'badMixing', leaderOf(world));
+    }
+  });
+
+  it('a wrong model that nobody serves: asked for, chunk by chunk, until the answers prove it', async () => {
+    let lie = new Int32Array(0);
+    const world = build({
+      rule: TRIMMED,
+      hooks: {
+        ...inRound((draft) => {
+          draft.model[777] = draft.model[777]! ^ 1;
+          draft.roots.modelRoot = paddedRoot(draft.model);
+          lie = draft.model.slice();
+        }),
+        finish(draft) {
+          if (draft.round === ROUND) draft.modelPayload = null;
+        },
+      },
+    });
+    const { questions, proof } = await answerAll(world, ({ kind, chunk }) => {
+      expect(kind).to.equal('model');
+      return openModelChunk(chunksOf(bytesOf(lie), 128), layout, chunk);
+    });
+    expect(proof).to.include({ kind: 'badCoordinate', chunk: Math.floor(777 / 32), coordinate: 777 % 32 });
+    expect(questions).to.be.within(1, layout.depth + 1);
+  });
+
+  it('a right model that nobody serves: asked for once', async () => {
+    const world = build({ rule: TRIMMED });
+    const right = world.models[ROUND]!;
+    world.payloads.delete(payloadCid(bytesOf(right)));
+    const { questions, proof } = await answerAll(world, ({ chunk }) =>
+      openModelChunk(chunksOf(bytesOf(right), 128), layout, chunk),
+    );
+    expect([questions, proof]).to.deep.equal([1, null]);
+  });
+
+  it('a wrong Gram matrix whose leaves nobody serves: from the answers', async () => {
+    let spans: BigInt64Array[] = [];
+    const world = build({
+      rule: KRUM,
+      hooks: inRound((draft) => {
+        draft.gramSpans[2]![0] = draft.gramSpans[2]![0]! - 5n;
+        draft.roots.gramRoot = gramTreeOf(draft.gramSpans, 7, layout.chunkCount).gramRoot;
+        spans = draft.gramSpans;
+        draft.gramSpans = [];
+      }),
+    });
+    const payload = concatBytes(...spans.map(encodeGramMatrix));
+    const readSpan = chunksOf(payload, gramMatrixBytes(7));
+    const tree = await gramTree(readSpan, 7, layout);
+    const { questions, proof } = await answerAll(world, async ({ kind, chunk }) => {
+      expect(kind).to.equal('gram');
+      return concatBytes(await readSpan(chunk), packGramPath(gramPath(tree, 0, chunk)));
+    });
+    expect(proof).to.include({ kind: 'badGramLeaf', span: 2, first: 0, second: 0 });
+    expect(questions).to.be.within(1, 3);
+  });
+});
+
+describe('what an audit proves about a participant', () => {
+  it('a smaller norm than its update has, by one lie anywhere in its tree', () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 0, max: 6 }),
+        fc.integer({ min: 0, max: layout.chunkCount - 1 }),
+        fc.integer({ min: 0, max: layout.depth }),
+        async (liar, chunk, level) => {
+          const world = build({
+            rule: TRIMMED,
+            hooks: {
+              move(move) {
+                if (move.round !== ROUND || move.index !== liar) return;
+                Object.assign(move.submission, lyingCommitment(move.stored!, chunk, level));
+              },
+            },
+          });
+          await expectProof(world, 'badSum', world.participants[liar]!);
+        },
+      ),
+      { numRuns: 8 },
+    ));
+
+  it('dirty padding', async () => {
+    const world = build({
+      rule: TRIMMED,
+      hooks: {
+        move(move) {
+          if (move.round !== ROUND || move.index !== 4) return;
+          const dirty = move.stored!.slice();
+          dirty[dirty.length - 1] = 1;
+          move.stored = dirty;
+          move.submission.cid = cidToBytes(payloadCid(dirty));
+          Object.assign(move.submission, lyingCommitment(dirty, 0, -1));
+        },
+      },
+    });
+    await expectProof(world, 'badSum', world.participants[4]!);
+  });
+
+  it('other bytes than it committed to: asked for until they are known, and then the round is computed with them', async () => {
+    let committed: Uint8Array = new Uint8Array(0);
+    const honest = build({ rule: TRIMMED });
+    const world = build({
+      rule: TRIMMED,
+      hooks: {
+        move(move) {
+          if (move.round !== ROUND || move.index !== 5) return;
+          committed = move.stored!;
+          const other = committed.slice();
+          other[200] = other[200]! ^ 255;
+          other[2500] = other[2500]! ^ 255;
+          move.stored = other;
+          move.submission.cid = cidToBytes(payloadCid(other));
+        },
+        // The aggregator got the committed bytes, from wherever.
+        compute(draft) {
+          if (draft.round !== ROUND) return;
+          draft.model = honest.models[ROUND]!.slice();
+          draft.roots.modelRoot = honest.facts.rounds[ROUND - 1]!.modelRoot;
+          const right = evidenceOf(honest);
+          draft.evidence.submissions = draft.evidence.submissions.map((row, i) => ({ ...row, trimmed: right[i]! }));
+        },
+      },
+    });
+    const [question] = (await disputesOf(world)) as Question[];
+    expect(question).to.include({ type: 'question', kind: 'update', index: 5, accused: world.participants[5] });
+    const { questions, proof } = await answerAll(world, ({ chunk }) =>
+      openUpdateChunk(chunksOf(committed, 64), layout, chunk),
+    );
+    expect(proof).to.equal(null);
+    expect(questions).to.be.within(2, 2 * layout.depth);
+    const report = await auditWorld(world);
+    expect(report.rounds[ROUND - 1]).to.include({ verified: 'replayed', ok: true });
+  });
+
+  it('a payload that nobody serves is asked for from its first chunk on', async () => {
+    const world = build({ rule: TRIMMED });
+    const { reveals } = assembleRounds(world.facts, decodeEvents(world.facts.logs))[ROUND - 1]!;
+    world.payloads.delete(cidFromBytes(reveals.find(({ submission }) => submission.index === 3)!.submission.cid));
+    const disputes = await disputesOf(world);
+    expect(disputes.length).to.equal(1);
+    expect(disputes[0]).to.include({ type: 'question', kind: 'update', index: 3, chunk: 0, role: 'participant' });
+  });
+});
+
+describe('proof files', () => {
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'assay-proofs-'));
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  it('are written with the audit and named in the finding', async () => {
+    const world = build({
+      rule: NNM,
+      hooks: inRound((draft) => {
+        draft.model[40] = 12_345;
+        draft.roots.modelRoot = paddedRoot(draft.model);
+      }),
+    });
+    const report = await auditWorld(world, { proofFolder: folder });
+    const path = join(folder, `badCoordinate-round-${ROUND}.proof.json`);
+    expect(report.findings.map(({ kind, proof }) => [kind, proof])).to.deep.equal([['modelMismatch', path]]);
+    const file = parseProofFile(await readFile(path));
+    expect(file).to.include({ chainId: world.facts.chainId, federation: world.facts.federation });
+    expect(judge(world, file.proof)).to.equal('guilty');
+  });
+
+  it('an honest federation has none', async () => {
+    for (const rule of [NNM, TRIMMED]) {
+      expect(await disputesOf(build({ rule, serverStep: MOMENTUM, voided: { 2: [1] } }))).to.deep.equal([]);
+    }
+  });
+
+  it('a lie that is none of ours to prove is not proven', async () => {
+    const world = build({ rule: TRIMMED, hooks: inRound((draft) => Object.assign(draft.roots, { modelRoot: WRONG })) });
+    // Nobody has bytes for that root: all that is left is to ask.
+    const [dispute] = await disputesOf(world);
+    expect(dispute).to.include({ type: 'question', kind: 'model', chunk: 0 });
+  });
+});
+
+/** Root of a padded vector, its padding included. */
+function paddedRoot(vector: Int32Array): Hex {
+  return rootOf({ dimension: vector.length, chunkSize: 32 } as never, vector);
+}
+
+/**
+ * The commitment of a tree with one lie: a node at `level` above the chunk says one less than its children; level -1: an
+ * honest tree, whatever the bytes.
+ */
+function lyingCommitment(payload: Uint8Array, chunk: number, level: number): { root: Hex; normSq: bigint } {
+  const leaves = Array.from({ length: layout.chunkCount }, (_, c) => updateLeaf(payload.subarray(c * 64, c * 64 + 64)));
+  const tree = wholeTree(merkleSumKind, layout.depth, leaves);
+  if (level === -1) return { root: toHex(tree.root.hash), normSq: tree.root.sum };
+  let position = chunk >> level;
+  let node = { hash: tree.node(level, position).hash, sum: tree.node(level, position).sum - 1n };
+  for (let l = level; l < layout.depth; l++, position >>= 1) {
+    const other = tree.node(l, position ^ 1);
+    node = position % 2 === 0 ? merkleSumKind.join(node, other) : merkleSumKind.join(other, node);
+  }
+  return { root: toHex(node.hash), normSq: node.sum };
+}
+
+function evidenceOf(world: World): (number | null)[] {
+  const published = assembleRounds(world.facts, decodeEvents(world.facts.logs))[ROUND - 1]!.published!;
+  const bytes = world.payloads.get(cidFromBytes(published.publication.evidenceCid))!;
+  const document = JSON.parse(new TextDecoder().decode(bytes)) as { submissions: { trimmed: number | null }[] };
+  return document.submissions.map(({ trimmed }) => trimmed);
+}
