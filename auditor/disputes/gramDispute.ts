@@ -1,22 +1,18 @@
 /** A Gram matrix, or a mixing matrix made of it, that is not what the updates lead to. */
-import { addGramChunk, gramIndex } from '../../protocol/aggregation/gram.ts';
+import { addGramChunk } from '../../protocol/aggregation/gram.ts';
 import {
   encodeGramMatrix,
   GRAM_SPAN,
   type GramClaim,
   gramMatrixBytes,
   gramPayloadLength,
-  gramSpanCount,
 } from '../../protocol/commitment/gramTree.ts';
-import { type GramStep, packGramPath } from '../../protocol/commitment/openings.ts';
 import type { WholeTree } from '../../protocol/commitment/perfectTree.ts';
-import { buildBadGramLeaf, buildBadGramLeafOf, openSpan } from '../../protocol/dispute/badGramLeaf.ts';
-import { buildBadGramNode, packChildren } from '../../protocol/dispute/badGramNode.ts';
+import { buildBadGramLeaf } from '../../protocol/dispute/badGramLeaf.ts';
 import { buildBadMixing } from '../../protocol/dispute/badMixing.ts';
-import { buildBadVacancy } from '../../protocol/dispute/badVacancy.ts';
-import { nextGramSpan, type VerifiedNode } from '../../protocol/dispute/descend.ts';
-import type { FraudProof } from '../../protocol/dispute/fraudProof.ts';
-import { chunksOf, gramNodeMatrix, gramTree, type ReadChunk } from '../../protocol/dispute/trees.ts';
+import { nextGramSpan } from '../../protocol/dispute/descend.ts';
+import { findWrongGramEntry, gramProofAt, openGramRoot } from '../../protocol/dispute/provenLies.ts';
+import { chunksOf, gramTree, type ReadChunk } from '../../protocol/dispute/trees.ts';
 import { toHex } from '../../protocol/encoding/bytes.ts';
 import { isCidText } from '../payloads/cidText.ts';
 import { answersAbout } from './answers.ts';
@@ -28,31 +24,23 @@ import { againstAggregator, askAggregator } from './question.ts';
 export async function gramDispute(material: Material): Promise<Dispute[]> {
   const { context, computed, disputed, published, reveals, round } = material;
   const { layout } = context;
-  const n = computed!.input.rows.length;
+  const rows = computed!.input.rows.map((row) => vectorChunks(row, layout.chunkSize));
   const right = rightSpans(material);
-  const served = await servedSpans(material, n);
-  if (served === null) return descend(material, right);
-  const { tree, readSpan } = served;
-  for (let span = 0; span < gramSpanCount(layout.chunkCount); span++) {
-    const place = firstWrongEntry(n, await right(span), await readSpan(span));
-    if (place === null) continue;
-    const [first, second] = place.map((row) => vectorChunks(computed!.input.rows[row]!, layout.chunkSize));
-    const sources = { tree, readSpan, first: first!, second: second! };
-    const at = { span, first: place[0], second: place[1] };
-    const proof = await buildBadGramLeaf(disputed, round.round, published.publication, reveals, at, sources);
-    return againstAggregator(material, proof);
-  }
-  return [];
+  const served = await servedSpans(material);
+  if (served === null) return descend(material, right, rows);
+  const place = await findWrongGramEntry(rows.length, layout, right, served.readSpan);
+  if (place === null) return [];
+  const sources = { ...served, first: rows[place.first]!, second: rows[place.second]! };
+  const proof = await buildBadGramLeaf(disputed, round.round, published.publication, reveals, place, sources);
+  return againstAggregator(material, proof);
 }
 
-/** The Gram root is right, so its children are the ones computed here. */
+/** The Gram root is right, so the tree is the one computed here. */
 export async function mixingDispute(material: Material): Promise<Dispute[]> {
   const { context, computed, disputed, published, reveals, round } = material;
-  const { layout } = context;
   const n = computed!.input.rows.length;
   const right = rightSpans(material);
-  const tree = await gramTree(right, n, layout);
-  const root = tree.depth === 0 ? await right(0) : await rightChildren(material, right, tree, tree.depth, 0);
+  const root = await openGramRoot(await gramTree(right, n, context.layout), right, n, context.layout);
   return againstAggregator(material, buildBadMixing(disputed, round.round, published.publication, reveals, root));
 }
 
@@ -75,12 +63,15 @@ function rightSpans({ context: { layout }, computed }: Material): ReadChunk {
 }
 
 /** The published tree, when the bytes under the evidence's CID are its leaves. */
-async function servedSpans(
-  { context, evidence, published }: Material,
-  n: number,
-): Promise<{ readonly tree: WholeTree<GramClaim>; readonly readSpan: ReadChunk } | null> {
+async function servedSpans({
+  context,
+  computed,
+  evidence,
+  published,
+}: Material): Promise<{ readonly tree: WholeTree<GramClaim>; readonly readSpan: ReadChunk } | null> {
   const cid = evidence?.gramCid ?? null;
   if (cid === null || !isCidText(cid)) return null;
+  const n = computed!.input.rows.length;
   const length = gramPayloadLength(n, context.layout.chunkCount);
   const request = { cid, exactBytes: length, maxBytes: length, owner: published.aggregator };
   const payload = await context.payloads.read(request);
@@ -91,86 +82,18 @@ async function servedSpans(
 }
 
 /** The leaves are not to be had: what the answers so far prove, or which leaf to ask for. */
-async function descend(material: Material, right: ReadChunk): Promise<Dispute[]> {
-  const { context, computed, published, answers } = material;
-  const { layout } = context;
-  const { gramRoot } = published.publication;
-  const n = computed!.input.rows.length;
-  const known = await gramTree(right, n, layout);
-  const openings = answersAbout(answers, 'gram');
-  const next = nextGramSpan(layout, n, gramRoot, known, openings);
+async function descend(material: Material, right: ReadChunk, rows: readonly ReadChunk[]): Promise<Dispute[]> {
+  const { context, disputed, published, reveals, round } = material;
+  const { publication } = published;
+  const known = await gramTree(right, rows.length, context.layout);
+  const answers = answersAbout(material.answers, 'gram');
+  const next = nextGramSpan(context.layout, rows.length, publication.gramRoot, known, answers);
   if (next.kind === 'known') return [];
   if (next.kind === 'ask') {
     const why = 'The published Gram matrix is wrong, and the leaves of its tree are not served.';
     return askAggregator(material, 'gram', next.chunk, why);
   }
-  const { at } = next;
-  if (at.position * 2 ** at.level >= gramSpanCount(layout.chunkCount)) {
-    return againstAggregator(material, vacancy(material, at));
-  }
-  if (at.level > 0) {
-    const { disputed, reveals, round } = material;
-    const children = await rightChildren(material, right, known, at.level, at.position);
-    const path = packGramPath(at.path);
-    const proof = buildBadGramNode(disputed, round.round, published.publication, reveals, at, children, path);
-    return againstAggregator(material, proof);
-  }
-  const answered = openings.get(at.position)?.subarray(0, gramMatrixBytes(n));
-  return againstAggregator(
-    material,
-    await leaf(material, right, at, next.differing.includes(at.position) ? answered : undefined),
-  );
-}
-
-function vacancy({ disputed, round, published }: Material, at: VerifiedNode<GramClaim, GramStep>): FraudProof | null {
-  const { level, position, node, path } = at;
-  const { publication } = published;
-  const proof = { round: round.round, publication, tree: 'gram', level, position, hash: toHex(node.hash) } as const;
-  return buildBadVacancy(disputed, { ...proof, path: packGramPath(path) });
-}
-
-/** A leaf whose answered matrix is wrong; or, with the right one in it, a leaf for which another is claimed. */
-async function leaf(
-  { context, computed, disputed, published, reveals, round }: Material,
-  right: ReadChunk,
-  { position: span, path }: VerifiedNode<GramClaim, GramStep>,
-  answered: Uint8Array | undefined,
-): Promise<FraudProof | null> {
-  const { rows } = computed!.input;
-  const expected = await right(span);
-  const matrix = answered ?? expected;
-  const [first, second] = firstWrongEntry(rows.length, expected, matrix) ?? [0, 0];
-  const open = (row: 0 | 1): Promise<Uint8Array> => {
-    const source = vectorChunks(rows[row === 0 ? first : second]!, context.layout.chunkSize);
-    return openSpan(source, context.layout, span);
-  };
-  const place = { span, first, second };
-  const { publication } = published;
-  return buildBadGramLeafOf(disputed, round.round, publication, reveals, place, matrix, packGramPath(path), open);
-}
-
-async function rightChildren(
-  { context: { layout }, computed }: Material,
-  right: ReadChunk,
-  tree: WholeTree<GramClaim>,
-  level: number,
-  position: number,
-): Promise<Uint8Array> {
-  const n = computed!.input.rows.length;
-  const below = level - 1;
-  const matrix = async (child: number) => encodeGramMatrix(await gramNodeMatrix(right, n, layout, below, child));
-  const [l, r] = [2 * position, 2 * position + 1];
-  return packChildren(tree.node(below, l).hash, tree.node(below, r).hash, await matrix(l), await matrix(r));
-}
-
-/** The rows of the first entry at which two matrices of n rows differ. */
-function firstWrongEntry(n: number, right: Uint8Array, claimed: Uint8Array): readonly [number, number] | null {
-  const [a, b] = [right, claimed].map((bytes) => new DataView(bytes.buffer, bytes.byteOffset, bytes.length));
-  for (let i = 0; i < n; i++) {
-    for (let j = i; j < n; j++) {
-      const at = 8 * gramIndex(n, i, j);
-      if (a!.getBigInt64(at) !== b!.getBigInt64(at)) return [i, j];
-    }
-  }
-  return null;
+  const truth = { known, readSpan: right, rows };
+  const proof = await gramProofAt(disputed, round.round, publication, reveals, truth, next.at, answers);
+  return againstAggregator(material, proof);
 }

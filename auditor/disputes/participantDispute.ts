@@ -1,14 +1,10 @@
 /** An update that counts and is not what was revealed: the lie in its tree, or the chunk to ask for. */
-import {
-  type SumNode,
-  sumLeafPreimage,
-  sumNodePreimage,
-  type UpdateCommitment,
-} from '../../protocol/commitment/merkleSum.ts';
+import { type SumNode, sumLeafPreimage, type UpdateCommitment } from '../../protocol/commitment/merkleSum.ts';
 import type { WholeTree } from '../../protocol/commitment/perfectTree.ts';
 import { buildBadSum, type SumOpening, sumOpening } from '../../protocol/dispute/badSum.ts';
-import { nextUpdateChunk, type VerifiedNode } from '../../protocol/dispute/descend.ts';
+import { nextUpdateChunk } from '../../protocol/dispute/descend.ts';
 import { locateBadSum } from '../../protocol/dispute/locateBadSum.ts';
+import { badSumOpening } from '../../protocol/dispute/provenLies.ts';
 import { chunksOf, type ReadChunk, updateTree } from '../../protocol/dispute/trees.ts';
 import { toHex } from '../../protocol/encoding/bytes.ts';
 import type { VectorLayout } from '../../protocol/encoding/layout.ts';
@@ -39,7 +35,7 @@ export async function participantDispute(material: Material, update: AuditedUpda
     if (proven.length > 0) return proven;
   }
   const next = nextUpdateChunk(layout, submission, tree, answersAbout(answers, 'update', submission.index));
-  if (next.kind === 'lie') return prove(await openingAt(layout, tree, read, next.at));
+  if (next.kind === 'lie') return prove(await badSumOpening(layout, tree, read, next.at));
   if (next.kind === 'known') return [];
   return [askParticipant(round.round, submission, next.chunk, update.finding.message)];
 }
@@ -56,20 +52,4 @@ async function lieOf(
   const last = layout.chunkCount - 1; // the tree is the one that was revealed: what is wrong is its padding
   const leaf = tree.node(0, last);
   return sumOpening(0, last, leaf, sumLeafPreimage(leaf.sum, await read(last)), tree.path(0, last));
-}
-
-/** The node that answers have shown with another sum than the known children have. */
-async function openingAt(
-  layout: VectorLayout,
-  known: WholeTree<SumNode>,
-  read: ReadChunk,
-  { level, position, node, path }: VerifiedNode<SumNode, SumNode>,
-): Promise<SumOpening> {
-  const beyond = position * 2 ** level >= layout.chunkCount;
-  let preimage: Uint8Array = new Uint8Array(0);
-  if (!beyond && level === 0) preimage = sumLeafPreimage(known.node(0, position).sum, await read(position));
-  else if (!beyond) {
-    preimage = sumNodePreimage(known.node(level - 1, 2 * position), known.node(level - 1, 2 * position + 1));
-  }
-  return sumOpening(level, position, node, preimage, path);
 }

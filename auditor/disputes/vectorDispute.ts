@@ -3,11 +3,11 @@ import { mixingPreimage } from '../../protocol/aggregation/preAggregation/mixing
 import { hasServerState } from '../../protocol/aggregation/serverStep.ts';
 import { openModelAnswer } from '../../protocol/commitment/openings.ts';
 import { buildBadCoordinate, type CoordinateSources } from '../../protocol/dispute/badCoordinate.ts';
-import { buildBadVacancy } from '../../protocol/dispute/badVacancy.ts';
 import { nextModelChunk } from '../../protocol/dispute/descend.ts';
 import { findFirstDivergence } from '../../protocol/dispute/findFirstDivergence.ts';
+import { badVacancyAt } from '../../protocol/dispute/provenLies.ts';
 import { modelTree, type ReadChunk } from '../../protocol/dispute/trees.ts';
-import { concatBytes, type Hex, toHex } from '../../protocol/encoding/bytes.ts';
+import type { Hex } from '../../protocol/encoding/bytes.ts';
 import { viewInt32 } from '../../protocol/encoding/vectors.ts';
 import type { Snapshot } from '../payloads/snapshots.ts';
 import { answersAbout } from './answers.ts';
@@ -72,11 +72,8 @@ async function descend(material: Material, kind: VectorKind, right: Int32Array):
     const why = `The published ${kind === 'model' ? 'model' : 'server state'} is wrong, and its bytes are not served.`;
     return askAggregator(material, kind, next.chunk, why);
   }
-  const { level, position, node, path } = next.at;
   const { disputed, round, published } = material;
-  const { publication } = published;
-  const place = { round: round.round, publication, tree: kind, level, position, hash: toHex(node) };
-  return againstAggregator(material, buildBadVacancy(disputed, { ...place, path: concatBytes(...path) }));
+  return againstAggregator(material, badVacancyAt(disputed, round.round, published.publication, kind, next.at));
 }
 
 /** The proof for a coordinate at which the model or the server state is wrong; or the opening that it still lacks. */

@@ -21,6 +21,7 @@ interface AuditCommandOptions extends EvidenceSourceOptions, FactsOptions {
   readonly concurrency: number;
   readonly workers?: number;
   readonly html?: string;
+  readonly proofs: string;
 }
 
 const EXAMPLES = `
@@ -30,7 +31,8 @@ Examples:
   $ assay audit --federation 0x5FbD.. --memory audit-memory.json       a second audit replays new rounds only
   $ assay audit --bundle evidence.car                                  offline
 
-Ends with status 0 only if every published round holds.`;
+Ends with status 0 only if every published round holds. A fraud that the contract can judge is written down as a proof:
+"assay dispute" submits it.`;
 
 export function addAuditCommand(program: Command): void {
   withFacts(withConfigFile(withEvidenceSource(program.command('audit'))))
@@ -43,6 +45,7 @@ export function addAuditCommand(program: Command): void {
     .option('--memory <file>', 'remember rounds that held, and replay only new ones next time')
     .option('--concurrency <n>', 'rounds at a time', integer(1, 64), 4)
     .option('--workers <n>', 'worker threads; 0 computes everything in one', integer(0, 64))
+    .option('--proofs <folder>', 'where to write a proof of each fraud that is found', 'proofs')
     .option('--html <file>', 'write the report as one HTML file')
     .addHelpText('after', EXAMPLES)
     .action(runAudit);
@@ -63,6 +66,7 @@ function audit(options: AuditCommandOptions): Promise<AuditReport> {
     cachePath: options.memory,
     concurrency: options.concurrency,
     workers: options.workers,
+    proofFolder: options.proofs,
     onProgress: tellProgress,
   };
   if (options.bundle !== undefined) return auditBundle(options.bundle, { ...scope, root: options.bundleRoot });
