@@ -13,6 +13,7 @@ import type { Dispute } from './disputes/dispute.ts';
 import { disputedRound, revealsOf } from './disputes/disputedRound.ts';
 import { findDisputes } from './disputes/findDisputes.ts';
 import type { Material } from './disputes/material.ts';
+import { participantDispute } from './disputes/participantDispute.ts';
 import { cidTextOrNull } from './payloads/cidText.ts';
 import type { Snapshot } from './payloads/snapshots.ts';
 import {
@@ -52,6 +53,8 @@ export async function auditRound(context: AuditContext, round: RoundFacts): Prom
   const judged = contradictions.length === 0;
   const audit = published === null || !judged ? null : await auditPublication(context, round, published);
   findings.push(...(audit?.findings ?? []));
+  const early = published === null && judged ? await auditUpdates(context, round) : null;
+  findings.push(...(early?.findings ?? []));
   const notes = audit?.notes ?? [];
   if (!judged) notes.push('Not computed anew: what the chain says about the round contradicts itself.');
   const unverifiable = !judged || (audit !== null && audit.replay === null);
@@ -76,12 +79,36 @@ export async function auditRound(context: AuditContext, round: RoundFacts): Prom
     findings: findings.map((each) => ({ ...each, proof: null })),
     notes,
   };
-  return { report, replay: audit?.replay ?? null, disputes: audit?.disputes ?? [] };
+  return { report, replay: audit?.replay ?? null, disputes: (audit ?? early)?.disputes ?? [] };
 }
 
 /** Where what the chain says about the round contradicts itself. */
 export function chainContradictions(facts: ChainFacts, round: RoundFacts): Finding[] {
   return [...checkRound(facts, round), ...accumulatorHolds(round)];
+}
+
+/**
+ * A round that waits for its publication: who lied about its update can still be taken out of it. No result depends on
+ * it yet, so it is misconduct.
+ */
+async function auditUpdates(
+  context: AuditContext,
+  round: RoundFacts,
+): Promise<Pick<PublicationAudit, 'findings' | 'disputes'> | null> {
+  if (!context.wantsDisputes || round.state?.phase !== 'aggregate') return null;
+  const updates = await readUpdates(context, round);
+  const findings = updates.flatMap((update): Finding[] =>
+    update.status === 'holds' ? [] : [{ ...update.finding, severity: 'misconduct' }],
+  );
+  const disputes: Dispute[] = [];
+  const material = {
+    ...{ context, round, updates },
+    disputed: disputedRound(context.facts, round),
+    reveals: revealsOf(round),
+    answers: context.answers.filter((answer) => answer.round === round.round),
+  };
+  for (const update of updates) disputes.push(...(await participantDispute(material, update)));
+  return { findings, disputes };
 }
 
 interface PublicationAudit {

@@ -3,7 +3,7 @@ import type { DisputedRound } from '../../protocol/dispute/disputedRound.ts';
 import { chunksOf, type ReadChunk } from '../../protocol/dispute/trees.ts';
 import { bytesOf } from '../../protocol/encoding/vectors.ts';
 import type { Evidence } from '../../protocol/round/evidence.ts';
-import type { RevealedUpdate, Submission } from '../../protocol/round/submission.ts';
+import type { RevealedUpdate } from '../../protocol/round/submission.ts';
 import type { AuditContext } from '../auditContext.ts';
 import type { PublishedModel, RoundFacts } from '../chain/assembleRounds.ts';
 import type { Snapshot } from '../payloads/snapshots.ts';
@@ -11,29 +11,29 @@ import type { AuditedUpdate } from '../questions/updateQuestions.ts';
 import type { Replay, ReplayInput } from '../replay/replayRound.ts';
 import type { AnsweredChunk } from './answers.ts';
 
-export interface Material {
+/** What there is before anything is published. */
+export interface UpdateMaterial {
   readonly context: AuditContext;
   readonly round: RoundFacts;
-  readonly published: PublishedModel;
   readonly disputed: DisputedRound;
   readonly reveals: readonly RevealedUpdate[];
   /** By participant index, void ones left out. */
   readonly updates: readonly AuditedUpdate[];
+  /** Of this round, in the order of the chain. */
+  readonly answers: readonly AnsweredChunk[];
+}
+
+export interface Material extends UpdateMaterial {
+  readonly published: PublishedModel;
   readonly model: Snapshot;
   /** Null for a stateless step, and where the evidence names no state. */
   readonly state: Snapshot | null;
   readonly evidence: Evidence | null;
   /** What the round should have published; null when something needed to compute it is missing. */
   readonly computed: { readonly input: ReplayInput; readonly replay: Replay } | null;
-  readonly answers: readonly AnsweredChunk[];
 }
 
 /** A vector as its payload's chunks. */
 export function vectorChunks(vector: Int16Array | Int32Array, chunkSize: number): ReadChunk {
   return chunksOf(bytesOf(vector), chunkSize * vector.BYTES_PER_ELEMENT);
-}
-
-/** Whose update an index is. */
-export function submissionAt({ round }: Material, index: number): Submission | undefined {
-  return round.reveals.find(({ submission }) => submission.index === index)?.submission;
 }

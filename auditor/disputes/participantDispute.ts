@@ -12,11 +12,11 @@ import { updatePayloadLength } from '../../protocol/encoding/vectors.ts';
 import type { AuditedUpdate } from '../questions/updateQuestions.ts';
 import { answersAbout } from './answers.ts';
 import type { Dispute } from './dispute.ts';
-import type { Material } from './material.ts';
+import type { UpdateMaterial } from './material.ts';
 import { askParticipant } from './question.ts';
 
 /** Empty when the update is what was revealed. */
-export async function participantDispute(material: Material, update: AuditedUpdate): Promise<Dispute[]> {
+export async function participantDispute(material: UpdateMaterial, update: AuditedUpdate): Promise<Dispute[]> {
   if (update.status === 'holds') return [];
   const { context, round, disputed, reveals, answers } = material;
   const { layout } = context;

@@ -15,14 +15,12 @@ import { encodeProof } from '../../auditor/disputes/encodeProof.ts';
 import type { FiledDispute } from '../../auditor/disputes/proofFiles.ts';
 import { modelFromMixing } from '../../auditor/replay/modelFrom.ts';
 import { encodeGramMatrix, gramMatrixBytes } from '../../protocol/commitment/gramTree.ts';
-import { merkleSumKind, updateLeaf } from '../../protocol/commitment/merkleSum.ts';
 import { gramPath, packGramPath } from '../../protocol/commitment/openings.ts';
-import { wholeTree } from '../../protocol/commitment/perfectTree.ts';
 import { openModelChunk, openUpdateChunk } from '../../protocol/dispute/badCoordinate.ts';
 import { type FraudProof, judgeProof } from '../../protocol/dispute/fraudProof.ts';
 import { parseProofFile } from '../../protocol/dispute/proofFile.ts';
 import { chunksOf, gramTree } from '../../protocol/dispute/trees.ts';
-import { concatBytes, type Hex, toHex } from '../../protocol/encoding/bytes.ts';
+import { concatBytes, type Hex } from '../../protocol/encoding/bytes.ts';
 import { cidFromBytes, cidToBytes, payloadCid } from '../../protocol/encoding/cid.ts';
 import { bytesOf, viewInt16 } from '../../protocol/encoding/vectors.ts';
 import { mixingHash, parseRule, type ServerStep } from '../../protocol/index.ts';
@@ -38,6 +36,7 @@ import {
   type World,
   type WorldOptions,
 } from './fixtures/federation.ts';
+import { lyingCommitment } from './fixtures/lies.ts';
 
 const MOMENTUM: ServerStep = { optimizer: 'fedAvgM', learningRateQ16: 60_000, momentumQ16: 58_982 };
 const NNM = parseRule('nnm+trimmed-mean', 2);
@@ -269,7 +268,7 @@ describe('what an audit proves about a participant', () => {
             hooks: {
               move(move) {
                 if (move.round !== ROUND || move.index !== liar) return;
-                Object.assign(move.submission, lyingCommitment(move.stored!, chunk, level));
+                Object.assign(move.submission, lyingCommitment(layout, move.stored!, chunk, level));
               },
             },
           });
@@ -289,7 +288,7 @@ describe('what an audit proves about a participant', () => {
           dirty[dirty.length - 1] = 1;
           move.stored = dirty;
           move.submission.cid = cidToBytes(payloadCid(dirty));
-          Object.assign(move.submission, lyingCommitment(dirty, 0, -1));
+          Object.assign(move.submission, lyingCommitment(layout, dirty, 0, -1));
         },
       },
     });
@@ -382,23 +381,6 @@ describe('proof files', () => {
 /** Root of a padded vector, its padding included. */
 function paddedRoot(vector: Int32Array): Hex {
   return rootOf({ dimension: vector.length, chunkSize: 32 } as never, vector);
-}
-
-/**
- * The commitment of a tree with one lie: a node at `level` above the chunk says one less than its children; level -1: an
- * honest tree, whatever the bytes.
- */
-function lyingCommitment(payload: Uint8Array, chunk: number, level: number): { root: Hex; normSq: bigint } {
-  const leaves = Array.from({ length: layout.chunkCount }, (_, c) => updateLeaf(payload.subarray(c * 64, c * 64 + 64)));
-  const tree = wholeTree(merkleSumKind, layout.depth, leaves);
-  if (level === -1) return { root: toHex(tree.root.hash), normSq: tree.root.sum };
-  let position = chunk >> level;
-  let node = { hash: tree.node(level, position).hash, sum: tree.node(level, position).sum - 1n };
-  for (let l = level; l < layout.depth; l++, position >>= 1) {
-    const other = tree.node(l, position ^ 1);
-    node = position % 2 === 0 ? merkleSumKind.join(node, other) : merkleSumKind.join(other, node);
-  }
-  return { root: toHex(node.hash), normSq: node.sum };
 }
 
 function evidenceOf(world: World): (number | null)[] {
