@@ -852,6 +852,466 @@ def gram_trees():
     return {"about": "Commitments of Gram matrices: docs/spec/commitments.md", "cases": cases}
 
 
+# ---------------------------------------------------------------------------------------------------- disputes
+
+
+def publication_fields(roots, model_cid, evidence_cid):
+    names = ["modelRoot", "stateRoot", "gramRoot", "mixingHash", "submissionSet"]
+    return {**{n: hexed(r) for n, r in zip(names, roots)}, "modelCid": hexed(model_cid), "evidenceCid": hexed(evidence_cid)}
+
+
+def i64s(matrix):
+    return struct.pack(f">{len(upper(matrix))}q", *upper(matrix))
+
+
+def mixing_bytes(weights, denominator):
+    flat = [w for row in weights for w in row]
+    return b"\x20" + struct.pack(">HHI", len(weights), len(weights[0]), denominator) + struct.pack(f">{len(flat)}i", *flat)
+
+
+def sum_steps(path):
+    return b"".join(h + u64(s) for h, s in path)
+
+
+class Scene:
+    """One round with everything that a proof can open. `lie` changes it before it is published."""
+
+    K = 16
+
+    def __init__(self, name, rule="fedavg", f=0, m=0, step=FED_AVG, n=4, d=70, first=False, lie=lambda scene: None, low=-900, high=900):
+        self.name, self.f, self.m, self.step, self.n, self.d = name, f, m, step, n, d
+        self.rule, (self.pre, self.combine) = rule, RULES[rule]
+        self.rows = [some_ints(f"{name} row {i}", d, low, high) for i in range(n)]
+        self.base = some_ints(f"{name} base", d, -(2**24), 2**24)
+        self.stateful = step[0] == "fedAvgM"
+        self.has_old = self.stateful and not first
+        self.old = some_ints(f"{name} velocity", d, -(2**20), 2**20) if self.has_old else [0] * d
+        numerators, denominator, mixing = aggregate(self.rows, self.pre, self.combine, f, m)
+        self.model, self.state = server_step(*step, self.base, self.old, numerators, denominator, 8)
+        self.chunks = [chunks_of(row, self.K, "h") for row in self.rows]
+        self.levels = [sum_tree(c) for c in self.chunks]
+        self.mixing = mixing_bytes(*mixing) if mixing else b""
+        self.right_mixing = self.mixing
+        self.gram_leaves = []
+        if mixing:
+            span = GRAM_SPAN * self.K
+            padded = [pad(row, self.K) for row in self.rows]
+            self.gram_leaves = [gram_of([row[s : s + span] for row in padded]) for s in range(0, len(padded[0]), span)]
+        self.gram_claims = {}  # (level, position) -> matrix that the parent claims
+        self.model_nodes = {}  # (level, position) -> hash
+        lie(self)
+        # Reveals: participants 1, 3, 4, 6 ..., the highest first, one more that is void in between.
+        self.index = [1 + i + i // 2 for i in range(n)]
+        self.void = 2 if 2 not in self.index else max(self.index) + 1
+        listed = sorted([*zip(self.index, range(n)), (self.void, None)], reverse=True)
+        self.reveals, self.position, acc = [], {}, ZERO32
+        for place, (index, row) in enumerate(listed):
+            root, norm = self.levels[row][-1][0] if row is not None else (some_bytes(f"{name} void", 32), 5)
+            who, cid_hash = address(f"{name} {index}"), some_bytes(f"{name} cid {index}", 32)
+            acc = keccak256(b"".join(map(word, [acc, index, who, root, norm, cid_hash])))
+            self.reveals.append({"index": index, "participant": hexed(who), "root": hexed(root), "normSq": str(norm), "cidHash": hexed(cid_hash)})
+            if row is not None:
+                self.position[row] = place
+        self.accumulator, self.bitmap = acc, 1 << self.void
+        self.base_levels = model_tree(chunks_of(self.base, self.K, "i"))
+        self.old_levels = model_tree(chunks_of(self.old, self.K, "i"))
+        self.model_levels = self.lying_model(chunks_of(self.model, self.K, "i"))
+        self.state_levels = model_tree(chunks_of(self.state, self.K, "i")) if self.stateful else None
+        self.gram = self.lying_gram() if mixing else None
+        roots = [
+            self.model_levels[-1][0],
+            self.state_levels[-1][0] if self.stateful else ZERO32,
+            self.gram[-1][0][0] if mixing else ZERO32,
+            sha(self.mixing) if mixing else ZERO32,
+            keccak256(word(acc) + word(self.bitmap)),
+        ]
+        cids = cid_bytes(f"{name} model", 0x70), cid_bytes(f"{name} evidence")
+        self.publication, self.publication_hash = publication_fields(roots, *cids), publication(roots, *cids)
+        before = [self.base_levels[-1][0], self.old_levels[-1][0], ZERO32, ZERO32, some_bytes(f"{name} set", 32)]
+        self.previous = publication_fields(before, *cids) if self.has_old else None
+        self.previous_hash = publication(before, *cids) if self.has_old else ZERO32
+
+    def lying_model(self, chunks):
+        level = [model_leaf(c) for c in chunks] + [ZERO32] * (2 ** depth_of(len(chunks)) - len(chunks))
+        levels = []
+        while True:
+            for (l, p), h in self.model_nodes.items():
+                if l == len(levels):
+                    level[p] = h
+            levels.append(level)
+            if len(level) == 1:
+                return levels
+            level = [model_node(level[i], level[i + 1]) for i in range(0, len(level), 2)]
+
+    def lying_gram(self):
+        zero = [[0] * self.n for _ in range(self.n)]
+        leaves = self.gram_leaves
+        level = [(sha(b"\x10", gram_matrix_hash(g)), g) for g in leaves] + [(ZERO32, zero)] * (2 ** depth_of(len(leaves)) - len(leaves))
+        levels = []
+        while True:
+            for (l, p), matrix in self.gram_claims.items():
+                if l == len(levels):
+                    level[p] = (level[p][0], matrix)
+            levels.append(level)
+            if len(level) == 1:
+                return levels
+            joined = []
+            for (hl, gl), (hr, gr) in zip(level[::2], level[1::2]):
+                h = sha(b"\x11", hl, gram_matrix_hash(gl), hr, gram_matrix_hash(gr))
+                joined.append((h, [[x + y for x, y in zip(a, b)] for a, b in zip(gl, gr)]))
+            level = joined
+
+    def facts(self):
+        optimizer, lr, momentum = self.step
+        return {
+            "parameters": {
+                "dimension": self.d,
+                "chunkSize": self.K,
+                "modelFractionBits": 24,
+                "updateFractionBits": 16,
+                "rule": {"preAggregation": self.pre, "combine": self.combine, "byzantine": self.f, "selected": self.m},
+                "serverStep": {"optimizer": optimizer, "learningRateQ16": lr, "momentumQ16": momentum},
+            },
+            "accumulator": hexed(self.accumulator),
+            "voidedBitmap": str(self.bitmap),
+            "validUpdates": self.n,
+            "baseModelRoot": hexed(self.base_levels[-1][0]),
+            "publicationHash": hexed(self.publication_hash),
+            "previousPublicationHash": hexed(self.previous_hash),
+        }
+
+    # ---- proofs, as docs/spec/disputes.md has them
+
+    def gram_path(self, level, position):
+        out = b""
+        while level < len(self.gram) - 1:
+            other_hash, other = self.gram[level][position ^ 1]
+            out += other_hash + gram_matrix_hash(other) + gram_matrix_hash(self.gram[level][position][1])
+            level, position = level + 1, position >> 1
+        return out
+
+    def node_path(self, levels, level, position):
+        return path_of(levels[level:], position)
+
+    def bad_sum(self, row, level, position, preimage=None, reveals=None):
+        h, claimed = self.levels[row][level][position]
+        if preimage is None:
+            if level:
+                (hl, sl), (hr, sr) = self.levels[row][level - 1][2 * position : 2 * position + 2]
+                preimage = b"\x01" + hl + u64(sl) + hr + u64(sr)
+            else:
+                chunk = self.chunks[row][position]
+                preimage = next(p for s in (claimed, squares(chunk)) for p in [b"\x00" + u64(s) + chunk] if sha(p) == h)
+        return {
+            "kind": "badSum",
+            "round": 9,
+            "reveals": self.reveals if reveals is None else reveals,
+            "accused": self.position[row],
+            "opening": {
+                "level": level,
+                "position": position,
+                "claimedSum": str(claimed),
+                "preimage": hexed(preimage),
+                "hash": hexed(ZERO32 if preimage else h),
+                "path": [{"hash": hexed(a), "sum": str(s)} for a, s in self.node_path(self.levels[row], level, position)],
+            },
+        }
+
+    def bad_coordinate(self, coordinate):
+        chunk = coordinate // self.K
+
+        def opened(levels, vector):
+            return chunks_of(vector, self.K, "i")[chunk] + b"".join(path_of(levels, chunk))
+
+        rows = []
+        for row in range(self.n):
+            total = self.levels[row][0][chunk][1]
+            rows.append(hexed(u64(total) + self.chunks[row][chunk] + sum_steps(path_of(self.levels[row], chunk))))
+        return {
+            "kind": "badCoordinate",
+            "round": 9,
+            "chunk": chunk,
+            "coordinate": coordinate % self.K,
+            "publication": self.publication,
+            "previous": self.previous,
+            "reveals": self.reveals,
+            "rows": rows,
+            "oldModel": hexed(opened(self.base_levels, self.base)),
+            "newModel": hexed(opened(self.model_levels, self.model)),
+            "oldState": hexed(opened(self.old_levels, self.old) if self.has_old else b""),
+            "newState": hexed(opened(self.state_levels, self.state) if self.stateful else b""),
+            "mixing": hexed(self.mixing),
+        }
+
+    def bad_vacancy(self, tree_name, level, position):
+        if tree_name == "gram":
+            h, path = self.gram[level][position][0], self.gram_path(level, position)
+        else:
+            levels = self.model_levels if tree_name == "model" else self.state_levels
+            h, path = levels[level][position], b"".join(self.node_path(levels, level, position))
+        return {
+            "kind": "badVacancy",
+            "round": 9,
+            "publication": self.publication,
+            "tree": tree_name,
+            "level": level,
+            "position": position,
+            "hash": hexed(h),
+            "path": hexed(path),
+        }
+
+    def span_of(self, row, span):
+        out = b""
+        for c in range(GRAM_SPAN * span, min(GRAM_SPAN * (span + 1), len(self.chunks[row]))):
+            out += u64(self.levels[row][0][c][1]) + self.chunks[row][c]
+        return out + sum_steps(self.node_path(self.levels[row], min(4, len(self.levels[row]) - 1), span))
+
+    def bad_gram_leaf(self, span, first, second, shown=True):
+        matrix = self.gram_leaves[span]
+        rows = [b"\x13" + struct.pack(f">{self.n - i}q", *matrix[i][i:]) for i in range(self.n)]
+        return {
+            "kind": "badGramLeaf",
+            "round": 9,
+            "span": span,
+            "first": first,
+            "second": second,
+            "publication": self.publication,
+            "reveals": self.reveals,
+            "matrix": hexed(b"\x12" + b"".join(map(sha, rows))),
+            "row": hexed(rows[first] if shown else b""),
+            "path": hexed(self.gram_path(0, span)),
+            "firstChunks": hexed(self.span_of(first, span) if shown else b""),
+            "secondChunks": hexed(self.span_of(second, span) if shown else b""),
+        }
+
+    def children(self, level, position):
+        (hl, gl), (hr, gr) = self.gram[level - 1][2 * position : 2 * position + 2]
+        return hl + hr + i64s(gl) + i64s(gr)
+
+    def bad_gram_node(self, level, position):
+        return {
+            "kind": "badGramNode",
+            "round": 9,
+            "level": level,
+            "position": position,
+            "publication": self.publication,
+            "reveals": self.reveals,
+            "children": hexed(self.children(level, position)),
+            "path": hexed(self.gram_path(level, position)),
+        }
+
+    def bad_mixing(self, mixing=None):
+        top = len(self.gram) - 1
+        nearest = []
+        if self.pre == "multiKrum":
+            for i in range(self.n):
+                others = sorted((j for j in range(self.n) if j != i), key=lambda j: (sum((a - b) ** 2 for a, b in zip(self.rows[i], self.rows[j])), j))
+                nearest.append(str(sum(1 << j for j in others[: self.n - self.f - 2])))
+        return {
+            "kind": "badMixing",
+            "round": 9,
+            "publication": self.publication,
+            "reveals": self.reveals,
+            "root": hexed(self.children(top, 0) if top else i64s(self.gram_leaves[0])),
+            "mixing": hexed(self.right_mixing if mixing is None else mixing),
+            "nearest": nearest,
+        }
+
+
+def disputes():
+    cases = []
+
+    def add(name, scene, proof, verdict):
+        cases.append({"name": name, "round": scene.facts(), "proof": proof, "verdict": verdict})
+
+    def lying_sums(row, level, position, delta, own_leaf=False):
+        def lie(scene):
+            leaves = [sum_leaf(c) for c in scene.chunks[row]]
+            levels, nodes = [], leaves + [(ZERO32, 0)] * (2 ** depth_of(len(leaves)) - len(leaves))
+            while True:
+                if level == len(levels):
+                    h, s = nodes[position]
+                    if own_leaf:
+                        h = sha(b"\x00", u64(s + delta), scene.chunks[row][position])
+                    nodes[position] = (h, s + delta)
+                levels.append(nodes)
+                if len(nodes) == 1:
+                    break
+                nodes = [sum_node(nodes[i], nodes[i + 1]) for i in range(0, len(nodes), 2)]
+            scene.levels[row] = levels
+
+        return lie
+
+    honest = Scene("honest sums")
+    for level, position in [(0, 0), (0, 4), (1, 1), (1, 2), (2, 0), (3, 0)]:
+        add(f"an honest node of level {level}", honest, honest.bad_sum(1, level, position), "innocent")
+    add("an honest zero leaf beyond the last chunk", honest, honest.bad_sum(1, 0, 6, b""), "innocent")
+    add("an honest vacant node", honest, honest.bad_sum(1, 1, 3, b""), "innocent")
+    for name, args in [
+        ("a leaf that hashes a smaller sum", (1, 0, 2, -7, True)),
+        ("a leaf whose parent claims a smaller sum", (1, 0, 2, -7)),
+        ("an inner node that claims more than its children", (1, 1, 1, 10**9)),
+        ("a root that claims less than its children", (1, 3, 0, -5)),
+        ("a sum beyond the last chunk", (1, 0, 5, 1)),
+        ("a sum of a node beyond the last chunk", (1, 1, 3, 2**40)),
+    ]:
+        scene = Scene(name, lie=lying_sums(*args))
+        vacant = args[2] << args[1] >= 5
+        add(name, scene, scene.bad_sum(1, args[1], args[2], b"" if vacant else None), "guilty")
+        other = next(p for p in (0, 1) if (args[1], p) != (args[1], args[2])) if args[1] < 3 else None
+        if other is not None:
+            add(f"{name}: another node", scene, scene.bad_sum(1, args[1], other), "innocent")
+
+    def dirty(scene):
+        scene.chunks[0][-1] = scene.chunks[0][-1][:-2] + b"\x03\x00"
+        scene.levels[0] = sum_tree(scene.chunks[0])
+
+    scene = Scene("padding", lie=dirty)
+    add("a coordinate in the padding", scene, scene.bad_sum(0, 0, 4), "guilty")
+    truncated = honest.bad_sum(1, 0, 0)
+    truncated["opening"]["path"] = truncated["opening"]["path"][:-1]
+    add("a truncated path", honest, truncated, "malformed")
+    elsewhere = honest.bad_sum(1, 0, 0)
+    elsewhere["opening"]["position"] = 8
+    add("a position beyond the tree", honest, elsewhere, "malformed")
+    add("one reveal twice", honest, honest.bad_sum(1, 0, 0, reveals=honest.reveals + honest.reveals[:1]), "malformed")
+
+    for rule, f, m, step, first in [
+        ("fedavg", 0, 0, FED_AVG, False),
+        ("median", 1, 0, FED_AVG_M, False),
+        ("trimmed-mean", 1, 0, FED_AVG_M, True),
+        ("krum", 0, 1, FED_AVG, False),
+        ("multi-krum", 0, 0, FED_AVG_M, False),
+        ("nnm+median", 1, 0, FED_AVG, False),
+        ("nnm+trimmed-mean", 1, 0, FED_AVG_M, False),
+    ]:
+        name = f"{rule}, {step[0]}"
+        scene = Scene(name, rule, f, m, step, first=first)
+        add(f"a right coordinate: {name}", scene, scene.bad_coordinate(33), "innocent")
+        add(f"a right coordinate of the padding: {name}", scene, scene.bad_coordinate(79), "innocent")
+
+        def wrong_model(scene):
+            scene.model[33] += 1
+
+        scene = Scene(name, rule, f, m, step, first=first, lie=wrong_model)
+        add(f"a wrong coordinate of the model: {name}", scene, scene.bad_coordinate(33), "guilty")
+        add(f"beside a wrong coordinate: {name}", scene, scene.bad_coordinate(32), "innocent")
+        if step is FED_AVG_M:
+
+            def wrong_state(scene):
+                scene.state[69] -= 1
+
+            scene = Scene(name, rule, f, m, step, first=first, lie=wrong_state)
+            add(f"a wrong coordinate of the state: {name}", scene, scene.bad_coordinate(69), "guilty")
+    short = honest.bad_coordinate(33)
+    short["rows"] = short["rows"][1:]
+    add("a row left out", honest, short, "malformed")
+    cut = honest.bad_coordinate(33)
+    cut["oldModel"] = cut["oldModel"][:-64]
+    add("a truncated opening", honest, cut, "malformed")
+
+    stateful = Scene("vacancies", "nnm+fedavg", 1, 0, FED_AVG_M, d=16 * 16 * 4 + 5)
+    for tree_name, level, position in [("model", 0, 66), ("model", 3, 15), ("state", 1, 63), ("gram", 0, 5), ("gram", 1, 3)]:
+        add(f"an honest vacancy of the {tree_name} tree, level {level}", stateful, stateful.bad_vacancy(tree_name, level, position), "innocent")
+
+    def occupied(scene):
+        scene.model_nodes[(1, 63)] = some_bytes("occupied", 32)
+
+    scene = Scene("occupied", "nnm+fedavg", 1, 0, FED_AVG_M, d=16 * 16 * 4 + 5, lie=occupied)
+    add("something beyond the last chunk of a model", scene, scene.bad_vacancy("model", 1, 63), "guilty")
+
+    def shifted(matrix, i, j, delta):
+        out = [list(row) for row in matrix]
+        out[i][j] += delta
+        if i != j:
+            out[j][i] += delta
+        return out
+
+    def claims(level, position, delta):
+        def lie(scene):
+            spans = scene.gram_leaves[position << level : (position + 1) << level]
+            total = [[sum(g[i][j] for g in spans) for j in range(scene.n)] for i in range(scene.n)]
+            scene.gram_claims[(level, position)] = shifted(total, 0, 2, delta)
+
+        return lie
+
+    large = dict(rule="nnm+median", f=1, n=4, d=16 * 16 * 4 + 5)
+    scene = Scene("an occupied span", **large, lie=claims(0, 6, 1))
+    add("a matrix claimed beyond the last span", scene, scene.bad_vacancy("gram", 0, 6), "guilty")
+    scene = Scene("honest gram", **large)
+    add("an honest entry of a Gram leaf", scene, scene.bad_gram_leaf(4, 1, 2), "innocent")
+    add("an honest entry of the diagonal", scene, scene.bad_gram_leaf(0, 3, 3), "innocent")
+    add("an honest Gram node", scene, scene.bad_gram_node(1, 2), "innocent")
+    add("an honest Gram node below the root", scene, scene.bad_gram_node(2, 0), "innocent")
+    upside_down = scene.bad_gram_leaf(4, 1, 2)
+    upside_down["first"], upside_down["second"] = 2, 1
+    add("an entry below the diagonal", scene, upside_down, "malformed")
+    add("the root as a Gram node", scene, {**scene.bad_gram_node(2, 0), "level": 3, "path": "0x"}, "malformed")
+
+    def wrong_entry(scene):
+        scene.gram_leaves[2] = shifted(scene.gram_leaves[2], 1, 3, -1)
+
+    scene = Scene("wrong entry", **large, lie=wrong_entry)
+    add("a wrong entry of a Gram leaf", scene, scene.bad_gram_leaf(2, 1, 3), "guilty")
+    add("beside a wrong entry", scene, scene.bad_gram_leaf(2, 1, 2), "innocent")
+    scene = Scene("wrong claim", **large, lie=claims(0, 3, 4))
+    add("another matrix claimed for a leaf", scene, scene.bad_gram_leaf(3, 0, 0, shown=False), "guilty")
+    for level, position in [(1, 0), (1, 1), (2, 1)]:
+        scene = Scene(f"wrong node {level} {position}", **large, lie=claims(level, position, 2**33))
+        add(f"a Gram node of level {level} that does not add up", scene, scene.bad_gram_node(level, position), "guilty")
+
+    for rule, f, m, n, d in [("krum", 1, 1, 6, 70), ("multi-krum", 1, 0, 6, 300), ("nnm+trimmed-mean", 1, 0, 5, 300), ("nnm+fedavg", 2, 0, 5, 70)]:
+        scene = Scene(f"{rule} mixing", rule, f, m, n=n, d=d)
+        add(f"the right mixing matrix: {rule}, d = {d}", scene, scene.bad_mixing(), "innocent")
+
+        def exchanged(scene):
+            # Exchange the last two columns, which is another matrix of the rule's shape or none at all.
+            body, width = scene.mixing[9:], 4 * scene.n
+            rows = [body[i : i + width] for i in range(0, len(body), width)]
+            scene.mixing = scene.mixing[:9] + b"".join(r[:-8] + r[-4:] + r[-8:-4] for r in rows[::-1])
+            assert scene.mixing != scene.right_mixing
+
+        scene = Scene(f"{rule} mixing", rule, f, m, n=n, d=d, lie=exchanged)
+        add(f"another mixing matrix: {rule}, d = {d}", scene, scene.bad_mixing(), "guilty")
+        add(f"the published matrix as the right one: {rule}, d = {d}", scene, scene.bad_mixing(scene.mixing), "malformed")
+    ties = Scene("ties", "multi-krum", 1, 2, n=6, low=0, high=0)
+    add("a mixing matrix of rows that are all the same", ties, ties.bad_mixing(), "innocent")
+    return {"about": "Proofs and their verdicts: docs/spec/disputes.md", "cases": cases}
+
+
+def rewards():
+    cases = []
+    for name, reward, aggregator_bps, contribution_bps, rows in [
+        ("equal shares", 1000, 2000, 0, [[1], [2], [3]]),
+        ("half by score", 1000, 2000, 5000, [[4, 0], [0, 1], [-1, 0]]),
+        ("all by score", 10**18 + 7, 0, 10000, [some_ints(f"reward {i}", 8, -900, 900) for i in range(5)]),
+        ("nobody moved", 100, 1000, 10000, [[0], [0], [0]]),
+        ("everything to the aggregator", 99, 10000, 10000, [[5], [6]]),
+        ("one participant", 1, 1, 9999, [[3]]),
+        ("opposites: no scores at all", 1000, 0, 3333, [[5], [-5]]),
+        ("extremes", 2**96 - 1, 3333, 3333, [[32767] * 40, [-32768] * 40, [32767] * 40]),
+    ]:
+        n, g = len(rows), gram_of(rows)
+        scores = [max(0, sum(row)) for row in g]
+        rest = reward - reward * aggregator_bps // 10000
+        scored = rest * contribution_bps // 10000
+        weights = scores if sum(scores) else [1] * n
+        parts = [(rest - scored) // n + scored * w // sum(weights) for w in weights]
+        cases.append(
+            {
+                "name": name,
+                "reward": str(reward),
+                "aggregatorRewardBps": aggregator_bps,
+                "contributionRewardBps": contribution_bps,
+                "rows": n,
+                "gram": [str(v) for v in upper(g)],
+                "participants": [str(p) for p in parts],
+                "aggregator": str(reward - sum(parts)),
+            }
+        )
+    return {"about": "Rewards of a round: docs/spec/round.md", "cases": cases}
+
+
 # ---------------------------------------------------------------------------------------------------- files
 
 
@@ -876,6 +1336,8 @@ def main():
         "ruleParameters.json": rule_parameters,
         "aggregation.json": aggregations,
         "gramTree.json": gram_trees,
+        "disputes.json": disputes,
+        "rewards.json": rewards,
     }
     stale = []
     for name, make in files.items():
