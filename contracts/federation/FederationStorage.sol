@@ -22,12 +22,13 @@ struct FederationState {
     uint8 participantSlots;
 }
 
-/// @dev One slot (240 bits; counts of participants are at most 100), the hot part of a round. In a phase from Open to
+/// @dev One slot (248 bits; counts of participants are at most 100), the hot part of a round. In a phase from Open to
 ///      Aggregate the round is the current one, so that commits and reveals need not read which round that is.
 struct RoundHead {
     RoundPhase phase;
     uint32 opening;
-    /// Commit, Reveal: the deadline. Aggregate: when turns began to count. Challenge, Final: when it was published.
+    /// Commit, Reveal: the deadline. Aggregate: when turns begin to count; it may lie ahead. Challenge, Final: when it
+    /// was published.
     uint40 clock;
     /// Participants in the list that may commit; set by the first commit.
     uint8 expected;
@@ -45,6 +46,8 @@ struct RoundHead {
     uint8 turnsCharged;
     /// Number of the list of expected participants; set by the first commit.
     uint32 roster;
+    /// Missed turns of this phase that were charged before `clock`.
+    uint8 turnsChargedBefore;
 }
 
 /// @dev `accumulator` and `seed` are EMPTY until there is one: whoever opens the round pays for the slots, not the
@@ -163,6 +166,7 @@ abstract contract FederationStorage is IFederationEvents, Initializable, Ownable
         word |= uint256(head.turnBase) << 168;
         word |= uint256(head.turnsCharged) << 200;
         word |= uint256(head.roster) << 208;
+        word |= uint256(head.turnsChargedBefore) << 240;
         RoundHead storage stored = _rounds[number].head;
         // SAFETY: the head is one slot, the first of its record; a test compares every field after a round trip.
         assembly ("memory-safe") {

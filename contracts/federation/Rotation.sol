@@ -29,9 +29,11 @@ abstract contract Rotation is Money {
         return active.length == 0 ? address(0) : active[(number - 1 + turn) % active.length];
     }
 
-    /// @dev The turn as of now of a round in Aggregate.
+    /// @dev The turn as of now of a round in Aggregate. While the clock lies ahead (a challenge has extended the turn) it
+    ///      is the turn that the clock begins with.
     function _turn(RoundHead memory head) internal view returns (uint32) {
-        // SAFETY: clock <= now; a turn lasts a second or more and time has 40 bits, but 2^32 turns are 136 years.
+        if (_now() < head.clock) return head.turnBase;
+        // SAFETY: a turn lasts a second or more and time has 40 bits, but 2^32 turns are 136 years.
         return head.turnBase + uint32((_now() - head.clock) / _parameters.aggregateWindowSeconds);
     }
 
@@ -41,37 +43,53 @@ abstract contract Rotation is Money {
         uint256 missed = _turn(head) - head.turnBase;
         if (missed <= head.turnsCharged) return false;
         address[] memory active = _activeAggregators(number);
-        // INVARIANT (C-43): nobody pays twice for one round's silence.
-        if (missed > active.length) missed = active.length;
-        uint96 penalty = _parameters.missedTurnPenalty;
+        // INVARIANT (C-43): nobody pays twice for one round's silence, however often a challenge extends a turn.
+        uint256 most = active.length < head.turnsChargedBefore ? 0 : active.length - head.turnsChargedBefore;
+        if (missed > most) missed = most;
+        if (missed <= head.turnsCharged) return false;
         uint256 burned;
         for (uint256 i = head.turnsCharged; i < missed; ++i) {
             uint32 turn = head.turnBase + uint32(i);
-            address account = _leaderOf(active, number, turn);
-            AggregatorAccount storage aggregatorAccount = _aggregators[account];
-            uint96 stake = aggregatorAccount.stake;
-            uint96 charged = stake < penalty ? stake : penalty;
-            if (charged != 0) aggregatorAccount.stake = stake - charged;
-            burned += charged;
-            emit TurnMissed(uint64(number), turn, account, charged);
-            // A turn is for who can pay for missing it: the others rest from the next round on.
-            if (stake - charged < penalty && aggregatorAccount.registered) {
-                AggregatorEntry storage entry = _rotation[aggregatorAccount.position];
-                if (entry.activeUntilRound > number) entry.activeUntilRound = uint32(number);
-            }
+            burned += _chargeTurn(number, turn, _leaderOf(active, number, turn));
         }
-        if (missed <= head.turnsCharged) return false;
         head.turnsCharged = uint8(missed);
         _burn(burned);
         return true;
     }
 
-    /// @dev A round in Aggregate that had nobody to lead it has somebody now: turns count from here, so that nobody pays for
-    ///      those that passed before it was there.
+    /// @dev Takes the penalty for a turn that produced nothing out of the stake; the caller burns it.
+    function _chargeTurn(uint256 number, uint32 turn, address account) internal returns (uint96 charged) {
+        AggregatorAccount storage aggregatorAccount = _aggregators[account];
+        uint96 penalty = _parameters.missedTurnPenalty;
+        uint96 stake = aggregatorAccount.stake;
+        charged = stake < penalty ? stake : penalty;
+        if (charged != 0) aggregatorAccount.stake = stake - charged;
+        emit TurnMissed(uint64(number), turn, account, charged);
+        // A turn is for who can pay for missing it: the others rest from the next round on.
+        if (stake - charged < penalty && aggregatorAccount.registered) {
+            AggregatorEntry storage entry = _rotation[aggregatorAccount.position];
+            if (entry.activeUntilRound > number) entry.activeUntilRound = uint32(number);
+        }
+    }
+
+    /// @dev A round in Aggregate that had nobody to lead it has somebody now: turns count from here, so that nobody pays
+    ///      for those that passed before it was there.
     function _restartTurns(uint256 number, RoundHead memory head) internal {
+        _countTurnsFrom(number, head, _now() < head.clock ? head.clock : _now());
+    }
+
+    /// @dev The present turn begins (again) at `clock`, so that it ends a whole window after that.
+    function _countTurnsFrom(uint256 number, RoundHead memory head, uint40 clock) internal {
         head.turnBase = _turn(head);
-        head.clock = _now();
+        // SAFETY: at most MAX_AGGREGATORS charges a phase (C-43).
+        head.turnsChargedBefore += head.turnsCharged;
+        head.turnsCharged = 0;
+        head.clock = clock;
         _storeHead(number, head);
+        _announceTurns(number, head);
+    }
+
+    function _announceTurns(uint256 number, RoundHead memory head) internal {
         address first = _leaderOf(_activeAggregators(number), number, head.turnBase);
         emit AggregatePhaseOpened(
             uint64(number),
@@ -95,6 +113,17 @@ abstract contract Rotation is Money {
         AggregatorEntry storage entry = _rotation[_aggregators[account].position];
         uint256 last = phase == RoundPhase.Open ? number - 1 : number;
         if (entry.activeUntilRound > last) entry.activeUntilRound = uint32(last);
+    }
+
+    /// @dev Takes an aggregator out of every round that is not final: of those that are open again, too. The others keep
+    ///      their order; a round's turns are counted among who is left.
+    function _expelFromRotation(address account) internal {
+        uint32 last = _state.lastFinalRound;
+        uint256 length = _rotation.length;
+        for (uint256 i = 0; i < length; ++i) {
+            AggregatorEntry storage entry = _rotation[i];
+            if (entry.account == account && entry.activeUntilRound > last) entry.activeUntilRound = last;
+        }
     }
 
     /// @dev Drops the entries of aggregators that have withdrawn and whose last round is final; keeps the others'

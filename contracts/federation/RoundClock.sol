@@ -105,13 +105,7 @@ abstract contract RoundClock is Rotation {
         RoundHead memory head
     ) private returns (uint256 currentNumber, RoundHead memory currentHead) {
         if (head.phase == RoundPhase.Abandoned) return _abandon(number, head);
-        address first = _leaderOf(_activeAggregators(number), number, head.turnBase);
-        emit AggregatePhaseOpened(
-            uint64(number),
-            head.turnBase,
-            first,
-            head.clock + _parameters.aggregateWindowSeconds
-        );
+        _announceTurns(number, head);
         _fixSeed(number, head);
         _chargeMissedTurns(number, head);
         _storeHead(number, head);

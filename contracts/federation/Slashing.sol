@@ -5,7 +5,7 @@ import {Role} from "../types/Actors.sol";
 import {ProofKind, RevealedUpdate} from "../types/Disputes.sol";
 import {Publication, RoundPhase} from "../types/Round.sol";
 import {CommitHash} from "../libraries/CommitHash.sol";
-import {AggregatorAccount, AggregatorEntry, ParticipantAccount, ParticipantRecord, RoundHead, RoundRecord} from "./FederationStorage.sol";
+import {ParticipantRecord, RoundHead, RoundRecord} from "./FederationStorage.sol";
 import {Voiding} from "./Voiding.sol";
 
 /// @dev Justice: who is convicted loses the whole stake of the role, half of it to who proved it, the rest burned, so
@@ -48,10 +48,13 @@ abstract contract Slashing is Voiding {
 
     // ---- verdicts; each ends the proof
 
-    /// @dev A participant lied in `number_`: its submission does not count, and a model made with it falls, too.
+    /// @dev A participant lied in `number_`, or did not answer: its submission does not count, and a model made with it
+    ///      falls, too. The caller has seen the submission among the round's reveals.
     function _convictParticipant(uint64 number_, uint16 index, ProofKind proof, address challenger) internal {
         address account = _participantAt[index];
         _voidSubmission(number_, index);
+        // The current round is now this one, or one that has just opened: none that already has commits, so nobody is
+        // waited for in vain and no commit loses its stake.
         (uint256 number, RoundHead memory head) = _advance();
         ParticipantRecord memory record = _participants[account].record;
         uint96 amount = record.stake;
@@ -59,14 +62,14 @@ abstract contract Slashing is Voiding {
         _divide(number_, account, Role.Participant, proof, amount, challenger);
     }
 
-    /// @dev The aggregator that published `number_` lied: the publication falls.
+    /// @dev The aggregator that published `number_` lied, or did not answer: the publication falls, and who is left in
+    ///      the rotation does it again.
     function _convictAggregator(uint64 number_, ProofKind proof, address challenger) internal {
+        // It is registered: the stake of who published a round that is not final cannot leave (C-41).
         address account = _rounds[number_].aggregator;
-        AggregatorAccount storage aggregatorAccount = _aggregators[account];
-        uint96 amount = aggregatorAccount.stake;
-        aggregatorAccount.stake = 0;
-        AggregatorEntry storage entry = _rotation[aggregatorAccount.position];
-        if (entry.activeUntilRound >= number_) entry.activeUntilRound = uint32(number_) - 1;
+        uint96 amount = _aggregators[account].stake;
+        _aggregators[account].stake = 0;
+        _expelFromRotation(account);
         _voidPublication(number_);
         _divide(number_, account, Role.Aggregator, proof, amount, challenger);
     }
@@ -87,6 +90,7 @@ abstract contract Slashing is Voiding {
         address challenger
     ) private {
         uint96 reward = amount / 2;
+        // INVARIANT (C-110): at least half of it burns, the odd unit included: nobody gains by convicting himself.
         emit Slashed(number, account, role, proof, amount, amount - reward, challenger, reward);
         _credit(challenger, reward);
         _burn(amount - reward);

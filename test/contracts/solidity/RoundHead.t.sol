@@ -20,6 +20,7 @@ contract RoundHeadTest is FederationStorage {
         head.turnBase = uint32(random >> 168);
         head.turnsCharged = uint8(random >> 200);
         head.roster = uint32(random >> 208);
+        head.turnsChargedBefore = uint8(random >> 240);
     }
 
     function testFuzz_aHeadComesBackAsItWasStored(uint256 random, uint64 number) public {
