@@ -82,7 +82,8 @@ contract Federation is Rounds {
             action == IFederationAvailability.settleChallenge.selector ||
             action == IFederationAvailability.challenge.selector ||
             action == IFederationAvailability.challengeId.selector ||
-            action == IFederationAvailability.availabilityBond.selector
+            action == IFederationAvailability.availabilityBond.selector ||
+            action == IFederationAvailability.answerGas.selector
         ) return AVAILABILITY;
         if (
             action == IFederationRewards.fundRewards.selector ||

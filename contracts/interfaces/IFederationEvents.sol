@@ -163,6 +163,8 @@ interface IFederationEvents {
     error ChallengeNotAllowed(uint64 round);
     error ChallengeExists(bytes32 id);
     error ChallengeNotFound(bytes32 id);
+    error ChallengeAnsweredAlready(bytes32 id);
+    error AnswerTooLate(bytes32 id, uint64 answerBy);
     error NothingAccepted();
     error AnswerWindowOpen(bytes32 id, uint64 until);
     error ChallengesOpen(uint64 round, uint16 count);

@@ -44,7 +44,7 @@ library UpdateOpening {
             hash := mload(0)
             sum := shr(192, calldataload(leaf.offset))
         }
-        (hash, sum) = _climb(hash, sum, index, opening[SUM_BYTES + 2 * chunkSize:]);
+        (hash, sum) = climb(hash, sum, index, opening[SUM_BYTES + 2 * chunkSize:]);
         return hash == root && sum == normSq;
     }
 
@@ -71,7 +71,7 @@ library UpdateOpening {
         if (opening.length != rangeSize(chunkSize, depth, chunks) || chunks > (uint256(1) << levels)) return false;
         if (span >> (depth - levels) != 0 || root == bytes32(0)) return false;
         (bytes32 hash, uint256 sum) = _subtree(opening, chunkSize, chunks, levels);
-        (hash, sum) = _climb(hash, sum, span, opening[chunks * (SUM_BYTES + 2 * chunkSize):]);
+        (hash, sum) = climb(hash, sum, span, opening[chunks * (SUM_BYTES + 2 * chunkSize):]);
         return hash == root && sum == normSq;
     }
 
@@ -175,14 +175,14 @@ library UpdateOpening {
         }
     }
 
-    /// @dev From a node to the root along `path`, adding claimed sums. A sum that leaves 64 bits ends in the zero hash,
+    /// @notice From a node to the root along `path`, adding claimed sums. A sum that leaves 64 bits ends in the zero hash,
     ///      which is no root.
-    function _climb(
+    function climb(
         bytes32 hash,
         uint256 sum,
         uint256 index,
         bytes calldata path
-    ) private view returns (bytes32 top, uint256 total) {
+    ) internal view returns (bytes32 top, uint256 total) {
         assembly ("memory-safe") {
             top := hash
             total := sum

@@ -137,6 +137,7 @@ enum ChunkKind {
 
 /// @notice An availability challenge.
 /// @param challenger zero when there is none
+/// @param owner who owes the answer: the participant, or the aggregator that published
 /// @param answered true when the answer is on the chain
 /// @param answerBy unix seconds, the first moment that is too late
 /// @param root what the answer must open
@@ -156,6 +157,7 @@ struct Challenge {
     ChunkKind kind;
     uint16 index;
     uint32 chunk;
+    address owner;
 }
 
 /// @notice An answer to a challenge.
