@@ -6,6 +6,7 @@ import {RoundDisputes, RoundHead, RoundRecord} from "./federation/FederationStor
 import {Slashing} from "./federation/Slashing.sol";
 import {IFederationAvailability} from "./interfaces/IFederationAvailability.sol";
 import {AskedChunk, ChunkAnswer, VectorShape} from "./libraries/ChunkAnswer.sol";
+import {TypedData} from "./libraries/TypedData.sol";
 import {Answer, Challenge, ChunkKind, ProofKind, RevealedUpdate} from "./types/Disputes.sol";
 import {Publication, RoundPhase} from "./types/Round.sol";
 
@@ -152,31 +153,49 @@ contract FederationAvailability is Slashing, IFederationAvailability {
 
     /// @inheritdoc IFederationAvailability
     function answerChallenges(Answer[] calldata answers) external {
+        bytes memory firstProblem;
         uint256 accepted;
         for (uint256 i = 0; i < answers.length; ++i) {
-            bytes4 problem = _answer(answers[i]);
-            if (problem == bytes4(0)) ++accepted;
-            else emit AnswerRefused(answers[i].id, problem);
+            bytes memory problem = _answer(answers[i]);
+            if (problem.length == 0) {
+                ++accepted;
+                continue;
+            }
+            if (firstProblem.length == 0) firstProblem = problem;
+            emit AnswerRefused(answers[i].id, bytes4(problem));
         }
-        if (accepted == 0) revert NothingAccepted();
+        if (accepted != 0) return;
+        if (firstProblem.length == 0) revert NothingAccepted();
+        // SAFETY: passes on the bytes of a custom error.
+        assembly ("memory-safe") {
+            revert(add(firstProblem, 32), mload(firstProblem))
+        }
     }
 
     /// @dev Reads the challenge only: whatever became of the round, the chunk is paid for until the deadline.
-    function _answer(Answer calldata answer) private returns (bytes4 problem) {
+    /// @return problem the custom error; empty when the answer was taken
+    function _answer(Answer calldata answer) private returns (bytes memory problem) {
         Challenge memory asked = _challenges[answer.id];
-        if (asked.challenger == address(0)) return ChallengeNotFound.selector;
+        if (asked.challenger == address(0)) return abi.encodeWithSelector(ChallengeNotFound.selector, answer.id);
         // INVARIANT (C-106): a bond is paid once.
-        if (asked.answered) return ChallengeAnsweredAlready.selector;
+        if (asked.answered) return abi.encodeWithSelector(ChallengeAnsweredAlready.selector, answer.id);
         // INVARIANT (C-107): the deadline is the first second that is too late.
-        if (block.timestamp >= asked.answerBy) return AnswerTooLate.selector;
-        // INVARIANT (C-108): who is paid is who sends the answer.
-        if (answer.signature.length != 0 || answer.payee != msg.sender) return BadSignature.selector;
-        if (!_opens(asked, answer.opening)) return ProofDoesNotOpen.selector;
+        if (block.timestamp >= asked.answerBy) {
+            return abi.encodeWithSelector(AnswerTooLate.selector, answer.id, asked.answerBy);
+        }
+        // INVARIANT (C-108): the payee is who sends the answer, or whom the owner has named.
+        if (!_namesPayee(answer, asked.owner)) return abi.encodeWithSelector(BadSignature.selector, asked.owner);
+        if (!_opens(asked, answer.opening)) return abi.encodeWithSelector(ProofDoesNotOpen.selector, "opening");
         _challenges[answer.id].answered = true;
         _release(asked);
         emit ChallengeAnswered(answer.id, asked.round, answer.payee, asked.bond, answer.opening);
         _credit(answer.payee, asked.bond);
-        return bytes4(0);
+    }
+
+    function _namesPayee(Answer calldata answer, address owner_) private view returns (bool) {
+        if (answer.signature.length == 0) return answer.payee == msg.sender;
+        bytes32 digest = TypedData.answerChallenge(TypedData.domainSeparator(), answer.id, answer.payee);
+        return TypedData.isSignedBy(owner_, digest, answer.signature);
     }
 
     function _opens(Challenge memory asked, bytes calldata opening) private view returns (bool) {

@@ -92,7 +92,7 @@ abstract contract Stakes is Penalties, IFederationMembership {
     /// @inheritdoc IFederationMembership
     function withdraw(Role role) external {
         (uint256 number, RoundHead memory head) = _advance();
-        uint256 amount = role == Role.Participant ? _closeParticipant(number, head) : _closeAggregator();
+        uint256 amount = role == Role.Participant ? _closeParticipant(number, head) : _closeAggregator(number, head);
         emit Withdrawn(msg.sender, role, amount);
         // Last, after every state change: whoever re-enters finds nothing left to take.
         _pay(msg.sender, amount);
@@ -105,7 +105,9 @@ abstract contract Stakes is Penalties, IFederationMembership {
         ParticipantRecord memory record = account.record;
         // A void commit puts nothing at stake, but the rounds before it may.
         uint256 last = record.committedRound;
-        if (last != 0 && !_commitStands(record, number)) --last;
+        if (last != 0 && !_commitStands(record, number)) {
+            last = _lastThere(last - 1, number, head.phase >= RoundPhase.Aggregate);
+        }
         // INVARIANT (C-41): a stake at risk cannot leave.
         if (last > _state.lastFinalRound) revert StakeAtRisk(msg.sender, uint64(last), _state.lastFinalRound);
         bool awaited = _isExpected(record, head);
@@ -119,15 +121,24 @@ abstract contract Stakes is Penalties, IFederationMembership {
         }
     }
 
-    function _closeAggregator() private returns (uint256 amount) {
+    function _closeAggregator(uint256 number, RoundHead memory head) private returns (uint256 amount) {
         AggregatorAccount storage account = _registeredAggregator(msg.sender);
         _checkDelay(account.exitRequestedAt, Role.Aggregator);
         uint256 last = account.lastPublishedRound;
+        if (last != 0) last = _lastThere(last, number, head.phase >= RoundPhase.Challenge);
         // INVARIANT (C-41): a stake at risk cannot leave.
         if (last > _state.lastFinalRound) revert StakeAtRisk(msg.sender, uint64(last), _state.lastFinalRound);
         amount = account.stake;
         // Its place in the rotation stays until its last round is final: turns of a round under way do not move.
         delete _aggregators[msg.sender];
+    }
+
+    /// @dev A round that somebody had a part in, at most the last one that is there: those after it were voided. The
+    ///      current one holds the stake only if it was opened `again`, not if it starts anew: else a federation at rest
+    ///      would keep it.
+    function _lastThere(uint256 last, uint256 number, bool again) private pure returns (uint256) {
+        if (last < number) return last;
+        return again ? number : number - 1;
     }
 
     function _checkDelay(uint40 exitRequestedAt, Role role) private view {

@@ -34,9 +34,77 @@ describe('voiding', () => {
       const { voidedBitmap, phase, revealed } = await world.round(1);
       expect([voidedBitmap, phase, revealed]).to.deep.equal([2n, Phase.Aggregate, 4]);
       await world.publish(await world.leader(1), 1);
-      await expectRevert(voidSubmission(2), 'WrongPhase');
+      await expectRevert(voidSubmission(1), 'SubmissionAlreadyVoided', [1n, 1]);
       expect((await world.round(1)).voidedBitmap).to.equal(2n);
       expect((await world.round(2)).voidedBitmap).to.equal(0n);
+      await world.finalize(1);
+      await expectRevert(voidSubmission(2), 'WrongPhase', [1n, Phase.Final, Phase.Reveal]);
+      await expectRevert(voidSubmission(2, 2n), 'WrongPhase', [2n, Phase.Open, Phase.Reveal]);
+      await expectRevert(voidSubmission(2, 3n), 'WrongPhase', [3n, Phase.None, Phase.Reveal]);
+    });
+
+    it('after the publication takes the model along: the next aggregator does it again, the first pays for its turn', async () => {
+      const [first, second] = [world.aggregator(0), world.aggregator(1)];
+      await world.play(1);
+      await world.play(2);
+      const receipt = await voidSubmission(2);
+      expect(world.eventNames(receipt)).to.deep.equal([
+        'SubmissionVoided',
+        'RoundVoided',
+        'TurnMissed',
+        'PenaltyBurned',
+        'AggregatePhaseOpened',
+      ]);
+      expect(world.event(receipt, 'RoundVoided').lastRound).to.equal(3n);
+      const missed = world.event(receipt, 'TurnMissed');
+      expect([missed.turn, missed.penalty]).to.deep.equal([0, baseParameters.missedTurnPenalty]);
+      expect(missed.aggregator).to.match(new RegExp(first.account.address, 'i'));
+      const redo = await world.round(1);
+      expect([redo.phase, redo.turn, redo.voidedBitmap]).to.deep.equal([Phase.Aggregate, 1, 4n]);
+      // Like everybody whose turn produced nothing, it may try again when its turn comes.
+      expect((await world.aggregatorOf(first)).activeUntilRound).to.equal(2 ** 32 - 1);
+      await world.publish(second, 1, 1);
+      expect(await world.phase(2)).to.equal(Phase.Open);
+      expect((await world.aggregatorOf(second)).stake).to.equal(2n * STAKE);
+      await world.checkBooks();
+    });
+
+    it('after the publication, with too few left: the round is abandoned, and the next one starts from its base', async () => {
+      await world.play(1);
+      await voidSubmission(2);
+      await world.publish(await world.leader(1), 1, 1);
+      await world.play(2);
+      const receipt = await voidSubmission(0);
+      expect(world.eventNames(receipt)).to.deep.equal([
+        'SubmissionVoided',
+        'RoundVoided',
+        'TurnMissed',
+        'PenaltyBurned',
+        'RoundAbandoned',
+        'RoundOpened',
+        'RoundFinalized',
+      ]);
+      expect(await world.phase(1)).to.equal(Phase.Abandoned);
+      const next = await world.round(2);
+      expect([next.phase, next.baseModelRoot]).to.deep.equal([Phase.Open, baseParameters.genesisModelRoot]);
+      await world.play(2);
+      await world.finalize(2);
+      await world.checkBooks();
+    });
+
+    it('of the last round, with too few left: the federation ends with the model before', async () => {
+      world.federation = await world.createFederation({ totalRounds: 1, minParticipants: 3 });
+      for (const person of people()) await world.register(person);
+      for (const i of [0, 1]) await world.registerAggregator(world.aggregator(i));
+      await world.play(1);
+      await voidSubmission(0);
+      await voidSubmission(1);
+      expect(await world.phase(1)).to.equal(Phase.Abandoned);
+      expect([await world.currentRound(), await world.read('lastFinalRound')]).to.deep.equal([1, 1n]);
+      for (const person of people()) await world.send(person, 'requestExit', [Role.Participant]);
+      await world.increase(100);
+      for (const person of people()) await world.send(person, 'withdraw', [Role.Participant]);
+      await world.checkBooks();
     });
 
     it('too many voided in Reveal: the round is abandoned when reveals close', async () => {
@@ -144,11 +212,40 @@ describe('voiding', () => {
       await world.increase(60);
       const withdraw = () => world.send(world.participant(0), 'withdraw', [Role.Participant]);
       await expectRevert(withdraw(), 'StakeAtRisk', [world.participant(0).account.address, 1n, 0n]);
-      await expectRevert(world.send(world.aggregator(0), 'withdraw', [Role.Aggregator]), 'StakeAtRisk');
+      // Its publication is void, so its stake answers for nothing.
+      await world.send(world.aggregator(0), 'withdraw', [Role.Aggregator]);
       await world.publish(await world.leader(1), 1, 1);
+      await expectRevert(withdraw(), 'StakeAtRisk', [world.participant(0).account.address, 1n, 0n]);
       await world.finalize(1);
       await withdraw();
-      await world.send(world.aggregator(0), 'withdraw', [Role.Aggregator]);
+      await world.checkBooks();
+    });
+
+    it('keeps no stake for rounds that are not there any more, even when the federation rests', async () => {
+      for (const round of [1, 2, 3]) await world.play(round);
+      for (const person of people()) await world.commit(person, 4);
+      await voidPublication(2);
+      const leavers = [world.participant(0), world.aggregator(0)];
+      await world.send(world.participant(0), 'requestExit', [Role.Participant]);
+      await world.send(world.aggregator(0), 'requestExit', [Role.Aggregator]);
+      await world.increase(60);
+      // Aggregator 0 published rounds 1 and 3; the third is void.
+      for (const [i, role] of [Role.Participant, Role.Aggregator].entries()) {
+        await expectRevert(world.send(leavers[i]!, 'withdraw', [role]), 'StakeAtRisk');
+      }
+      await world.publish(await world.leader(2), 2, 1);
+      await world.finalize(1);
+      for (const [i, role] of [Role.Participant, Role.Aggregator].entries()) {
+        await expectRevert(world.send(leavers[i]!, 'withdraw', [role]), 'StakeAtRisk', [
+          leavers[i]!.account.address,
+          2n,
+          1n,
+        ]);
+      }
+      await world.finalize(2);
+      await world.send(leavers[0]!, 'withdraw', [Role.Participant]);
+      await world.send(leavers[1]!, 'withdraw', [Role.Aggregator]);
+      expect((await world.round(3)).phase).to.equal(Phase.Open);
       await world.checkBooks();
     });
 
