@@ -388,13 +388,31 @@ export class World {
     await this.connection.close();
   }
 
-  /** No coin is lost or made: what the contract holds is what it owes. */
+  /**
+   * No coin is lost or made: what the contract holds is what it owes: stakes, credits that were not withdrawn, bonds of
+   * challenges that are open.
+   */
   async checkBooks(): Promise<void> {
     let owed = 0n;
     for (const wallet of this.wallets) {
       owed += (await this.participantOf(wallet)).stake + (await this.aggregatorOf(wallet)).stake;
     }
-    expect(await this.balance(this.federation), 'balance = stakes').to.equal(owed);
+    owed += (await this.sumOf('Credited', 'amount')) - (await this.sumOf('CreditWithdrawn', 'amount'));
+    owed += await this.sumOf('ChallengeOpened', 'bond');
+    owed -= (await this.sumOf('ChallengeAnswered', 'paid')) + (await this.sumOf('ChallengeRefunded', 'bond'));
+    expect(await this.balance(this.federation), 'balance = stakes + credits + bonds').to.equal(owed);
+  }
+
+  /** Sum of one field over all events of a name. */
+  private async sumOf(eventName: string, field: string): Promise<bigint> {
+    const reader = await this.connection.viem.getPublicClient();
+    const logs = await reader.getContractEvents({
+      address: this.federation,
+      abi: this.abi,
+      eventName,
+      fromBlock: 0n,
+    });
+    return (logs as unknown as { args: Record<string, bigint> }[]).reduce((sum, { args }) => sum + args[field]!, 0n);
   }
 }
 
