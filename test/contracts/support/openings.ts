@@ -95,8 +95,8 @@ export interface GramNode {
 }
 
 /**
- * A whole Gram tree over the matrices of all spans. `lie` may replace any node's claimed matrix after it is made.
- * Matrices of inner nodes are the sums of their children's, whatever is claimed.
+ * A whole Gram tree over the matrices of all spans. `lie` may replace any node's claimed matrix after it is made,
+ * `oddLeaves` whole leaves. Matrices of inner nodes are the sums of their children's, whatever is claimed.
  */
 export class GramLevels {
   readonly matrices: BigInt64Array[][];
@@ -108,6 +108,7 @@ export class GramLevels {
     spans: readonly BigInt64Array[],
     n: number,
     lie: (level: number, position: number, claimed: Uint8Array) => Uint8Array = (_level, _position, claimed) => claimed,
+    oddLeaves: ReadonlyMap<number, GramNode> = new Map(),
   ) {
     this.n = n;
     this.depth = treeDepth(spans.length);
@@ -117,6 +118,8 @@ export class GramLevels {
     this.matrices = [leaves];
     this.nodes = [
       leaves.map((matrix, i) => {
+        const odd = oddLeaves.get(i);
+        if (odd !== undefined) return odd;
         const claimed = gramMatrixHash(matrix, n);
         const hash = i < spans.length ? sha256(concatBytes(Uint8Array.of(0x10), claimed)) : new Uint8Array(32);
         return { hash, claimed: lie(0, i, claimed) };
@@ -170,3 +173,9 @@ export function fullLevels<Node>(kind: TreeKind<Node>, depth: number, leaves: re
   const padded = Array.from({ length: 2 ** depth }, (_, i) => leaves[i] ?? kind.zero);
   return treeLevels(kind, depth, padded);
 }
+
+/** How nodes of a model's tree join. */
+export const modelKind: TreeKind<Uint8Array> = {
+  zero: new Uint8Array(32),
+  join: (left, right) => sha256(concatBytes(Uint8Array.of(3), left, right)),
+};
