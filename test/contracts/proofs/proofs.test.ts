@@ -291,7 +291,8 @@ describe('fraud proofs', () => {
       };
       const path = (levels: Uint8Array[][], level: number, position: number) => {
         const siblings: Uint8Array[] = [];
-        for (let l = level, p = position; l < layout.depth; l++, p >>= 1) siblings.push(levels[l]![p ^ 1] ?? new Uint8Array(32));
+        for (let l = level, p = position; l < layout.depth; l++, p >>= 1)
+          siblings.push(levels[l]![p ^ 1] ?? new Uint8Array(32));
         return toHex(concatBytes(...siblings));
       };
       for (const [tree, name] of [

@@ -97,6 +97,10 @@ export interface WorldOptions {
   readonly members?: readonly Address[];
   /** A federation whose dispute hooks anybody may call. */
   readonly harness?: boolean;
+  /** Wallets there are; 40 unless told. */
+  readonly accounts?: number;
+  /** The chain's rules: an older fork's, to tell apart what calldata and what computation cost. */
+  readonly hardfork?: 'cancun';
 }
 
 type Wallet = Awaited<ReturnType<Connection['viem']['getWalletClients']>>[number];
@@ -104,7 +108,11 @@ type Connection = Awaited<ReturnType<typeof connect>>;
 // biome-ignore lint/suspicious/noExplicitAny: the tests compare views field by field
 type Answer = any;
 
-const connect = () => hre.network.create();
+const connect = ({ accounts = 40, hardfork }: WorldOptions = {}) =>
+  hre.network.create({
+    network: 'default',
+    override: { accounts: { count: accounts }, ...(hardfork === undefined ? {} : { hardfork }) },
+  });
 
 export interface Occurred {
   readonly name: string;
@@ -128,7 +136,7 @@ export class World {
   }
 
   static async create(options: WorldOptions = {}): Promise<World> {
-    const connection = await connect();
+    const connection = await connect(options);
     const { viem } = connection;
     const wallets = await viem.getWalletClients();
     const modules: Record<string, Address> = {};
