@@ -18,6 +18,14 @@ import {CoordinateProof, ProofKind, PublishedTree, RevealedUpdate, SumOpening} f
 import {PreAggregation, Rule, ServerOptimizer} from "./types/FederationParameters.sol";
 import {Publication, RoundPhase} from "./types/Round.sol";
 
+/// @dev The coordinate that a proof is about.
+struct Place {
+    uint256 chunkSize;
+    uint256 depth;
+    uint256 chunk;
+    uint256 coordinate;
+}
+
 /// @title Fraud proofs about updates, models and server states
 /// @notice A module of Federation (federation/Modules.sol). Who lied is decided in libraries/, what follows in
 ///         federation/Slashing.sol; here the two meet what is on the chain. Specified in docs/spec/disputes.md.
@@ -97,51 +105,52 @@ contract FederationProofs is Accusations, IFederationProofs {
     function proveBadCoordinate(CoordinateProof calldata proof) external payable {
         _takeProofBond();
         _checkPublication(proof.round, proof.publication);
-        uint256 chunkSize = _parameters.chunkSize;
-        uint256 chunks = VectorLayout.chunkCount(_parameters.dimension, chunkSize);
-        uint256 depth = VectorLayout.treeDepth(chunks);
+        Place memory place;
+        place.chunkSize = _parameters.chunkSize;
+        uint256 chunks = VectorLayout.chunkCount(_parameters.dimension, place.chunkSize);
+        place.depth = VectorLayout.treeDepth(chunks);
+        (place.chunk, place.coordinate) = (proof.chunk, proof.coordinate);
         // INVARIANT (C-88): a coordinate of the vector, its last chunk's padding included.
-        if (proof.chunk >= chunks || proof.coordinate >= chunkSize) revert ProofDoesNotOpen("coordinate");
-        int256[] memory column = _column(proof, chunkSize, depth);
-        (int256 weight, int256 velocity) = _next(proof, column, chunkSize, depth);
-        bool guilty = weight != _opened("newModel", proof.newModel, proof.publication.modelRoot, proof, chunkSize, depth);
-        if (_parameters.serverStep.optimizer == ServerOptimizer.FedAvgM) {
-            bytes32 root = proof.publication.stateRoot;
-            if (velocity != _opened("newState", proof.newState, root, proof, chunkSize, depth)) guilty = true;
-        } else {
+        if (place.chunk >= chunks || place.coordinate >= place.chunkSize) revert ProofDoesNotOpen("coordinate");
+        bool guilty;
+        if (_parameters.serverStep.optimizer == ServerOptimizer.FedAvg) {
+            _checkAbsent("oldState", proof.oldState);
             _checkAbsent("newState", proof.newState);
+            guilty = _isWrongModel(proof, place, _direction(proof, place, 0));
+        } else {
+            int256 state = _opened("newState", proof.newState, proof.publication.stateRoot, place);
+            if (proof.newModel.length == 0) {
+                _checkAbsent("oldModel", proof.oldModel);
+                guilty = state != _direction(proof, place, _oldState(proof, place));
+            } else {
+                _checkAbsent("oldState", proof.oldState);
+                _checkAbsent("rows", proof.rows);
+                _checkAbsent("mixing", proof.mixing);
+                if (proof.reveals.length != 0) revert ProofDoesNotOpen("reveals");
+                guilty = _isWrongModel(proof, place, state);
+            }
         }
         _judgePublisher(proof.round, ProofKind.BadCoordinate, guilty);
     }
 
-    /// @dev The coordinate in every valid update, by participant index.
-    function _column(
+    /// @dev Whether the published weight is not the old one moved by `direction`.
+    function _isWrongModel(
         CoordinateProof calldata proof,
-        uint256 chunkSize,
-        uint256 depth
-    ) private view returns (int256[] memory column) {
-        uint256[] memory rows = _validRows(proof.round, proof.reveals);
-        // INVARIANT (C-89): one opening for every valid update, none for another.
-        if (proof.rows.length != rows.length) revert ProofDoesNotOpen("rows");
-        column = new int256[](rows.length);
-        for (uint256 i = 0; i < rows.length; ++i) {
-            RevealedUpdate calldata revealed = proof.reveals[rows[i]];
-            bytes calldata row = proof.rows[i];
-            // INVARIANT (C-87): as above.
-            if (!UpdateOpening.verify(row, revealed.root, revealed.normSq, chunkSize, depth, proof.chunk)) {
-                revert ProofDoesNotOpen("rows");
-            }
-            column[i] = UpdateOpening.coordinate(row, proof.coordinate);
-        }
+        Place memory place,
+        int256 direction
+    ) private view returns (bool) {
+        int256 weight = _opened("oldModel", proof.oldModel, _baseModelRoot(proof.round), place);
+        int256 published = _opened("newModel", proof.newModel, proof.publication.modelRoot, place);
+        return published != CoordinateStep.move(_parameters.serverStep, weight, direction);
     }
 
-    /// @dev What the rule and the server step make of the column.
-    function _next(
+    /// @dev What the rule and the step make of the coordinate in every valid update.
+    function _direction(
         CoordinateProof calldata proof,
-        int256[] memory column,
-        uint256 chunkSize,
-        uint256 depth
-    ) private view returns (int256, int256) {
+        Place memory place,
+        int256 velocity
+    ) private view returns (int256) {
+        int256[] memory column = _column(proof, place);
         Rule memory rule = _parameters.rule;
         if (rule.preAggregation != PreAggregation.None) {
             (uint256 rows, uint256 denominator) = MixingMatrix.shape(rule, column.length);
@@ -153,27 +162,34 @@ contract FederationProofs is Accusations, IFederationProofs {
         } else {
             _checkAbsent("mixing", proof.mixing);
         }
-        bytes32 base = _baseModelRoot(proof.round);
-        return
-            CoordinateStep.nextCoordinate(
-                rule,
-                _parameters.serverStep,
-                _parameters.modelFractionBits - _parameters.updateFractionBits,
-                column,
-                proof.mixing,
-                _opened("oldModel", proof.oldModel, base, proof, chunkSize, depth),
-                _oldVelocity(proof, chunkSize, depth)
-            );
+        uint256 shift = _parameters.modelFractionBits - _parameters.updateFractionBits;
+        return CoordinateStep.direction(rule, _parameters.serverStep, shift, column, proof.mixing, velocity);
     }
 
-    /// @dev Zero for FedAvg, and for FedAvgM's first model.
-    function _oldVelocity(
+    /// @dev The coordinate in every valid update, by participant index.
+    function _column(
         CoordinateProof calldata proof,
-        uint256 chunkSize,
-        uint256 depth
-    ) private view returns (int256) {
-        bool stateful = _parameters.serverStep.optimizer == ServerOptimizer.FedAvgM;
-        uint256 before = stateful ? _publishedBefore(proof.round) : 0;
+        Place memory place
+    ) private view returns (int256[] memory column) {
+        uint256[] memory rows = _validRows(proof.round, proof.reveals);
+        uint256 size = UpdateOpening.size(place.chunkSize, place.depth);
+        // INVARIANT (C-89): one opening for every valid update, none for another.
+        if (proof.rows.length != rows.length * size) revert ProofDoesNotOpen("rows");
+        column = new int256[](rows.length);
+        for (uint256 i = 0; i < rows.length; ++i) {
+            RevealedUpdate calldata revealed = proof.reveals[rows[i]];
+            bytes calldata row = proof.rows[i * size:(i + 1) * size];
+            // INVARIANT (C-87): as above.
+            if (
+                !UpdateOpening.verify(row, revealed.root, revealed.normSq, place.chunkSize, place.depth, place.chunk)
+            ) revert ProofDoesNotOpen("rows");
+            column[i] = UpdateOpening.coordinate(row, place.coordinate);
+        }
+    }
+
+    /// @dev Zero before the first publication.
+    function _oldState(CoordinateProof calldata proof, Place memory place) private view returns (int256) {
+        uint256 before = _publishedBefore(proof.round);
         if (before == 0) {
             _checkAbsent("oldState", proof.oldState);
             return 0;
@@ -183,7 +199,7 @@ contract FederationProofs is Accusations, IFederationProofs {
         if (received != _rounds[before].publicationHash) {
             revert WrongPublication(_rounds[before].publicationHash, received);
         }
-        return _opened("oldState", proof.oldState, proof.previous.stateRoot, proof, chunkSize, depth);
+        return _opened("oldState", proof.oldState, proof.previous.stateRoot, place);
     }
 
     /// @dev The proof's coordinate in an opening of a model or a state.
@@ -191,13 +207,13 @@ contract FederationProofs is Accusations, IFederationProofs {
         string memory name,
         bytes calldata opening,
         bytes32 root,
-        CoordinateProof calldata proof,
-        uint256 chunkSize,
-        uint256 depth
+        Place memory place
     ) private view returns (int256) {
         // INVARIANT (C-87): as above.
-        if (!ModelOpening.verify(opening, root, chunkSize, depth, proof.chunk)) revert ProofDoesNotOpen(name);
-        return ModelOpening.coordinate(opening, proof.coordinate);
+        if (!ModelOpening.verify(opening, root, place.chunkSize, place.depth, place.chunk)) {
+            revert ProofDoesNotOpen(name);
+        }
+        return ModelOpening.coordinate(opening, place.coordinate);
     }
 
     /// @dev One fraud has one proof: what is not read is not there.

@@ -38,8 +38,9 @@ interface IFederationProofs {
         bytes calldata path
     ) external payable;
 
-    /// @notice A coordinate of the published model or server state is not what the rule and the step make of the
-    ///         updates.
+    /// @notice A coordinate of the published server state is not what the rule and the step make of the updates and the
+    ///         state before; or one of the model not what they make of the updates (of the published state, if the step
+    ///         has one) and the model before.
     function proveBadCoordinate(CoordinateProof calldata proof) external payable;
 
     /// @notice An update that was revealed before, in this round or an earlier one, does not count. No bond; its owner

@@ -11,20 +11,20 @@ import {MixingMatrix} from "./MixingMatrix.sol";
 /// @dev The TypeScript twins are protocol/aggregation/combine/ and serverStep.ts. There, bounds keep float64 exact;
 ///      here every value has 256 bits: at most 100 rows of 100 products of int32 and int16, times 2^16 and 2^20.
 library CoordinateStep {
-    /// @notice The next weight and velocity from the values that the n valid updates have at this coordinate.
+    /// @notice Where the server step moves the coordinate, from the values that the n valid updates have at it: FedAvg's
+    ///         delta, FedAvgM's next velocity.
     /// @param shift F - G
     /// @param column n values in the order of participant indices; n suffices for the rule
     /// @param mixing the published mixing matrix, of the rule's shape; not read by a rule without
-    /// @param velocity zero for FedAvg
-    function nextCoordinate(
+    /// @param velocity not read for FedAvg
+    function direction(
         Rule memory rule,
         ServerStep memory serverStep,
         uint256 shift,
         int256[] memory column,
         bytes calldata mixing,
-        int256 weight,
         int256 velocity
-    ) internal pure returns (int256 nextWeight, int256 nextVelocity) {
+    ) internal pure returns (int256) {
         int256 mixedOver = 1;
         if (rule.preAggregation != PreAggregation.None) {
             (uint256 rows, uint256 denominator_) = MixingMatrix.shape(rule, column.length);
@@ -32,7 +32,18 @@ library CoordinateStep {
             mixedOver = int256(denominator_);
         }
         (int256 numerator, int256 denominator) = combine(rule.combine, rule.byzantine, column);
-        return step(serverStep, numerator, denominator * mixedOver, shift, weight, velocity);
+        int256 delta = (numerator * int256(uint256(1) << shift)) / (denominator * mixedOver);
+        if (serverStep.optimizer != ServerOptimizer.FedAvgM) return delta;
+        return saturateInt32((int256(uint256(serverStep.momentumQ16)) * velocity) / 65536 + delta);
+    }
+
+    /// @notice The next weight.
+    function move(
+        ServerStep memory serverStep,
+        int256 weight,
+        int256 direction_
+    ) internal pure returns (int256) {
+        return saturateInt32(weight + (int256(uint256(serverStep.learningRateQ16)) * direction_) / 65536);
     }
 
     /// @notice Numerator and denominator of one coordinate. Sorts `column`, which has more than 2f values (not read by
@@ -48,26 +59,6 @@ library CoordinateStep {
         if (kind == Combine.TrimmedMean) return (_sum(column, f, m - f), int256(m - 2 * f));
         if (m % 2 == 1) return (column[m / 2], 1);
         return (column[m / 2 - 1] + column[m / 2], 2);
-    }
-
-    /// @notice The next weight and velocity.
-    /// @param denominator the rule's whole denominator: combine's times the mixing's
-    /// @param shift F - G
-    /// @param velocity zero for FedAvg
-    function step(
-        ServerStep memory serverStep,
-        int256 numerator,
-        int256 denominator,
-        uint256 shift,
-        int256 weight,
-        int256 velocity
-    ) internal pure returns (int256 nextWeight, int256 nextVelocity) {
-        int256 direction = (numerator * int256(uint256(1) << shift)) / denominator;
-        if (serverStep.optimizer == ServerOptimizer.FedAvgM) {
-            direction = saturateInt32((int256(uint256(serverStep.momentumQ16)) * velocity) / 65536 + direction);
-            nextVelocity = direction;
-        }
-        nextWeight = saturateInt32(weight + (int256(uint256(serverStep.learningRateQ16)) * direction) / 65536);
     }
 
     function saturateInt32(int256 value) internal pure returns (int256) {

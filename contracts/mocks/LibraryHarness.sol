@@ -15,7 +15,7 @@ import {SumFraud} from "../libraries/SumFraud.sol";
 import {UpdateOpening} from "../libraries/UpdateOpening.sol";
 import {VacantNodes} from "../libraries/VacantNodes.sol";
 import {GramLeafProof, GramNodeProof, MixingProof, RevealedUpdate, SumOpening} from "../types/Disputes.sol";
-import {Combine, Rule, ServerStep} from "../types/FederationParameters.sol";
+import {Combine, Rule, ServerOptimizer, ServerStep} from "../types/FederationParameters.sol";
 
 /// @notice For tests only: the libraries, callable from TypeScript, so that the vectors hold the Solidity code itself.
 contract LibraryHarness {
@@ -163,7 +163,9 @@ contract LibraryHarness {
         int256 weight,
         int256 velocity
     ) external pure returns (int256 nextWeight, int256 nextVelocity) {
-        return CoordinateStep.nextCoordinate(rule, step, shift, column, mixing, weight, velocity);
+        int256 direction = CoordinateStep.direction(rule, step, shift, column, mixing, velocity);
+        nextWeight = CoordinateStep.move(step, weight, direction);
+        if (step.optimizer == ServerOptimizer.FedAvgM) nextVelocity = direction;
     }
 
     /// @notice Whether `mixing` is what the rule makes of the Gram matrix left + right (`right` may be empty).

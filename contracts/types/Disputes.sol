@@ -48,20 +48,23 @@ enum PublishedTree {
     Gram
 }
 
-/// @notice One coordinate, opened in everything that it is computed from.
+/// @notice One coordinate, opened in what was published and in what that is computed from. A server step with state has
+///         two numbers a coordinate: the state, from the updates and the state before; then the model, from the state
+///         that was published and the model before. Each proof is about one of them, and has nothing else in it.
 /// @param round the accused publication's round
 /// @param chunk index of the chunk
 /// @param coordinate index within the chunk, below K
 /// @param publication what was published
-/// @param previous the publication that the server state comes from (the last one before the round); all zero for a
-///        stateless step and when there is none
-/// @param reveals the round's reveals
-/// @param rows for each valid update by index: u64 sum | 2K bytes | depth * (hash 32 | sum 8)
-/// @param oldModel 4K bytes | depth * 32, under the base model's root
-/// @param newModel the same, under the published root
-/// @param oldState the same, under the previous state's root; empty when there is none
-/// @param newState the same, under the published state's root; empty for a stateless step
-/// @param mixing preimage of the published mixing hash; empty for a rule without
+/// @param previous state: the publication that the server state comes from (the last one before the round); else, or
+///        when there is none, not read
+/// @param reveals the round's reveals; empty about the model of a step with state
+/// @param rows the valid updates by index, one after the other, each u64 sum | 2K bytes | depth * (hash 32 | sum 8);
+///        empty about the model of a step with state
+/// @param oldModel 4K bytes | depth * 32, under the base model's root; empty about the state
+/// @param newModel the same, under the published root; empty about the state
+/// @param oldState the same, under the previous state's root; empty about the model, and when there is none
+/// @param newState the same, under the published state's root; empty for a step without
+/// @param mixing preimage of the published mixing hash; empty for a rule without, and when there are no rows
 struct CoordinateProof {
     uint64 round;
     uint32 chunk;
@@ -69,7 +72,7 @@ struct CoordinateProof {
     Publication publication;
     Publication previous;
     RevealedUpdate[] reveals;
-    bytes[] rows;
+    bytes rows;
     bytes oldModel;
     bytes newModel;
     bytes oldState;

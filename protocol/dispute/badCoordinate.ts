@@ -1,7 +1,8 @@
 /**
- * Bad coordinate: one coordinate opened in everything it is computed from (every valid update, the old model, the old
- * server state, the mixing matrix) and in what was published; the judge computes it anew.
- * Spec: docs/spec/disputes.md, "Bad coordinate".
+ * Bad coordinate: one coordinate opened in what was published and in what that is computed from; the judge computes it
+ * anew. A server step with state publishes two numbers a coordinate: the state, made of the updates and the state before,
+ * and the model, made of the PUBLISHED state and the model before. Each proof is about one of them, so none costs more
+ * than one of a stateless step. Spec: docs/spec/disputes.md, "Bad coordinate".
  */
 import { sha256 } from '#sha256';
 import { needsGram } from '../aggregation/rule.ts';
@@ -31,12 +32,12 @@ import {
   type Verdict,
   validRows,
 } from './disputedRound.ts';
-import { readMixing, recomputeCoordinate } from './recomputeCoordinate.ts';
+import { moveCoordinate, readMixing, recomputeCoordinate } from './recomputeCoordinate.ts';
 import { modelTree, type ReadChunk, updateTree } from './trees.ts';
 
 const NO_BYTES = new Uint8Array(0);
 
-/** As the contract's struct `CoordinateProof`. */
+/** As the contract's struct `CoordinateProof`; a field that its proof does not need is empty. */
 export interface BadCoordinateProof {
   readonly kind: 'badCoordinate';
   readonly round: number;
@@ -44,50 +45,72 @@ export interface BadCoordinateProof {
   /** Index within the chunk. */
   readonly coordinate: number;
   readonly publication: Publication;
-  /** The publication that the server state comes from; null for a stateless step and when there is none. */
+  /** About the state: the publication that it comes from. Else, and when there is none, null. */
   readonly previous: Publication | null;
+  /** Empty about the model of a step with state. */
   readonly reveals: readonly RevealedUpdate[];
-  /** For each valid update by index: u64 sum | 2K bytes | depth * (hash 32 | sum 8). */
+  /** For each valid update by index: u64 sum | 2K bytes | depth * (hash 32 | sum 8). Empty as the reveals are. */
   readonly rows: readonly Uint8Array[];
-  /** 4K bytes | depth * 32, under the base model's root. */
+  /** 4K bytes | depth * 32, under the base model's root. Empty about the state, as the new one is. */
   readonly oldModel: Uint8Array;
   readonly newModel: Uint8Array;
-  /** Under the previous state's root; empty when there is none. */
+  /** Under the previous state's root; empty about the model, and when there is none. */
   readonly oldState: Uint8Array;
+  /** Empty for a stateless step. */
   readonly newState: Uint8Array;
-  /** Preimage of the published mixing hash; empty for a rule without. */
+  /** Preimage of the published mixing hash; empty for a rule without, and when there are no rows. */
   readonly mixing: Uint8Array;
 }
 
 /** @throws AssayError `PROOF_MALFORMED` where the contract would revert. */
 export function judgeBadCoordinate(round: DisputedRound, proof: BadCoordinateProof): Verdict {
-  const { publication, previous, chunk, coordinate } = proof;
-  const { rule, serverStep } = round.parameters;
+  const { publication, chunk, coordinate } = proof;
+  const { serverStep } = round.parameters;
   const layout = layoutOf(round.parameters);
   if (!(chunk >= 0 && chunk < layout.chunkCount && coordinate >= 0 && coordinate < layout.chunkSize)) {
     throw malformed('there is no such coordinate', `chunk < ${layout.chunkCount}, coordinate < ${layout.chunkSize}`);
   }
   checkPublication(round, publication);
+  const at = (what: string, root: Hex, opening: Uint8Array) =>
+    modelCoordinate(layout, what, root, chunk, coordinate, opening);
+  const isRightModel = (direction: bigint) => {
+    const before = at('the old model', round.baseModelRoot, proof.oldModel);
+    const right = moveCoordinate(serverStep, before, direction);
+    return right === at('the new model', publication.modelRoot, proof.newModel);
+  };
+
+  if (!hasServerState(serverStep)) {
+    checkLength('the old server state', proof.oldState, 0);
+    checkLength('the new server state', proof.newState, 0);
+    return isRightModel(rightDirection(round, proof, layout, null)) ? 'innocent' : 'guilty';
+  }
+  const state = at('the new server state', publication.stateRoot, proof.newState);
+  if (proof.newModel.length === 0) {
+    checkLength('the old model', proof.oldModel, 0);
+    return state === rightDirection(round, proof, layout, oldState(round, proof, at)) ? 'innocent' : 'guilty';
+  }
+  checkLength('the old server state', proof.oldState, 0);
+  checkLength('the mixing matrix', proof.mixing, 0);
+  if (proof.rows.length > 0 || proof.reveals.length > 0) {
+    throw malformed('the model follows from the published state alone', 'no rows and no reveals');
+  }
+  return isRightModel(state) ? 'innocent' : 'guilty';
+}
+
+/** FedAvg's delta (`velocity` null) or FedAvgM's next velocity, from the rows. */
+function rightDirection(
+  round: DisputedRound,
+  proof: BadCoordinateProof,
+  layout: VectorLayout,
+  velocity: bigint | null,
+): bigint {
+  const { rule, serverStep } = round.parameters;
+  const { publication, chunk, coordinate } = proof;
   const rows = validRows(round, proof.reveals);
   if (proof.rows.length !== rows.length) {
     throw malformed('not every valid update is opened', `${rows.length} rows`, proof.rows.length);
   }
   const column = rows.map((revealed, i) => rowCoordinate(layout, revealed, chunk, coordinate, proof.rows[i]!));
-  const at = (what: string, root: Hex, opening: Uint8Array) =>
-    modelCoordinate(layout, what, root, chunk, coordinate, opening);
-  const oldModel = at('the old model', round.baseModelRoot, proof.oldModel);
-  const newModel = at('the new model', publication.modelRoot, proof.newModel);
-
-  const stateful = hasServerState(serverStep);
-  const hasOldState = stateful && round.previousPublicationHash !== ZERO_HASH;
-  if (hasOldState && (previous === null || publicationHash(previous) !== round.previousPublicationHash)) {
-    throw malformed('this is not the publication before the round', round.previousPublicationHash);
-  }
-  if (!hasOldState) checkLength('the old server state', proof.oldState, 0);
-  if (!stateful) checkLength('the new server state', proof.newState, 0);
-  const before = hasOldState ? at('the old server state', previous!.stateRoot, proof.oldState) : 0n;
-  const newState = stateful ? at('the new server state', publication.stateRoot, proof.newState) : null;
-
   const mixes = needsGram(rule);
   if (!mixes) checkLength('the mixing matrix', proof.mixing, 0);
   else if (toHex(sha256(proof.mixing)) !== publication.mixingHash.toLowerCase()) {
@@ -95,8 +118,23 @@ export function judgeBadCoordinate(round: DisputedRound, proof: BadCoordinatePro
   }
   const mixing = mixes ? readMixing(rule, rows.length, proof.mixing) : null;
   const shift = fractionShift(round.parameters);
-  const right = recomputeCoordinate(rule, serverStep, shift, column, mixing, oldModel, stateful ? before : null);
-  return right.model === newModel && right.velocity === newState ? 'innocent' : 'guilty';
+  return recomputeCoordinate(rule, serverStep, shift, column, mixing, 0n, velocity).direction;
+}
+
+/** Zero before the first publication. */
+function oldState(
+  round: DisputedRound,
+  { previous, oldState }: BadCoordinateProof,
+  at: (what: string, root: Hex, opening: Uint8Array) => bigint,
+): bigint {
+  if (round.previousPublicationHash === ZERO_HASH) {
+    checkLength('the old server state', oldState, 0);
+    return 0n;
+  }
+  if (previous === null || publicationHash(previous) !== round.previousPublicationHash) {
+    throw malformed('this is not the publication before the round', round.previousPublicationHash);
+  }
+  return at('the old server state', previous.stateRoot, oldState);
 }
 
 /** What the builder reads. Shapes: everything in the payloads' own form. */
@@ -135,22 +173,19 @@ export async function buildBadCoordinate(
     if (source === null) return NO_BYTES;
     return source instanceof Uint8Array ? source : await openModelChunk(source, layout, chunk);
   };
-  const proof: BadCoordinateProof = {
-    kind: 'badCoordinate',
-    round: number,
-    chunk,
-    coordinate: coordinate % layout.chunkSize,
-    publication,
-    previous: hasServerState(round.parameters.serverStep) ? previous : null,
-    reveals,
-    rows,
-    oldModel: await open(sources.base),
-    newModel: await open(sources.model),
-    oldState: await open(sources.oldState),
-    newState: await open(sources.newState),
-    mixing: sources.mixing ?? NO_BYTES,
-  };
-  return judgeBadCoordinate(round, proof) === 'guilty' ? proof : null;
+  const about = { kind: 'badCoordinate' as const, round: number, chunk, coordinate: coordinate % layout.chunkSize };
+  const models = { oldModel: await open(sources.base), newModel: await open(sources.model) };
+  const states = { oldState: await open(sources.oldState), newState: await open(sources.newState) };
+  const fromRows = { reveals, rows, mixing: sources.mixing ?? NO_BYTES };
+  const noModels = { oldModel: NO_BYTES, newModel: NO_BYTES };
+  const noRows = { reveals: [], rows: [], mixing: NO_BYTES };
+  const proofs: BadCoordinateProof[] = hasServerState(round.parameters.serverStep)
+    ? [
+        { ...about, publication, previous, ...fromRows, ...noModels, ...states },
+        { ...about, publication, previous: null, ...noRows, ...models, ...states, oldState: NO_BYTES },
+      ]
+    : [{ ...about, publication, previous: null, ...fromRows, ...models, ...states }];
+  return proofs.find((proof) => judgeBadCoordinate(round, proof) === 'guilty') ?? null;
 }
 
 /** A chunk of an update for a proof: u64 sum | 2K bytes | path. One pass over the update. */

@@ -1,7 +1,7 @@
 /**
  * One coordinate of the rule and of the server step in integers of any size, written for a judge: plain, apart from the
  * kernels that aggregate whole chunks, and defined for every mixing matrix of the right shape that somebody may have
- * published. The Solidity twin is contracts/libraries/Coordinate.sol; spec: docs/spec/rules.md.
+ * published. The Solidity twin is contracts/libraries/CoordinateStep.sol; spec: docs/spec/rules.md.
  */
 import type { Rule } from '../aggregation/rule.ts';
 import type { ServerStep } from '../aggregation/serverStep.ts';
@@ -42,7 +42,7 @@ export function readMixing(rule: Rule, n: number, preimage: Uint8Array): ReadMix
 }
 
 /**
- * The next model coordinate and velocity.
+ * The next model coordinate and velocity, and `direction`, in which the model moves: FedAvg's delta or the velocity.
  * @param column the updates' coordinate, in row order
  * @param mixing null for a rule without
  * @param shift F - G
@@ -56,7 +56,7 @@ export function recomputeCoordinate(
   mixing: ReadMixing | null,
   model: bigint,
   velocity: bigint | null,
-): { readonly model: bigint; readonly velocity: bigint | null } {
+): { readonly model: bigint; readonly velocity: bigint | null; readonly direction: bigint } {
   const mixed =
     mixing === null
       ? [...column]
@@ -65,10 +65,13 @@ export function recomputeCoordinate(
   const delta = (numerator << BigInt(shift)) / (denominator * BigInt(mixing?.denominator ?? 1));
   let direction = delta;
   if (velocity !== null) direction = saturate((BigInt(step.momentumQ16) * velocity) / 65_536n + delta);
-  return {
-    model: saturate(model + (BigInt(step.learningRateQ16) * direction) / 65_536n),
-    velocity: velocity === null ? null : direction,
-  };
+  const velocityAfter = velocity === null ? null : direction;
+  return { model: moveCoordinate(step, model, direction), velocity: velocityAfter, direction };
+}
+
+/** The next model coordinate. `direction`: FedAvg's delta, FedAvgM's next velocity. */
+export function moveCoordinate(step: ServerStep, model: bigint, direction: bigint): bigint {
+  return saturate(model + (BigInt(step.learningRateQ16) * direction) / 65_536n);
 }
 
 function combine(rule: Rule, values: bigint[]): { readonly numerator: bigint; readonly denominator: bigint } {

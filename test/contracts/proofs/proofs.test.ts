@@ -127,19 +127,24 @@ describe('fraud proofs', () => {
           }
           if (step === MOMENTUM) {
             await world.scratch(async () => {
+              // The model fits the right state: it is the state that is wrong.
               const leader = await round.publish((honest) => {
-                honest.velocity = changed(honest.velocity!, 37, -1);
+                honest.velocity = changed(honest.velocity!, 37, -2);
                 honest.roots.stateRoot = commitModel(honest.velocity, layout);
               });
               const who = leader.account.address;
-              const lie = [round.coordinateProof(37)];
+              const lie = [round.coordinateProof(37, 'state')];
               await expectConviction(round, 'proveBadCoordinate', lie, 'badCoordinate', Role.Aggregator, who);
+              const truth = [round.coordinateProof(36, 'state')];
+              await expectRejection(round, 'proveBadCoordinate', truth, 'badCoordinate', who);
             });
           }
           const honest = number === 1 ? await scene.play(round) : await round.publish();
           for (const place of places) {
-            const proof = [round.coordinateProof(place)];
-            await expectRejection(round, 'proveBadCoordinate', proof, 'badCoordinate', honest.account.address);
+            for (const about of ['model', 'state'] as const) {
+              const proof = [round.coordinateProof(place, about)];
+              await expectRejection(round, 'proveBadCoordinate', proof, 'badCoordinate', honest.account.address);
+            }
           }
         }
         await world.close();
@@ -153,49 +158,77 @@ describe('fraud proofs', () => {
       const round = scene.next();
       await round.contribute();
       await round.publish();
-      const proof = round.coordinateProof(20);
-      const refuse = (change: object, error = 'ProofDoesNotOpen', args?: readonly unknown[]) =>
+      const state = round.coordinateProof(20, 'state');
+      const model = round.coordinateProof(20, 'model');
+      const refuse = (proof: object, change: object, error: string, args?: readonly unknown[]) =>
         expectRevert(prove(round, 'proveBadCoordinate', [{ ...proof, ...change }]), error, args);
       const part = (what: string) => ['ProofDoesNotOpen', [what]] as const;
-      await refuse({ chunk: 5 }, ...part('coordinate'));
-      await refuse({ coordinate: 16 }, ...part('coordinate'));
-      await refuse({ chunk: 2 }, ...part('rows'));
-      await refuse({ rows: proof.rows.slice(1) }, ...part('rows'));
-      await refuse({ rows: [...proof.rows, proof.rows[0]] }, ...part('rows'));
-      await refuse({ rows: [proof.rows[1], proof.rows[0], ...proof.rows.slice(2)] }, ...part('rows'));
-      await refuse({ rows: [proof.rows[0]!.slice(0, -2), ...proof.rows.slice(1)] }, ...part('rows'));
-      await refuse({ rows: [flip(proof.rows[0]!, 9), ...proof.rows.slice(1)] }, ...part('rows'));
-      for (const name of ['oldModel', 'newModel', 'oldState', 'newState'] as const) {
-        await refuse({ [name]: flip(proof[name], 3) }, ...part(name));
-        await refuse({ [name]: proof[name].slice(0, -2) }, ...part(name));
-        await refuse({ [name]: `${proof[name]}00` }, ...part(name));
-        await refuse({ [name]: '0x' }, ...part(name));
+      const size = 2 * (8 + 2 * 16 + 40 * scene.layout.depth);
+      const rows = Array.from({ length: 5 }, (_, i) => state.rows.slice(2 + i * size, 2 + (i + 1) * size));
+      const packed = (...parts: (string | undefined)[]) => `0x${parts.join('')}`;
+      expect(packed(...rows)).to.equal(state.rows);
+      await refuse(state, { chunk: 5 }, ...part('coordinate'));
+      await refuse(state, { coordinate: 16 }, ...part('coordinate'));
+      await refuse(state, { chunk: 2 }, ...part('newState'));
+      await refuse(state, { rows: packed(...rows.slice(1)) }, ...part('rows'));
+      await refuse(state, { rows: packed(...rows, rows[0]) }, ...part('rows'));
+      await refuse(state, { rows: packed(rows[1], rows[0], ...rows.slice(2)) }, ...part('rows'));
+      await refuse(state, { rows: packed(rows[0], rows[0], ...rows.slice(2)) }, ...part('rows'));
+      await refuse(state, { rows: state.rows.slice(0, -2) }, ...part('rows'));
+      await refuse(state, { rows: flip(state.rows, 9) }, ...part('rows'));
+      for (const [proof, names] of [
+        [state, ['oldState', 'newState']],
+        [model, ['oldModel', 'newModel', 'newState']],
+      ] as const) {
+        for (const name of names) {
+          const opening = (proof as Record<string, unknown>)[name] as string;
+          await refuse(proof, { [name]: flip(opening, 3) }, ...part(name));
+          await refuse(proof, { [name]: opening.slice(0, -2) }, ...part(name));
+          await refuse(proof, { [name]: `${opening}00` }, ...part(name));
+          if (name !== 'newModel') await refuse(proof, { [name]: '0x' }, ...part(name));
+        }
       }
-      await refuse({ oldModel: proof.newModel }, ...part('oldModel'));
-      await refuse({ mixing: flip(proof.mixing, 12) }, ...part('mixing'));
-      await refuse({ mixing: '0x' }, ...part('mixing'));
-      await refuse({ previous: proof.publication }, 'WrongPublication');
-      await refuse({ publication: proof.previous }, 'WrongPublication');
-      await refuse({ reveals: proof.reveals.slice(1) }, 'WrongReveals');
-      await refuse({ reveals: [...proof.reveals, proof.reveals[0]] }, 'WrongReveals');
-      await refuse({ reveals: [proof.reveals[1], proof.reveals[0], ...proof.reveals.slice(2)] }, 'WrongReveals');
-      await refuse({ round: 3n }, 'WrongPhase');
-      await refuse({ round: 9n }, 'WrongPhase');
-      await expectRevert(prove(round, 'proveBadCoordinate', [proof], BOND - 1n), 'WrongPayment');
-      await expectRevert(prove(round, 'proveBadCoordinate', [proof], BOND + 1n), 'WrongPayment');
-      // The first round has no state to start from, so none may be brought.
+      // A proof without the new model is one about the state.
+      await refuse(model, { newModel: '0x' }, ...part('oldModel'));
+      await refuse(model, { oldModel: model.newModel }, ...part('oldModel'));
+      for (const [name, value] of [
+        ['oldState', state.oldState],
+        ['rows', state.rows],
+        ['mixing', state.mixing],
+        ['reveals', state.reveals],
+      ] as const) {
+        await refuse(model, { [name]: value }, ...part(name));
+      }
+      await refuse(state, { oldModel: model.oldModel }, ...part('oldModel'));
+      await refuse(state, { mixing: flip(state.mixing, 12) }, ...part('mixing'));
+      await refuse(state, { mixing: '0x' }, ...part('mixing'));
+      await refuse(state, { previous: state.publication }, 'WrongPublication');
+      await refuse(state, { publication: state.previous }, 'WrongPublication');
+      await refuse(state, { reveals: state.reveals.slice(1) }, 'WrongReveals');
+      await refuse(state, { reveals: [...state.reveals, state.reveals[0]] }, 'WrongReveals');
+      const [first, second, ...others] = state.reveals;
+      await refuse(state, { reveals: [second, first, ...others] }, 'WrongReveals');
+      await refuse(state, { round: 3n }, 'WrongPhase');
+      await refuse(state, { round: 9n }, 'WrongPhase');
+      await expectRevert(prove(round, 'proveBadCoordinate', [state], BOND - 1n), 'WrongPayment');
+      await expectRevert(prove(round, 'proveBadCoordinate', [state], BOND + 1n), 'WrongPayment');
       await world.close();
-      const first = await Scene.create({ rule: MEDIAN, step: FED_AVG, participants: 4, dimension: 20 });
-      const only = await first.honestRound();
-      const plain = only.coordinateProof(3);
+      // The first round has no state to start from, a stateless step none at all: so none may be brought.
+      const begun = await Scene.create({ rule: MEDIAN, step: MOMENTUM, participants: 4, dimension: 20 });
+      const opener = await begun.honestRound();
+      const stray = [opener.coordinateProof(3, 'state', { oldState: opener.coordinateProof(3).newState })];
+      await expectRevert(prove(opener, 'proveBadCoordinate', stray), ...part('oldState'));
+      await begun.world.close();
+      const plain = await Scene.create({ rule: MEDIAN, step: FED_AVG, participants: 4, dimension: 20 });
+      const only = await plain.honestRound();
+      const proof = only.coordinateProof(3);
       for (const name of ['oldState', 'newState', 'mixing'] as const) {
-        const stray = [{ ...plain, [name]: plain.oldModel }];
-        await expectRevert(prove(only, 'proveBadCoordinate', stray), 'ProofDoesNotOpen', [name]);
+        const more = [{ ...proof, [name]: proof.oldModel }];
+        await expectRevert(prove(only, 'proveBadCoordinate', more), ...part(name));
       }
-      await first.world.passDeadline(1);
-      await first.world.send(first.world.wallets[0]!, 'finalizeRound', [1n]);
-      await expectRevert(prove(only, 'proveBadCoordinate', [plain]), 'WrongPhase');
-      await first.world.close();
+      await plain.world.finalize(1);
+      await expectRevert(prove(only, 'proveBadCoordinate', [proof]), 'WrongPhase');
+      await plain.world.close();
     });
 
     it('a published mixing matrix of another shape can be convicted as bad mixing, not as a coordinate (C-90)', async () => {

@@ -191,24 +191,28 @@ export class PlayedRound {
 
   // ---- proofs, as the contract takes them
 
-  coordinateProof(coordinate: number, change: object = {}) {
+  /** `about` matters for a step with state only. */
+  coordinateProof(coordinate: number, about: 'model' | 'state' = 'model', change: object = {}) {
     const { layout, step, rule } = this.scene;
     const chunk = Math.floor(coordinate / layout.chunkSize);
     const open = (vector: Int32Array) => toHex(packModelChunk(encodeModel(vector, layout), layout, chunk));
     const { model, velocity, mixing } = this.published;
+    const stateful = hasServerState(step);
+    const [hasModel, hasRows] = [!stateful || about === 'model', !stateful || about === 'state'];
+    const rows = hasRows ? this.rows.map(({ payload }) => packUpdateChunk(payload, layout, chunk)) : [];
     return {
       round: BigInt(this.number),
       chunk,
       coordinate: coordinate % layout.chunkSize,
       publication: this.publication,
-      previous: hasServerState(step) ? this.previous : NO_PUBLICATION,
-      reveals: this.reveals,
-      rows: this.rows.map(({ payload }) => toHex(packUpdateChunk(payload, layout, chunk))),
-      oldModel: open(this.base),
-      newModel: open(model),
-      oldState: this.baseVelocity === null ? '0x' : open(this.baseVelocity),
+      previous: stateful && about === 'state' ? this.previous : NO_PUBLICATION,
+      reveals: hasRows ? this.reveals : [],
+      rows: toHex(concatBytes(...rows)),
+      oldModel: hasModel ? open(this.base) : '0x',
+      newModel: hasModel ? open(model) : '0x',
+      oldState: about === 'model' || this.baseVelocity === null ? '0x' : open(this.baseVelocity),
       newState: velocity === null ? '0x' : open(velocity),
-      mixing: needsGram(rule) ? toHex(mixingPreimage(mixing!)) : '0x',
+      mixing: hasRows && needsGram(rule) ? toHex(mixingPreimage(mixing!)) : '0x',
       ...change,
     };
   }
