@@ -2,8 +2,7 @@
 
 import { PUBLISHED_TREES } from '../../protocol/dispute/badVacancy.ts';
 import type { FraudProof } from '../../protocol/dispute/fraudProof.ts';
-import type { Hex } from '../../protocol/encoding/bytes.ts';
-import { ZERO_HASH } from '../../protocol/encoding/bytes.ts';
+import { concatBytes, type Hex, ZERO_HASH } from '../../protocol/encoding/bytes.ts';
 import type { Publication } from '../../protocol/round/publication.ts';
 import { federationInterface } from '../chain/decodeEvents.ts';
 
@@ -38,7 +37,9 @@ export function encodeProof(proof: FraudProof): Hex {
       ]);
     }
     case 'badCoordinate':
-      return encode('proveBadCoordinate', [{ ...proof, previous: proof.previous ?? NO_PUBLICATION }]);
+      return encode('proveBadCoordinate', [
+        { ...proof, rows: concatBytes(...proof.rows), previous: proof.previous ?? NO_PUBLICATION },
+      ]);
     case 'badGramLeaf':
       return encode('proveBadGramLeaf', [proof]);
     case 'badGramNode':
