@@ -3,11 +3,9 @@
  * often something altered in the proof. Each case is a question to Solidity and what protocol/dispute answers.
  */
 
-import { toHex as hex } from 'viem';
 import { sha256 } from '#sha256';
 import { mixingPreimage } from '../../protocol/aggregation/preAggregation/mixing.ts';
-import { COMBINES, PRE_AGGREGATIONS, type Rule } from '../../protocol/aggregation/rule.ts';
-import { SERVER_OPTIMIZERS, type ServerStep } from '../../protocol/aggregation/serverStep.ts';
+import type { ServerStep } from '../../protocol/aggregation/serverStep.ts';
 import { encodeGramMatrix, gramSpanCount, gramTreeDepth } from '../../protocol/commitment/gramTree.ts';
 import { MAX_SUM, type SumNode, sumLeafPreimage, sumNodePreimage } from '../../protocol/commitment/merkleSum.ts';
 import { matrixBytesPreimage, packGramPath } from '../../protocol/commitment/openings.ts';
@@ -26,11 +24,9 @@ import { type BadVacancyProof, judgeBadVacancy } from '../../protocol/dispute/ba
 import { openGramRoot } from '../../protocol/dispute/provenLies.ts';
 import { mixingShape, readMixing, recomputeCoordinate } from '../../protocol/dispute/recomputeCoordinate.ts';
 import { gramTree } from '../../protocol/dispute/trees.ts';
-import { concatBytes, type Hex, toHex, ZERO_HASH } from '../../protocol/encoding/bytes.ts';
+import { concatBytes, toHex, ZERO_HASH } from '../../protocol/encoding/bytes.ts';
 import { AssayError } from '../../protocol/errors.ts';
-import type { Publication } from '../../protocol/round/publication.ts';
 import { preAggregate } from '../../protocol/round/roundComputation.ts';
-import type { RevealedUpdate } from '../../protocol/round/submission.ts';
 import {
   type DisputeWorld,
   honestRound,
@@ -51,6 +47,17 @@ import {
   pathIn,
 } from '../protocol/support/lyingTrees.ts';
 import type { Question } from './harness.ts';
+import {
+  abiRule,
+  abiStep,
+  type GramShape,
+  gramLeafQuestion,
+  gramNodeQuestion,
+  gramVacancyQuestion,
+  mixingQuestion,
+  shapeOf,
+  sumQuestion,
+} from './questions.ts';
 
 export interface Case {
   readonly question: Question;
@@ -69,7 +76,7 @@ function verdict(judge: () => string): string {
     throw error;
   }
 }
-const guilt = (guilty: boolean) => (guilty ? 'guilty' : 'innocent');
+const _guilt = (guilty: boolean) => (guilty ? 'guilty' : 'innocent');
 
 /** Mostly one byte, sometimes the length: what a liar or a bad line would do to bytes. */
 function spoil(random: Random, bytes: Uint8Array): Uint8Array {
@@ -127,17 +134,8 @@ function sumCase(random: Random): Case {
     ];
     opening = { ...opening, ...random.pick(changes)() };
   }
-  const { dimension, chunkSize } = layout;
-  return {
-    expected: verdict(() => judgeSumOpening(layout, { root, normSq }, opening)),
-    question: {
-      call: [
-        'judgeSum',
-        [{ ...opening, preimage: toHex(opening.preimage) }, root, normSq, BigInt(dimension), BigInt(chunkSize)],
-      ],
-      read: ([opens, guilty]: [boolean, boolean]) => (opens ? guilt(guilty) : 'malformed'),
-    },
-  };
+  const expected = verdict(() => judgeSumOpening(layout, { root, normSq }, opening));
+  return { expected, question: sumQuestion(layout, { root, normSq }, opening) };
 }
 
 function openNode(
@@ -296,7 +294,7 @@ interface GramScene {
   readonly levels: LyingGramNode[][];
   /** Where the lie is, or would be. */
   readonly lie: GramLie;
-  readonly shape: { readonly gramRoot: Hex; readonly n: bigint; readonly chunkSize: bigint; readonly chunks: bigint };
+  readonly shape: GramShape;
 }
 
 type LiePlace = 'entry' | 'leafClaim' | 'nodeClaim' | 'vacancy';
@@ -322,9 +320,7 @@ function gramScene(random: Random, places: readonly LiePlace[]): GramScene {
   const lying = random.int(0, 2) > 0;
   const levels = lyingGramTree(honest.gramPayload!, n, layout, lying ? lie : null);
   const world = republish(honest, { gramRoot: toHex(levels.at(-1)![0]!.hash) });
-  const { gramRoot } = world.publication;
-  const shape = { gramRoot, n: BigInt(n), chunkSize: BigInt(layout.chunkSize), chunks: BigInt(layout.chunkCount) };
-  return { world, n, levels, shape, lie };
+  return { world, n, levels, shape: shapeOf(layout, world.publication, n), lie };
 }
 
 /** Row and column of an entry of the packed upper triangle. */
@@ -378,27 +374,8 @@ async function gramLeafCase(random: Random): Promise<Case> {
     ];
     proof = { ...proof, ...random.pick(changes)() };
   }
-  const abi = {
-    ...proof,
-    round: BigInt(proof.round),
-    publication: abiPublication(publication),
-    reveals: [],
-    matrix: toHex(proof.matrix),
-    row: toHex(proof.row),
-    path: toHex(proof.path),
-    firstChunks: toHex(proof.firstChunks),
-    secondChunks: toHex(proof.secondChunks),
-  };
-  return {
-    expected: verdict(() => judgeBadGramLeaf(round, proof)),
-    question: {
-      call: [
-        'judgeGramLeaf',
-        [abi, shape, abiRevealed(world.rows[proof.first]!), abiRevealed(world.rows[proof.second]!)],
-      ],
-      read: guilt,
-    },
-  };
+  const [x, y] = [world.rows[proof.first]!, world.rows[proof.second]!];
+  return { expected: verdict(() => judgeBadGramLeaf(round, proof)), question: gramLeafQuestion(proof, shape, x, y) };
 }
 
 function gramNodeCase(random: Random): Case {
@@ -431,18 +408,7 @@ function gramNodeCase(random: Random): Case {
     ];
     proof = { ...proof, ...random.pick(changes)() };
   }
-  const abi = {
-    ...proof,
-    round: BigInt(proof.round),
-    publication: abiPublication(publication),
-    reveals: [],
-    children: toHex(proof.children),
-    path: toHex(proof.path),
-  };
-  return {
-    expected: verdict(() => judgeBadGramNode(round, proof)),
-    question: { call: ['judgeGramNode', [abi, shape]], read: guilt },
-  };
+  return { expected: verdict(() => judgeBadGramNode(round, proof)), question: gramNodeQuestion(proof, shape) };
 }
 
 function gramVacancyCase(random: Random): Case {
@@ -466,13 +432,7 @@ function gramVacancyCase(random: Random): Case {
     hash,
     path,
   };
-  return {
-    expected: verdict(() => judgeBadVacancy(round, proof)),
-    question: {
-      call: ['judgeGramVacancy', [shape, BigInt(level), BigInt(position), hash, toHex(path)]],
-      read: guilt,
-    },
-  };
+  return { expected: verdict(() => judgeBadVacancy(round, proof)), question: gramVacancyQuestion(proof, shape) };
 }
 
 /** The right matrix for a Gram matrix (that may be a lie itself), or one with something altered. */
@@ -500,24 +460,8 @@ async function mixingCase(random: Random): Promise<Case> {
   if (change === 3) nearest = [...nearest, 0n];
   if (change === 4) root = spoil(random, root);
   const proof: BadMixingProof = { kind: 'badMixing', round: NUMBER, publication, reveals, root, mixing, nearest };
-  const abi = {
-    round: BigInt(NUMBER),
-    publication: abiPublication(publication),
-    reveals: [],
-    root: toHex(root),
-    mixing: toHex(mixing),
-    nearest,
-  };
-  const shape = {
-    gramRoot: publication.gramRoot,
-    n: BigInt(n),
-    chunkSize: BigInt(layout.chunkSize),
-    chunks: BigInt(layout.chunkCount),
-  };
-  return {
-    expected: verdict(() => judgeBadMixing(round, proof)),
-    question: { call: ['judgeMixing', [abi, shape, abiRule(rule), publication.mixingHash]], read: guilt },
-  };
+  const shape = shapeOf(layout, publication, n);
+  return { expected: verdict(() => judgeBadMixing(round, proof)), question: mixingQuestion(proof, shape, rule) };
 }
 
 /** Any Gram matrix of int64, ties included: the matrix that the rule makes of it is right, and no other is. */
@@ -585,24 +529,3 @@ export const CASE_KINDS: readonly (readonly [
   ['a mixing matrix', 8, mixingCase],
   ['a mixing matrix of any Gram matrix', 10, isRightMixingCase],
 ];
-
-function abiRule(rule: Rule) {
-  return {
-    preAggregation: PRE_AGGREGATIONS.indexOf(rule.preAggregation),
-    combine: COMBINES.indexOf(rule.combine),
-    byzantine: rule.byzantine,
-    selected: rule.selected,
-  };
-}
-
-function abiStep(step: ServerStep) {
-  return { ...step, optimizer: SERVER_OPTIMIZERS.indexOf(step.optimizer) };
-}
-
-function abiPublication(publication: Publication) {
-  return { ...publication, modelCid: hex(publication.modelCid), evidenceCid: hex(publication.evidenceCid) };
-}
-
-function abiRevealed(revealed: RevealedUpdate) {
-  return { ...revealed };
-}

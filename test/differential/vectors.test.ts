@@ -1,0 +1,96 @@
+/** The Solidity judges against test/vectors/disputes.json, which an independent implementation made. */
+import { expect } from 'chai';
+import { hasServerState } from '../../protocol/aggregation/serverStep.ts';
+import type { DisputedRound } from '../../protocol/dispute/disputedRound.ts';
+import type { FraudProof } from '../../protocol/dispute/fraudProof.ts';
+import { toHex } from '../../protocol/encoding/bytes.ts';
+import { fractionShift, layoutOf } from '../../protocol/round/parameters.ts';
+import { rowOrder, voidedIndices } from '../../protocol/round/submission.ts';
+import { disputeVectors } from '../protocol/support/disputeVectors.ts';
+import { type Harness, openHarness, type Question } from './harness.ts';
+import {
+  abiRule,
+  abiStep,
+  gramLeafQuestion,
+  gramNodeQuestion,
+  gramVacancyQuestion,
+  mixingQuestion,
+  shapeOf,
+  sumQuestion,
+} from './questions.ts';
+
+/** The question of the libraries' judge; undefined where the modules judge themselves. */
+function questionOf(round: DisputedRound, proof: FraudProof): Question | undefined {
+  const layout = layoutOf(round.parameters);
+  if (proof.kind === 'badSum') return sumQuestion(layout, proof.reveals[proof.accused]!, proof.opening);
+  if (proof.kind === 'badCoordinate' || proof.kind === 'copiedUpdate') return undefined;
+  const shape = shapeOf(layout, proof.publication, round.validUpdates);
+  if (proof.kind === 'badVacancy') return proof.tree === 'gram' ? gramVacancyQuestion(proof, shape) : undefined;
+  if (proof.kind === 'badGramNode') return gramNodeQuestion(proof, shape);
+  if (proof.kind === 'badMixing') return mixingQuestion(proof, shape, round.parameters.rule);
+  const rows = rowOrder(proof.reveals, voidedIndices(round.voidedBitmap));
+  return gramLeafQuestion(proof, shape, rows[proof.first]!, rows[proof.second]!);
+}
+
+describe('the vectors of disputes in Solidity', function () {
+  this.timeout(120_000);
+  let harness: Harness;
+  const vectors = disputeVectors();
+  before(async () => {
+    harness = await openHarness();
+  });
+  after(() => harness.close());
+
+  it('have the same verdicts', async () => {
+    const asked = vectors.flatMap((vector) => {
+      const question = questionOf(vector.round, vector.proof);
+      // The list of reveals is the modules' to check.
+      return question === undefined || vector.name === 'one reveal twice' ? [] : [{ ...vector, question }];
+    });
+    expect(asked.length).to.be.greaterThan(40);
+    for (const { name, question, verdict } of asked) {
+      expect((await harness.ask([question]))[0], name).to.equal(verdict);
+    }
+  });
+
+  it('have openings that open, and coordinates that are the published ones where nobody lied', async () => {
+    for (const { name, round, proof, verdict } of vectors) {
+      if (proof.kind !== 'badCoordinate' || verdict === 'malformed') continue;
+      const { parameters } = round;
+      const layout = layoutOf(parameters);
+      const [K, depth, chunk, k] = [layout.chunkSize, layout.depth, proof.chunk, proof.coordinate].map(BigInt);
+      const rows = rowOrder(proof.reveals, voidedIndices(round.voidedBitmap));
+      const opens: Question[] = rows.map(({ root, normSq }, i) => ({
+        call: ['verifyUpdateOpening', [toHex(proof.rows[i]!), root, normSq, K, depth, chunk]],
+        read: String,
+      }));
+      const models: [Uint8Array, `0x${string}`][] = [
+        [proof.oldModel, round.baseModelRoot],
+        [proof.newModel, proof.publication.modelRoot],
+      ];
+      if (proof.previous !== null) models.push([proof.oldState, proof.previous.stateRoot]);
+      if (hasServerState(parameters.serverStep)) models.push([proof.newState, proof.publication.stateRoot]);
+      for (const [opening, root] of models) {
+        opens.push({ call: ['verifyModelOpening', [toHex(opening), root, K, depth, chunk]], read: String });
+      }
+      expect(new Set(await harness.ask(opens)), name).to.deep.equal(new Set(['true']));
+
+      const value = (fn: string, opening: Uint8Array): Question => ({ call: [fn, [toHex(opening), k]], read: String });
+      const column = (await harness.ask(proof.rows.map((row) => value('updateCoordinate', row)))).map(BigInt);
+      const coordinate = async (opening: Uint8Array) =>
+        opening.length === 0 ? 0n : BigInt((await harness.ask([value('modelCoordinate', opening)]))[0]!);
+      const step = [abiRule(parameters.rule), abiStep(parameters.serverStep), BigInt(fractionShift(parameters))];
+      const [next] = await harness.ask([
+        {
+          call: [
+            'nextCoordinate',
+            [...step, column, toHex(proof.mixing), await coordinate(proof.oldModel), await coordinate(proof.oldState)],
+          ],
+          read: (values: [bigint, bigint]) => values.join(),
+        },
+      ]);
+      const published = [await coordinate(proof.newModel), await coordinate(proof.newState)].join();
+      expect(next === published, name).to.equal(verdict === 'innocent');
+    }
+  });
+});
