@@ -1017,8 +1017,11 @@ class Scene:
             },
         }
 
-    def bad_coordinate(self, coordinate):
+    def bad_coordinate(self, coordinate, about="model"):
+        """A step with state is accused of its state or of its model, each with what that one is computed from."""
         chunk = coordinate // self.K
+        models, state_before = not self.stateful or about == "model", self.stateful and about == "state"
+        updates = not self.stateful or about == "state"
 
         def opened(levels, vector):
             return chunks_of(vector, self.K, "i")[chunk] + b"".join(path_of(levels, chunk))
@@ -1033,14 +1036,14 @@ class Scene:
             "chunk": chunk,
             "coordinate": coordinate % self.K,
             "publication": self.publication,
-            "previous": self.previous,
-            "reveals": self.reveals,
-            "rows": rows,
-            "oldModel": hexed(opened(self.base_levels, self.base)),
-            "newModel": hexed(opened(self.model_levels, self.model)),
-            "oldState": hexed(opened(self.old_levels, self.old) if self.has_old else b""),
+            "previous": self.previous if state_before else None,
+            "reveals": self.reveals if updates else [],
+            "rows": rows if updates else [],
+            "oldModel": hexed(opened(self.base_levels, self.base) if models else b""),
+            "newModel": hexed(opened(self.model_levels, self.model) if models else b""),
+            "oldState": hexed(opened(self.old_levels, self.old) if state_before and self.has_old else b""),
             "newState": hexed(opened(self.state_levels, self.state) if self.stateful else b""),
-            "mixing": hexed(self.mixing),
+            "mixing": hexed(self.mixing if updates else b""),
         }
 
     def bad_vacancy(self, tree_name, level, position):
@@ -1201,14 +1204,22 @@ def disputes():
             def wrong_state(scene):
                 scene.state[69] -= 1
 
+            scene = Scene(name, rule, f, m, step, first=first)
+            add(f"a right coordinate of the state: {name}", scene, scene.bad_coordinate(33, "state"), "innocent")
             scene = Scene(name, rule, f, m, step, first=first, lie=wrong_state)
-            add(f"a wrong coordinate of the state: {name}", scene, scene.bad_coordinate(69), "guilty")
-    short = honest.bad_coordinate(33)
+            add(f"a wrong coordinate of the state: {name}", scene, scene.bad_coordinate(69, "state"), "guilty")
+            add(f"beside a wrong coordinate of the state: {name}", scene, scene.bad_coordinate(70, "state"), "innocent")
+            add(f"a right model beside a wrong state: {name}", scene, scene.bad_coordinate(69), "guilty")
+            both = {**scene.bad_coordinate(69, "state"), "oldModel": scene.bad_coordinate(69)["oldModel"]}
+            add(f"a part too many: {name}", scene, both, "malformed")
+            add(f"rows beside a model that follows from the state: {name}", scene, {**scene.bad_coordinate(69), "rows": both["rows"]}, "malformed")
+    short = honest.bad_coordinate(33, "state")
     short["rows"] = short["rows"][1:]
     add("a row left out", honest, short, "malformed")
-    cut = honest.bad_coordinate(33)
-    cut["oldModel"] = cut["oldModel"][:-64]
-    add("a truncated opening", honest, cut, "malformed")
+    for field in ["oldModel", "newModel"]:
+        cut = honest.bad_coordinate(33)
+        cut[field] = cut[field][:-64]
+        add(f"a truncated opening: {field}", honest, cut, "malformed")
 
     stateful = Scene("vacancies", "nnm+fedavg", 1, 0, FED_AVG_M, d=16 * 16 * 4 + 5)
     for tree_name, level, position in [("model", 0, 66), ("model", 3, 15), ("state", 1, 63), ("gram", 0, 5), ("gram", 1, 3)]:
