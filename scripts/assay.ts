@@ -12,6 +12,7 @@ import { addKeysCommand } from './commands/keys.ts';
 import { addLeaveCommand } from './commands/leave.ts';
 import { addModelCommand } from './commands/model.ts';
 import { addStatusCommand } from './commands/status.ts';
+import { addWatchCommand } from './commands/watch.ts';
 import { failureText } from './output/failure.ts';
 
 const program = new Command('assay')
@@ -28,6 +29,7 @@ addAggregatorCommand(program);
 addClientCommand(program);
 addAuditCommand(program);
 addDisputeCommand(program);
+addWatchCommand(program);
 addExportCommand(program);
 addStatusCommand(program);
 addModelCommand(program);

@@ -66,7 +66,11 @@ describe('a fraud brought before the contract', () => {
   it('one wrong coordinate: the aggregator loses its stake and the round its model', async () => {
     const fed = await world.federation(wish);
     const liar = await startAggregator(world, fed, {
-      change: { sabotage: (_, model) => void (model[321] = model[321]! + 1) },
+      change: {
+        sabotage(_, model) {
+          model[321] = model[321]! + 1;
+        },
+      },
     });
     for (let i = 0; i < 3; i++) await startParticipant(world, fed);
     await liar.waitFor('published', 1);
