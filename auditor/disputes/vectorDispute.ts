@@ -1,6 +1,5 @@
 /** A published model or server state that is not what rule and step make of the updates: one coordinate shows it. */
 import { mixingPreimage } from '../../protocol/aggregation/preAggregation/mixing.ts';
-import { hasServerState } from '../../protocol/aggregation/serverStep.ts';
 import { openModelAnswer } from '../../protocol/commitment/openings.ts';
 import { buildBadCoordinate, type CoordinateSources } from '../../protocol/dispute/badCoordinate.ts';
 import { nextModelChunk } from '../../protocol/dispute/descend.ts';
@@ -24,7 +23,7 @@ export async function vectorDispute(material: Material, kind: VectorKind): Promi
   const published = publishedVector(material, kind);
   if (published === null) return descend(material, kind, right);
   const place = findFirstDivergence(material.round.round, material.context.layout, right, published);
-  return place === null ? descend(material, kind, right) : coordinateDispute(material, place.coordinate);
+  return place === null ? descend(material, kind, right) : coordinateDispute(material, kind, place.coordinate);
 }
 
 /**
@@ -65,7 +64,7 @@ async function descend(material: Material, kind: VectorKind, right: Int32Array):
     const answered = viewInt32(openings.get(chunk)!.slice(0, 4 * layout.chunkSize));
     const start = chunk * layout.chunkSize;
     const k = answered.findIndex((value, i) => value !== right[start + i]);
-    return coordinateDispute(material, start + k);
+    return coordinateDispute(material, kind, start + k);
   }
   if (next.kind === 'known') return [];
   if (next.kind === 'ask') {
@@ -76,33 +75,27 @@ async function descend(material: Material, kind: VectorKind, right: Int32Array):
   return againstAggregator(material, badVacancyAt(disputed, round.round, published.publication, kind, next.at));
 }
 
-/** The proof for a coordinate at which the model or the server state is wrong; or the opening that it still lacks. */
-async function coordinateDispute(material: Material, coordinate: number): Promise<Dispute[]> {
+/**
+ * The proof for a coordinate at which the vector is wrong; or the opening that it still lacks. The model of a step with
+ * state is judged by the published state, which is right here: a wrong one is disputed first.
+ */
+async function coordinateDispute(material: Material, kind: VectorKind, coordinate: number): Promise<Dispute[]> {
   const { context, computed, disputed, published, reveals, round } = material;
   const { input, replay } = computed!;
   const { layout } = context;
-  const chunk = Math.floor(coordinate / layout.chunkSize);
-  const source = (kind: VectorKind): ReadChunk | Uint8Array | null => {
-    const vector = publishedVector(material, kind);
-    if (vector !== null) return vectorChunks(vector, layout.chunkSize);
-    const opening = answersAbout(material.answers, kind).get(chunk);
-    const opens = opening !== undefined && openModelAnswer(rootOf(material, kind), layout, chunk, opening) !== null;
-    return opens ? opening : null;
-  };
-  const missing = 'A coordinate is wrong, and the chunk that shows it is not served.';
-  const model = source('model');
-  if (model === null) return askAggregator(material, 'model', chunk, missing);
-  const newState = hasServerState(input.parameters.serverStep) ? source('state') : null;
-  if (newState === null && hasServerState(input.parameters.serverStep)) {
-    return askAggregator(material, 'state', chunk, missing);
+  const wrong = publishedChunks(material, kind, Math.floor(coordinate / layout.chunkSize));
+  if (wrong === null) {
+    const why = `A coordinate of the ${kind} is wrong, and the chunk that shows it is not served.`;
+    return askAggregator(material, kind, Math.floor(coordinate / layout.chunkSize), why);
   }
+  const chunks = (vector: Int16Array | Int32Array) => vectorChunks(vector, layout.chunkSize);
   const previous = previousPublication(round);
   const sources: CoordinateSources = {
-    rows: input.rows.map((row) => vectorChunks(row, layout.chunkSize)),
-    base: vectorChunks(input.base, layout.chunkSize),
-    model,
-    oldState: previous === null || input.velocity === null ? null : vectorChunks(input.velocity, layout.chunkSize),
-    newState,
+    rows: input.rows.map(chunks),
+    base: chunks(input.base),
+    model: kind === 'model' ? wrong : new Uint8Array(0), // a proof about the state does not look at the model
+    oldState: previous === null || input.velocity === null ? null : chunks(input.velocity),
+    newState: kind === 'state' ? wrong : replay.velocity === null ? null : chunks(replay.velocity),
     mixing: replay.mixing === null ? null : mixingPreimage(replay.mixing),
   };
   const { publication } = published;
@@ -110,4 +103,14 @@ async function coordinateDispute(material: Material, coordinate: number): Promis
     material,
     await buildBadCoordinate(disputed, round.round, publication, previous, reveals, coordinate, sources),
   );
+}
+
+/** The published vector, or an opening of that chunk that somebody answered with. */
+function publishedChunks(material: Material, kind: VectorKind, chunk: number): ReadChunk | Uint8Array | null {
+  const { layout } = material.context;
+  const vector = publishedVector(material, kind);
+  if (vector !== null) return vectorChunks(vector, layout.chunkSize);
+  const opening = answersAbout(material.answers, kind).get(chunk);
+  const opens = opening !== undefined && openModelAnswer(rootOf(material, kind), layout, chunk, opening) !== null;
+  return opens ? opening : null;
 }

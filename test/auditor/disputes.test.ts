@@ -154,6 +154,35 @@ describe('what an audit proves about an aggregator', () => {
     await expectProof(world, 'badCoordinate', leaderOf(world));
   });
 
+  it('a wrong state, or a wrong model beside a right one, that nobody serves: from the answers', async () => {
+    for (const kind of ['state', 'model'] as const) {
+      let lie = new Int32Array(0);
+      const world = build({
+        rule: TRIMMED,
+        serverStep: MOMENTUM,
+        hooks: {
+          ...inRound((draft) => {
+            const vector = kind === 'state' ? draft.velocity! : draft.model;
+            vector[1234] = vector[1234]! + 1;
+            draft.roots[kind === 'state' ? 'stateRoot' : 'modelRoot'] = paddedRoot(vector);
+            lie = vector.slice();
+          }),
+          finish(draft) {
+            if (draft.round !== ROUND) return;
+            draft.modelPayload = null;
+            draft.statePayload = null;
+          },
+        },
+      });
+      const { questions, proof } = await answerAll(world, (question) => {
+        expect(question.kind).to.equal(kind);
+        return openModelChunk(chunksOf(bytesOf(lie), 128), layout, question.chunk);
+      });
+      expect(proof).to.include({ kind: 'badCoordinate', chunk: Math.floor(1234 / 32), coordinate: 1234 % 32 });
+      expect(questions).to.be.within(1, layout.depth + 1);
+    }
+  });
+
   it('an update left out', async () => {
     const world = build({
       rule: { ...TRIMMED, byzantine: 1 },
