@@ -1,5 +1,6 @@
 /** The Solidity judges against test/vectors/disputes.json, which an independent implementation made. */
 import { expect } from 'chai';
+import { parseRule } from '../../protocol/aggregation/rule.ts';
 import { hasServerState } from '../../protocol/aggregation/serverStep.ts';
 import type { DisputedRound } from '../../protocol/dispute/disputedRound.ts';
 import type { FraudProof } from '../../protocol/dispute/fraudProof.ts';
@@ -64,13 +65,13 @@ describe('the vectors of disputes in Solidity', function () {
         call: ['verifyUpdateOpening', [toHex(proof.rows[i]!), root, normSq, K, depth, chunk]],
         read: String,
       }));
-      const models: [Uint8Array, `0x${string}`][] = [
+      const models: [Uint8Array, `0x${string}` | undefined][] = [
         [proof.oldModel, round.baseModelRoot],
         [proof.newModel, proof.publication.modelRoot],
+        [proof.oldState, proof.previous?.stateRoot],
+        [proof.newState, proof.publication.stateRoot],
       ];
-      if (proof.previous !== null) models.push([proof.oldState, proof.previous.stateRoot]);
-      if (hasServerState(parameters.serverStep)) models.push([proof.newState, proof.publication.stateRoot]);
-      for (const [opening, root] of models) {
+      for (const [opening, root] of models.filter(([opening]) => opening.length > 0)) {
         opens.push({ call: ['verifyModelOpening', [toHex(opening), root, K, depth, chunk]], read: String });
       }
       expect(new Set(await harness.ask(opens)), name).to.deep.equal(new Set(['true']));
@@ -79,18 +80,26 @@ describe('the vectors of disputes in Solidity', function () {
       const column = (await harness.ask(proof.rows.map((row) => value('updateCoordinate', row)))).map(BigInt);
       const coordinate = async (opening: Uint8Array) =>
         opening.length === 0 ? 0n : BigInt((await harness.ask([value('modelCoordinate', opening)]))[0]!);
-      const step = [abiRule(parameters.rule), abiStep(parameters.serverStep), BigInt(fractionShift(parameters))];
-      const [next] = await harness.ask([
-        {
-          call: [
-            'nextCoordinate',
-            [...step, column, toHex(proof.mixing), await coordinate(proof.oldModel), await coordinate(proof.oldState)],
-          ],
-          read: (values: [bigint, bigint]) => values.join(),
-        },
-      ]);
-      const published = [await coordinate(proof.newModel), await coordinate(proof.newState)].join();
-      expect(next === published, name).to.equal(verdict === 'innocent');
+      const [oldModel, oldState] = [await coordinate(proof.oldModel), await coordinate(proof.oldState)];
+      const [newModel, newState] = [await coordinate(proof.newModel), await coordinate(proof.newState)];
+      const { rule, serverStep } = parameters;
+      const shift = BigInt(fractionShift(parameters));
+      const next = async (...args: readonly unknown[]) =>
+        (await harness.ask([{ call: ['nextCoordinate', args], read: (both: [bigint, bigint]) => both.join() }]))[0]!;
+      let right: boolean;
+      if (!hasServerState(serverStep)) {
+        const made = await next(abiRule(rule), abiStep(serverStep), shift, column, toHex(proof.mixing), oldModel, 0n);
+        right = made === `${newModel},0`;
+      } else if (proof.newModel.length === 0) {
+        const made = await next(abiRule(rule), abiStep(serverStep), shift, column, toHex(proof.mixing), 0n, oldState);
+        right = made.split(',')[1] === String(newState);
+      } else {
+        // The model moves by the published state: as in a stateless step whose one update is that state.
+        const plain = { ...serverStep, optimizer: 'fedAvg' as const, momentumQ16: 0 };
+        const made = await next(abiRule(parseRule('fedavg', 0)), abiStep(plain), 0n, [newState], '0x', oldModel, 0n);
+        right = made === `${newModel},0`;
+      }
+      expect(right, name).to.equal(verdict === 'innocent');
     }
   });
 });

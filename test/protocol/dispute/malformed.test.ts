@@ -177,28 +177,38 @@ describe('an update whose node is not a node', () => {
 
 describe('a proof of a bad coordinate', () => {
   let world: DisputeWorld;
-  let proof: BadCoordinateProof;
+  /** About the state of a step that has one, and about its model. */
+  let ofState: BadCoordinateProof;
+  let ofModel: BadCoordinateProof;
 
   /** The openings of coordinate 20, whether or not it is bad. */
-  async function proofIn(of: DisputeWorld, coordinate = 20): Promise<BadCoordinateProof> {
+  async function proofIn(
+    of: DisputeWorld,
+    part: 'all' | 'state' | 'model',
+    coordinate = 20,
+  ): Promise<BadCoordinateProof> {
     const chunk = Math.floor(coordinate / 16);
     const sources: CoordinateSources = coordinateSources(of);
-    const open = (source: CoordinateSources['model'] | null) =>
-      source === null || source instanceof Uint8Array ? (source ?? NO_BYTES) : openModelChunk(source, of.layout, chunk);
+    const open = async (source: CoordinateSources['model'] | null, needed = true) => {
+      if (source === null || !needed) return NO_BYTES;
+      return source instanceof Uint8Array ? source : await openModelChunk(source, of.layout, chunk);
+    };
+    const fromRows = part !== 'model';
+    const models = part !== 'state';
     return {
       kind: 'badCoordinate',
       round: NUMBER,
       chunk,
       coordinate: coordinate % 16,
       publication: of.publication,
-      previous: of.previous,
-      reveals: of.reveals,
-      rows: await Promise.all(sources.rows.map((read) => openRow(read, of.layout, chunk))),
-      oldModel: await open(sources.base),
-      newModel: await open(sources.model),
-      oldState: await open(sources.oldState),
+      previous: part === 'state' ? of.previous : null,
+      reveals: fromRows ? of.reveals : [],
+      rows: fromRows ? await Promise.all(sources.rows.map((read) => openRow(read, of.layout, chunk))) : [],
+      oldModel: await open(sources.base, models),
+      newModel: await open(sources.model, models),
+      oldState: await open(sources.oldState, part === 'state'),
       newState: await open(sources.newState),
-      mixing: sources.mixing ?? NO_BYTES,
+      mixing: fromRows ? (sources.mixing ?? NO_BYTES) : NO_BYTES,
     };
   }
 
@@ -207,12 +217,17 @@ describe('a proof of a bad coordinate', () => {
     for (let seed = 1; world === undefined || world.oldState === null; seed++) {
       world = honestRound(new Random(seed), { rule: 'nnm+trimmed-mean', stateful: true, chunks: 5 });
     }
-    proof = await proofIn(world);
+    ofState = await proofIn(world, 'state');
+    ofModel = await proofIn(world, 'model');
   });
 
-  it('opens and convicts nobody, to begin with', () => {
-    expect(judgeBadCoordinate(world.round, proof)).to.equal('innocent');
-    expect(accusedParticipant(proof)).to.equal(null);
+  it('opens and convicts nobody, to begin with', async () => {
+    const plain = honestRound(new Random(77), { rule: 'nnm+median', stateful: false, chunks: 5 });
+    expect(judgeBadCoordinate(plain.round, await proofIn(plain, 'all'))).to.equal('innocent');
+    for (const proof of [ofState, ofModel]) {
+      expect(judgeBadCoordinate(world.round, proof)).to.equal('innocent');
+      expect(accusedParticipant(proof)).to.equal(null);
+    }
   });
 
   it('is refused with a byte too few, too many or changed in any opening', () => {
@@ -227,47 +242,59 @@ describe('a proof of a bad coordinate', () => {
       () => NO_BYTES,
     ];
     for (const spoil of spoilt) {
-      for (const field of ['oldModel', 'newModel', 'oldState', 'newState', 'mixing'] as const) {
-        refused(() => judgeBadCoordinate(world.round, { ...proof, [field]: spoil(proof[field]) }));
+      for (const field of ['oldState', 'newState', 'mixing'] as const) {
+        refused(() => judgeBadCoordinate(world.round, { ...ofState, [field]: spoil(ofState[field]) }));
       }
-      const rows = proof.rows.map((row, i) => (i === 1 ? spoil(row) : row));
-      refused(() => judgeBadCoordinate(world.round, { ...proof, rows }));
+      for (const field of ['oldModel', 'newModel', 'newState'] as const) {
+        refused(() => judgeBadCoordinate(world.round, { ...ofModel, [field]: spoil(ofModel[field]) }));
+      }
+      const rows = ofState.rows.map((row, i) => (i === 1 ? spoil(row) : row));
+      refused(() => judgeBadCoordinate(world.round, { ...ofState, rows }));
+    }
+  });
+
+  it('is refused with what it does not need: one fraud has one proof', async () => {
+    for (const field of ['oldModel', 'newModel'] as const) {
+      refused(() => judgeBadCoordinate(world.round, { ...ofState, [field]: ofModel[field] }));
+    }
+    for (const field of ['oldState', 'rows', 'reveals', 'mixing'] as const) {
+      refused(() => judgeBadCoordinate(world.round, { ...ofModel, [field]: ofState[field] }));
+    }
+    const plain = honestRound(new Random(77), { rule: 'median', stateful: false, chunks: 5 });
+    const bare = await proofIn(plain, 'all');
+    expect(judgeBadCoordinate(plain.round, bare)).to.equal('innocent');
+    for (const field of ['oldState', 'newState', 'mixing'] as const) {
+      refused(() => judgeBadCoordinate(plain.round, { ...bare, [field]: bare.oldModel }));
     }
   });
 
   it('is refused with rows left out, twice, or in another order', () => {
-    const [first, second, ...rest] = proof.rows;
+    const [first, second, ...rest] = ofState.rows;
     for (const rows of [
       [second!, ...rest],
       [first!, first!, ...rest],
       [second!, first!, ...rest],
-      [...proof.rows, first!],
+      [...ofState.rows, first!],
     ]) {
-      refused(() => judgeBadCoordinate(world.round, { ...proof, rows }));
+      refused(() => judgeBadCoordinate(world.round, { ...ofState, rows }));
     }
   });
 
   it('is refused at a coordinate that is none, and for a chunk it does not open', () => {
     for (const change of [{ coordinate: 16 }, { coordinate: -1 }, { chunk: 5 }, { chunk: -1 }, { chunk: 0 }]) {
-      refused(() => judgeBadCoordinate(world.round, { ...proof, ...change }));
+      refused(() => judgeBadCoordinate(world.round, { ...ofState, ...change }));
+      refused(() => judgeBadCoordinate(world.round, { ...ofModel, ...change }));
     }
   });
 
   it('is refused for a publication that is not the round’s, and for another one before it', () => {
     const other = { ...world.publication, mixingHash: ZERO_HASH };
-    refused(() => judgeBadCoordinate(world.round, { ...proof, publication: other }));
-    refused(() => judgeBadCoordinate({ ...world.round, publicationHash: ZERO_HASH }, proof));
-    refused(() => judgeBadCoordinate(world.round, { ...proof, previous: null }));
-    refused(() => judgeBadCoordinate(world.round, { ...proof, previous: world.publication }));
-  });
-
-  it('does not read a state where there is none: one fraud has one proof', async () => {
-    const plain = honestRound(new Random(77), { rule: 'median', stateful: false, chunks: 5 });
-    const bare = await proofIn(plain);
-    expect(judgeBadCoordinate(plain.round, bare)).to.equal('innocent');
-    for (const field of ['oldState', 'newState', 'mixing'] as const) {
-      refused(() => judgeBadCoordinate(plain.round, { ...bare, [field]: Uint8Array.of(1) }));
+    for (const proof of [ofState, ofModel]) {
+      refused(() => judgeBadCoordinate(world.round, { ...proof, publication: other }));
+      refused(() => judgeBadCoordinate({ ...world.round, publicationHash: ZERO_HASH }, proof));
     }
+    refused(() => judgeBadCoordinate(world.round, { ...ofState, previous: null }));
+    refused(() => judgeBadCoordinate(world.round, { ...ofState, previous: world.publication }));
   });
 
   it('starts from a velocity of zeros before the first publication', async () => {
@@ -275,26 +302,34 @@ describe('a proof of a bad coordinate', () => {
     for (let seed = 1; first === undefined || first.oldState !== null; seed++) {
       first = honestRound(new Random(seed), { rule: 'fedavg', stateful: true, chunks: 5 });
     }
-    const opened = await proofIn(first);
+    const opened = await proofIn(first, 'state');
     expect(judgeBadCoordinate(first.round, opened)).to.equal('innocent');
     expect(opened.oldState).to.have.length(0);
-    refused(() => judgeBadCoordinate(first.round, { ...opened, oldState: opened.oldModel }));
+    refused(() => judgeBadCoordinate(first.round, { ...opened, oldState: opened.newState }));
   });
 
-  it('convicts when the mixing matrix is hashed right and the model is of another one', async () => {
-    const payload = world.model.slice();
-    viewInt32(payload)[20]! += 1;
-    const root = commitModel(viewInt32(payload).subarray(0, world.layout.dimension), world.layout);
-    const lying = republish(world, { modelRoot: root }, { model: payload });
-    expect(judgeBadCoordinate(lying.round, await proofIn(lying))).to.equal('guilty');
-    expect(judgeBadCoordinate(lying.round, await proofIn(lying, 21))).to.equal('innocent');
+  it('convicts who published the model of another state, and the state of another model, each by its own part', async () => {
+    const alter = (payload: Uint8Array) => {
+      const altered = payload.slice();
+      viewInt32(altered)[20]! += 1 << 24;
+      return { altered, root: commitModel(viewInt32(altered).subarray(0, world.layout.dimension), world.layout) };
+    };
+    const model = alter(world.model);
+    const wrongModel = republish(world, { modelRoot: model.root }, { model: model.altered });
+    expect(judgeBadCoordinate(wrongModel.round, await proofIn(wrongModel, 'model'))).to.equal('guilty');
+    expect(judgeBadCoordinate(wrongModel.round, await proofIn(wrongModel, 'state'))).to.equal('innocent');
+    expect(judgeBadCoordinate(wrongModel.round, await proofIn(wrongModel, 'model', 21))).to.equal('innocent');
+    const state = alter(world.newState!);
+    const wrongState = republish(world, { stateRoot: state.root }, { newState: state.altered });
+    expect(judgeBadCoordinate(wrongState.round, await proofIn(wrongState, 'state'))).to.equal('guilty');
+    expect(judgeBadCoordinate(wrongState.round, await proofIn(wrongState, 'state', 21))).to.equal('innocent');
   });
 
   it('leaves a mixing matrix of another shape to the proof about it', () => {
     for (const at of [0, 2, 4, 8]) {
       const mixing = world.mixing!.map((byte, i) => (i === at ? byte + 1 : byte));
       const lying = republish(world, { mixingHash: toHex(sha256(mixing)) }, { mixing });
-      refused(() => judgeBadCoordinate(lying.round, { ...proof, publication: lying.publication, mixing }));
+      refused(() => judgeBadCoordinate(lying.round, { ...ofState, publication: lying.publication, mixing }));
     }
   });
 });
