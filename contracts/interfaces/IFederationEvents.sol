@@ -65,7 +65,8 @@ interface IFederationEvents {
     event ExitRequested(address indexed account, Role role, uint64 withdrawableFrom);
     event Withdrawn(address indexed account, Role role, uint256 amount);
 
-    /// @notice A fraud was proven, or a challenge was not answered: the whole stake of the role is gone.
+    /// @notice A fraud was proven, or a challenge was not answered: the whole stake of the role is gone. Of a copied
+    ///         update only the penalty of a missed reveal, all of it burned.
     /// @param challenger who proved it; `reward` of the stake is credited to it, `burned` of it is burned
     event Slashed(
         uint64 indexed round,

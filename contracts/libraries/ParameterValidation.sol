@@ -14,6 +14,8 @@ library ParameterValidation {
 
     uint256 internal constant MAX_WINDOW_SECONDS = 365 days;
     uint256 internal constant MAX_DIMENSION = 2 ** 32;
+    /// @notice Most coordinates that one proof reads, a chunk of every update: 100 updates with K = 1024.
+    uint256 internal constant MAX_PROOF_COORDINATES = 102_400;
     uint256 internal constant MAX_MODEL_FRACTION_BITS = 30;
     uint256 internal constant MAX_FRACTION_SHIFT = 16;
 
@@ -36,6 +38,8 @@ library ParameterValidation {
         RuleParameters.checkServerStep(p.serverStep);
         _range("maxParticipants", p.maxParticipants, 1, RuleParameters.MAX_PARTICIPANTS);
         _range("minParticipants", p.minParticipants, 1, p.maxParticipants);
+        // INVARIANT (C-96): every fraud proof fits in one transaction (EIP-7825), at the price of calldata (EIP-7623).
+        _range("chunkSize", p.chunkSize, 16, MAX_PROOF_COORDINATES / p.maxParticipants);
         _range("minUpdates", p.minUpdates, RuleParameters.minimumUpdates(p.rule), p.minParticipants);
 
         // INVARIANT (C-65): a penalty can always be paid by the stake that stands for it.

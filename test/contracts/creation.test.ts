@@ -107,6 +107,12 @@ describe('creating a federation', () => {
     ['C-63 a norm bound of zero', { normSqBound: 0n }, 'ParameterOutOfRange'],
     ['C-64 fewer updates than trimming needs', { minUpdates: 2 }, 'ParameterOutOfRange', ['minUpdates', 2n, 3n, 4n]],
     ['C-64 more updates than participants', { minUpdates: 5 }, 'ParameterOutOfRange'],
+    [
+      'C-96 chunks of which a hundred do not fit in one proof',
+      { chunkSize: 2048, maxParticipants: 51 },
+      'ParameterOutOfRange',
+      ['chunkSize', 2048n, 16n, 2007n],
+    ],
     ['C-64 more than 100 participants', { maxParticipants: 101 }, 'ParameterOutOfRange'],
     ['C-64 more participants at the start than at most', { minParticipants: 11 }, 'ParameterOutOfRange'],
     [
