@@ -38,6 +38,8 @@ interface Stage {
   readonly dimension: number;
   readonly rule: Rule;
   readonly momentum?: boolean;
+  /** K; 256 unless told. */
+  readonly chunkSize?: number;
   readonly density: Density;
   readonly hardfork?: 'cancun';
 }
@@ -63,12 +65,12 @@ class Theatre {
   }
 
   static async open(stage: Stage): Promise<Theatre> {
-    const layout = vectorLayout(stage.dimension, K);
+    const layout = vectorLayout(stage.dimension, stage.chunkSize ?? K);
     const { n, rule, momentum, density, hardfork } = stage;
     const genesis = new SyntheticModel(new Randomness(5), layout, density, CHUNK);
     const parameters = {
       dimension: BigInt(stage.dimension),
-      chunkSize: K,
+      chunkSize: layout.chunkSize,
       genesisModelRoot: genesis.root,
       normSqBound: NO_BOUND,
       minParticipants: n,
@@ -283,7 +285,7 @@ describe('gas of fraud proofs', function () {
     }
   });
 
-  it('100 updates of 67M parameters: every proof fits in one transaction, however dense its bytes', async () => {
+  it('100 updates of 67M parameters: every proof fits in one transaction, however dense its bytes (C-96)', async () => {
     const n = 100;
     const mixed = ruleOf('nearestNeighborMixing', 'trimmedMean', 20);
     // Not a power of two: the trees have vacant leaves.
@@ -368,6 +370,14 @@ describe('gas of fraud proofs', function () {
     const krum: Stage = { n, dimension: LARGE, rule: ruleOf('multiKrum', 'mean', 20), density: 'dense' };
     await stageOf(krum, (theatre, note) => badMixing(theatre, note, 'badMixing.n100.67M.multi-krum'));
 
+    // The largest that a federation may be: 2^32 parameters, and as many coordinates in a proof as C-96 lets it have.
+    const largest = { ...stage, dimension: 2 ** 32, chunkSize: 1024 };
+    await stageOf(largest, async (theatre, note) => {
+      const mixing = theatre.someMixing();
+      await theatre.publish({ mixingHash: toHex(sha256(mixing)) });
+      await note('badCoordinate.n100.4G.K1024', 'proveBadCoordinate', theatre.badCoordinate(toHex(mixing)));
+    });
+
     for (const [name, gas] of Object.entries(measured)) expect(gas, name).to.be.at.most(TRANSACTION_CAP);
   });
 
@@ -422,7 +432,10 @@ describe('gas of fraud proofs', function () {
 
   it('no proof moved against the snapshot', async () => {
     const table = Object.entries(measured).map(([proof, gas]) => `    ${proof.padEnd(48)}${String(gas).padStart(9)}`);
-    console.log([...table, ...breakdown].join('\n'));
+    if (breakdown.length > 0) {
+      table.push('| proof | bytes | calldata | floor | computation | gas |', '|---|---|---|---|---|---|', ...breakdown);
+    }
+    console.log(table.join('\n'));
     if (process.env.UPDATE_GAS === '1') await writeFileAtomic(SNAPSHOT, `${JSON.stringify(measured, null, 2)}\n`);
     const snapshot = JSON.parse(readFileSync(SNAPSHOT, 'utf8')) as Record<string, number>;
     expect(Object.keys(measured)).to.deep.equal(Object.keys(snapshot));
@@ -433,12 +446,12 @@ describe('gas of fraud proofs', function () {
   });
 });
 
-/** Where the gas goes: bytes of calldata and what they cost before and since EIP-7623, and the computation. */
+/** Where the gas goes: bytes of calldata, what they cost before and since EIP-7623, and the computation. */
 function explain(name: string, data: Uint8Array, now: number, before: number): string {
   const zeros = data.filter((byte) => byte === 0).length;
   const others = data.length - zeros;
   const standard = 4 * zeros + 16 * others;
   const floor = 10 * zeros + 40 * others;
-  const computation = before - 21_000 - standard;
-  return `    ${name.padEnd(48)}${data.length} bytes (${zeros} zero), calldata ${standard} / floor ${floor}, computation ${computation}, total ${now}`;
+  const row = [name, data.length, standard, floor, before - 21_000 - standard, now];
+  return `| ${row.map((value) => value.toLocaleString('en')).join(' | ')} |`;
 }
