@@ -31,6 +31,10 @@ export interface RoundView {
   readonly aggregator: Address;
   readonly publishedAt: number;
   readonly voidedBitmap: bigint;
+  /** Availability challenges of the round that wait for an answer. */
+  readonly openChallenges: number;
+  /** Unix seconds before which challenges keep the round from becoming final; 0 when none did. */
+  readonly holdUntil: number;
 }
 
 export function toRoundView(raw: RawRound): RoundView {
@@ -40,6 +44,7 @@ export function toRoundView(raw: RawRound): RoundView {
     phase: ROUND_PHASES[raw.phase]!,
     deadline: Number(raw.deadline),
     publishedAt: Number(raw.publishedAt),
+    holdUntil: Number(raw.holdUntil),
   };
 }
 

@@ -11,6 +11,9 @@ import { accumulateAll, type Submission } from '../protocol/round/submission.ts'
 import { federationAbi } from './abi/federation.ts';
 import { type RoundView, toParameters, toRoundView } from './convert.ts';
 import { type FederationEvent, type FederationEventName, readEvents } from './events.ts';
+import { payable } from './payment.ts';
+import { isAfter } from './position.ts';
+import { type StandingPublication, standing } from './publications.ts';
 import { explainFailure } from './revert.ts';
 import type { Connection, Signer } from './rpc.ts';
 import { type Sent, sendTransaction } from './transaction.ts';
@@ -99,7 +102,8 @@ export class Federation {
   // -------------------------------------------------------------------------------- what the contract
   // says
 
-  private read<T>(functionName: string, args: readonly unknown[] = []): Promise<T> {
+  /** What a view of the contract answers; for the modules beside this one. */
+  read<T>(functionName: string, args: readonly unknown[] = []): Promise<T> {
     return this.connection.publicClient
       .readContract({ address: this.address, abi: federationAbi, functionName, args } as never)
       .catch((error: unknown) => {
@@ -196,20 +200,31 @@ export class Federation {
     return submissions;
   }
 
+  /** The CID that the participant with that index revealed for `root`, or null when there is no such reveal. */
+  async revealedCid(round: number, index: number, root: Hex): Promise<string | null> {
+    const reveals = await this.events('UpdateRevealed', { round: BigInt(round) });
+    const revealed = reveals.findLast(({ args }) => args.index === index && args.root === root);
+    return revealed === undefined ? null : cidFromBytes(hexToBytes(revealed.args.cid));
+  }
+
   /**
-   * Where the model with `root` is stored: the newest publication of that root, or the genesis model.
+   * Where the model with `root` is stored: the newest publication of that root that stands, or the genesis model. A
+   * voided publication is passed over: whoever published it may have named bytes of another model.
+   * @param before only publications of rounds below this one, for the base model of that round
    * @throws AssayError `UNKNOWN_MODEL` when nobody published it.
    */
-  async locateModel(root: Hex): Promise<ModelLocation> {
-    const publications = await this.events('RoundPublished');
-    const publication = publications.findLast(({ args }) => args.modelRoot === root);
-    if (publication !== undefined) {
+  async locateModel(root: Hex, before = Number.POSITIVE_INFINITY): Promise<ModelLocation> {
+    const published = (await this.standingPublications()).findLast(
+      ({ round, publication }) => round < before && publication.modelRoot === root,
+    );
+    if (published !== undefined) {
+      const { round, publication, aggregator } = published;
       return {
-        round: Number(publication.args.round),
-        cid: cidFromBytes(hexToBytes(publication.args.modelCid)),
-        evidenceCid: cidFromBytes(hexToBytes(publication.args.evidenceCid)),
-        stateRoot: publication.args.stateRoot,
-        publisher: publication.args.aggregator,
+        round,
+        cid: cidFromBytes(publication.modelCid),
+        evidenceCid: cidFromBytes(publication.evidenceCid),
+        stateRoot: publication.stateRoot,
+        publisher: aggregator,
       };
     }
     if (root === this.parameters.genesisModelRoot) {
@@ -225,6 +240,12 @@ export class Federation {
       summary: `no publication of this federation has the model root ${root}`,
       fix: 'use a chain node that keeps all logs',
     });
+  }
+
+  /** The publications that stand, by round: each voided one, and all that were built on it, are gone. */
+  async standingPublications(): Promise<StandingPublication[]> {
+    const [published, voided] = await Promise.all([this.events('RoundPublished'), this.events('RoundVoided')]);
+    return standing(published, voided);
   }
 
   /** Base URLs under which members serve payloads, the newest announcement of each account. */
@@ -257,7 +278,7 @@ export class Federation {
   // -------------------------------------------------------------------------------- transactions
 
   /** `value` in wei. Like all the transactions below it throws what `sendTransaction` throws. */
-  private send(signer: Signer, functionName: string, args: readonly unknown[], value = 0n): Promise<Sent> {
+  send(signer: Signer, functionName: string, args: readonly unknown[], value = 0n): Promise<Sent> {
     return sendTransaction(this.connection, signer, {
       address: this.address,
       abi: federationAbi,
@@ -268,9 +289,9 @@ export class Federation {
   }
 
   /** @param stake wei, at least what the federation asks for */
-  register(signer: Signer, role: Role, gateway: string, stake: bigint): Promise<Sent> {
+  async register(signer: Signer, role: Role, gateway: string, stake: bigint): Promise<Sent> {
     const functionName = role === 'participant' ? 'registerParticipant' : 'registerAggregator';
-    return this.send(signer, functionName, [gateway, stake, '0x'], stake);
+    return this.send(signer, functionName, [gateway, stake, '0x'], await payable(this, signer, stake));
   }
 
   setGateway(signer: Signer, gateway: string): Promise<Sent> {
@@ -278,8 +299,8 @@ export class Federation {
   }
 
   /** @param amount wei added to the stake */
-  topUp(signer: Signer, role: Role, amount: bigint): Promise<Sent> {
-    return this.send(signer, 'topUp', [ROLES.indexOf(role), amount, '0x'], amount);
+  async topUp(signer: Signer, role: Role, amount: bigint): Promise<Sent> {
+    return this.send(signer, 'topUp', [ROLES.indexOf(role), amount, '0x'], await payable(this, signer, amount));
   }
 
   commitUpdate(signer: Signer, round: number, commitHash: Hex): Promise<Sent> {
@@ -320,13 +341,4 @@ export class Federation {
   withdraw(signer: Signer, role: Role): Promise<Sent> {
     return this.send(signer, 'withdraw', [ROLES.indexOf(role)]);
   }
-}
-
-interface Position {
-  readonly blockNumber: bigint;
-  readonly logIndex: number;
-}
-
-function isAfter(a: Position, b: Position): boolean {
-  return a.blockNumber === b.blockNumber ? a.logIndex > b.logIndex : a.blockNumber > b.blockNumber;
 }

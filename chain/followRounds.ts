@@ -25,6 +25,19 @@ export async function* followRounds(
   }
 }
 
+/**
+ * Runs two works of a node side by side, such as its rounds and its answers to challenges: when one ends, for whatever
+ * reason, the other's signal fires. Rejects with the first failure.
+ */
+export async function sideBySide(
+  signal: AbortSignal,
+  ...works: readonly ((signal: AbortSignal) => Promise<void>)[]
+): Promise<void> {
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, over.signal]);
+  await Promise.all(works.map((work) => work(either).finally(() => over.abort())));
+}
+
 /** Resolves after `ms`, or at once when `signal` fires. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -45,7 +45,7 @@ export async function sendTransaction(connection: Connection, signer: Signer, ca
     // One request both proves that the call would succeed now and prices it.
     const estimate = await publicClient.estimateContractGas(request);
     const gas = (estimate * GAS_MARGIN_PERCENT) / 100n + EXTRA_GAS;
-    const hash = await signAndSend(connection, signer, call, gas);
+    const hash = await inTurn(signer, () => signAndSend(connection, signer, call, gas));
     const receipt = await publicClient.waitForTransactionReceipt({ hash, timeout: RECEIPT_PATIENCE_MS });
     if (receipt.status === 'reverted') {
       // Asked again on the state its block left, which has whatever came in between, to learn why.
@@ -63,6 +63,19 @@ export async function sendTransaction(connection: Connection, signer: Signer, ca
     }
     throw explainFailure(call.functionName, error);
   }
+}
+
+const sending = new WeakMap<Signer, Promise<unknown>>();
+
+/** One transaction of an account is signed and sent at a time: two at once would take the same nonce. */
+function inTurn<T>(signer: Signer, send: () => Promise<T>): Promise<T> {
+  const before = sending.get(signer) ?? Promise.resolve();
+  const sent = before.then(send, send);
+  sending.set(
+    signer,
+    sent.catch(() => undefined),
+  );
+  return sent;
 }
 
 /**

@@ -24,6 +24,8 @@ export interface GatewayOptions {
   readonly port?: number;
   /** A connection on which nothing moves for this long is closed. Default 60 s. */
   readonly idleMilliseconds?: number;
+  /** Answers requests that are not about payloads; false for those it leaves to the gateway. */
+  readonly beside?: (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
   /** Told about failures inside the server (a damaged store), which the other side sees only as a broken answer. */
   readonly onError?: (error: unknown) => void;
 }
@@ -46,8 +48,12 @@ export interface Gateway {
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { store, host = '127.0.0.1', port = 0, idleMilliseconds = 60_000, onError = () => undefined } = options;
+  const { beside = async () => false } = options;
   const server = createServer((request, response) => {
-    answer(store, request, response).catch((error: unknown) => {
+    const done = async (): Promise<void> => {
+      if (!(await beside(request, response))) await answer(store, request, response);
+    };
+    done().catch((error: unknown) => {
       if (response.destroyed) return; // the other side went away
       onError(error);
       // A broken connection tells the client that the answer is incomplete; a clean end would not.
