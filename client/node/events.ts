@@ -1,7 +1,9 @@
 /** What a participant's node tells whoever runs it: facts, not prose. `scripts/` turns them into lines or JSON. */
+import type { ChallengeEvent } from '../../chain/answerChallenges.ts';
 import type { Hex } from '../../protocol/encoding/bytes.ts';
 
 export type ParticipantEvent =
+  | ChallengeEvent
   | {
       readonly type: 'registered';
       readonly account: Hex;

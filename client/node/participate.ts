@@ -2,20 +2,25 @@
  * A participant's node: follows the rounds of a federation and does its part in each. Every step looks at the chain and
  * at the state folder first, so a node that was killed and started again goes on where it was.
  */
+
+import { watchChallenges } from '../../chain/answerChallenges.ts';
 import type { RoundView } from '../../chain/convert.ts';
-import { followRounds } from '../../chain/followRounds.ts';
+import { followRounds, sideBySide } from '../../chain/followRounds.ts';
 import { revertName } from '../../chain/revert.ts';
 import type { Signer } from '../../chain/rpc.ts';
 import { commitHash } from '../../protocol/commitment/commitHash.ts';
 import { cidToBytes } from '../../protocol/encoding/cid.ts';
 import { AssayError } from '../../protocol/errors.ts';
-import type { RoundPhase } from '../../protocol/round/phases.ts';
 import { PROVABLY_INVALID } from '../../storage/fetchPayload.ts';
+import { openOwn } from './openOwn.ts';
+import { ownTransactions, type Sender } from './sender.ts';
 import { readSubmission, type SubmissionState, writeSubmission } from './submissionState.ts';
 import { fetchBaseModel, type TrainContext, trainUpdate } from './trainUpdate.ts';
 
 export interface ParticipantContext extends TrainContext {
   readonly signer: Signer;
+  /** How commits, reveals and answers reach the contract; default: by transactions of the signer. */
+  readonly sender?: Sender;
   readonly signal: AbortSignal;
   readonly pollMs?: number;
 }
@@ -31,15 +36,28 @@ interface Memory {
   opening: number;
 }
 
-/** Phases after which the federation's last round asks nothing more of a participant. */
-const OVER: ReadonlySet<RoundPhase> = new Set(['challenge', 'final', 'abandoned']);
-
 /**
- * Runs until `signal` fires or the federation's last round is published.
+ * Runs until `signal` fires or the federation's last round is final: until then a publication may be voided, and an
+ * update may be asked for.
  * @throws AssayError for what only its operator can mend: no answer from the chain, no funds, broken training, a full
  * disk.
  */
 export async function participate(context: ParticipantContext): Promise<void> {
+  await sideBySide(
+    context.signal,
+    (signal) => attendRounds({ ...context, signal }),
+    (signal) =>
+      watchChallenges({
+        ...context,
+        signal,
+        open: (challenge, state) => openOwn(context, challenge, state),
+        settles: false,
+        send: (answers) => senderOf(context).answer(answers),
+      }),
+  );
+}
+
+async function attendRounds(context: ParticipantContext): Promise<void> {
   const { federation, signal, pollMs, report } = context;
   const { totalRounds } = federation.parameters;
   let refusedOpening = 0;
@@ -54,7 +72,7 @@ export async function participate(context: ParticipantContext): Promise<void> {
       tellOnce(`for ${federation.parameters.minParticipants} participants and an aggregator to register`);
       continue;
     }
-    if (totalRounds !== 0 && view.number === totalRounds && OVER.has(view.phase)) {
+    if (totalRounds !== 0 && (await federation.lastFinalRound()) === totalRounds) {
       report({ type: 'ended', rounds: totalRounds });
       return;
     }
@@ -68,6 +86,8 @@ export async function participate(context: ParticipantContext): Promise<void> {
       if (refusal === 'StakeTooLow') {
         // Peers still need what this node serves, so it does not end.
         tellOnce('for a stake that suffices: a penalty was charged; start this node again and it tops up');
+      } else if (error instanceof AssayError && error.code === 'RELAY_FAILED') {
+        tellOnce(`for a relay, since this account has no coin for gas: ${error.message}`);
       } else if (isUnavailable(error)) {
         tellOnce(`for the base model of round ${view.number}: ${error.message}`);
       } else if (isWrongModel(error)) {
@@ -77,6 +97,10 @@ export async function participate(context: ParticipantContext): Promise<void> {
       } else throw error;
     }
   }
+}
+
+function senderOf({ sender, federation, signer }: ParticipantContext): Sender {
+  return sender ?? ownTransactions(federation, signer);
 }
 
 async function commit(context: ParticipantContext, view: RoundView, memory: Memory): Promise<void> {
@@ -100,7 +124,7 @@ async function commit(context: ParticipantContext, view: RoundView, memory: Memo
     participant: account,
     cid: cidToBytes(submission.cid),
   });
-  const { hash, gasUsed } = await federation.commitUpdate(signer, view.number, sealed);
+  const { hash, gasUsed } = await senderOf(context).commit(view, sealed);
   await writeSubmission(state, { ...submission, stage: 'committed' });
   report({ type: 'committed', round: view.number, transaction: hash, gasUsed, root: submission.root });
 }
@@ -138,7 +162,7 @@ async function reveal(context: ParticipantContext, view: RoundView): Promise<voi
   }
   // Not earlier: a payload that others can see before its commit is on the chain could be committed to by them first.
   await context.payloads.share(mine.cid);
-  const { hash, gasUsed } = await federation.revealUpdate(signer, view.number, { ...mine, cid: cidToBytes(mine.cid) });
+  const { hash, gasUsed } = await senderOf(context).reveal(view, mine);
   await writeSubmission(state, { ...mine, stage: 'revealed' });
   report({ type: 'revealed', round: view.number, transaction: hash, gasUsed, root: mine.root });
 }

@@ -44,10 +44,14 @@ export async function writeSubmission(state: StateFolder, submission: Submission
   }
 }
 
-/** The residual that the next update starts from: after an update that was revealed, else the one from before it. */
-export function nextResidual(submission: SubmissionState | undefined): string | null {
+/**
+ * The residual that the update of `round` starts from: after an update that was revealed, else the one from before it.
+ * An update of this round or a later one never counted: its round was opened again.
+ */
+export function nextResidual(submission: SubmissionState | undefined, round: number): string | null {
   if (submission === undefined) return null;
-  return submission.stage === 'revealed' ? submission.residualAfter : submission.residualBefore;
+  const counted = submission.stage === 'revealed' && submission.round < round;
+  return counted ? submission.residualAfter : submission.residualBefore;
 }
 
 export async function writeResidual(state: StateFolder, name: string, residual: Float32Array): Promise<void> {

@@ -42,7 +42,7 @@ export interface TrainContext {
 export async function fetchBaseModel(context: TrainContext, view: RoundView): Promise<Int32Array> {
   const { federation, payloads, report } = context;
   const layout = layoutOf(federation.parameters);
-  const { cid, publisher } = await federation.locateModel(view.baseModelRoot);
+  const { cid, publisher } = await federation.locateModel(view.baseModelRoot, view.number);
   await payloads.fetch(cid, {
     expectedBytes: modelPayloadLength(layout),
     ...(publisher === null ? {} : { owner: publisher }),
@@ -75,7 +75,7 @@ export async function trainUpdate(
     seed,
     onProgress: ({ epoch, epochs, loss }) => report({ type: 'training', round, epoch, epochs, loss }),
   });
-  const residualBefore = nextResidual(await readSubmission(state));
+  const residualBefore = nextResidual(await readSubmission(state), round);
   const prepared = prepareUpdate({
     trained: trained.weights,
     base: weights,

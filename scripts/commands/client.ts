@@ -6,6 +6,8 @@ import { loadSilo, parseDataset } from '../../client/datasets/loadSilo.ts';
 import { parsePartition } from '../../client/datasets/partition/partition.ts';
 import type { ParticipantEvent } from '../../client/node/events.ts';
 import { participate } from '../../client/node/participate.ts';
+import { relaySender } from '../../client/node/relaySender.ts';
+import { ownTransactions } from '../../client/node/sender.ts';
 import { createTrainer } from '../../client/training/createTrainer.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { fetchManifest } from '../node/fetchManifest.ts';
@@ -13,7 +15,7 @@ import { nodeSeed } from '../node/nodeSeed.ts';
 import { openNode } from '../node/openNode.ts';
 import { stopSignal, untilStopped } from '../node/untilStopped.ts';
 import { type FactsOptions, type NodeOptions, withNode } from '../options/shared.ts';
-import { ether, integer } from '../options/values.ts';
+import { ether, httpUrl, integer } from '../options/values.ts';
 import { FactsFile } from '../output/factsFile.ts';
 import { describeParticipantEvent, nodeLog } from '../output/nodeLog.ts';
 
@@ -27,6 +29,7 @@ interface ClientOptions extends NodeOptions, FactsOptions {
   readonly cache: string;
   readonly attack?: string;
   readonly exit: boolean;
+  readonly relay?: string;
 }
 
 const EXAMPLES = `
@@ -50,6 +53,11 @@ export function addClientCommand(program: Command): void {
     .option('--seed <text>', 'seed of training and rounding; default: random, kept in the state folder')
     .option('--cache <folder>', 'folder for prepared data sets', '.cache/datasets')
     .option('--attack <name>', `misbehave, to test a federation: ${attacks.map(({ name }) => name).join(', ')}`)
+    .option(
+      '--relay <url>',
+      "have an aggregator's node submit what this node signs, so that it needs no coin for gas",
+      httpUrl,
+    )
     .option('--exit', 'end when the last round is published instead of going on to serve payloads', false)
     .addHelpText('after', EXAMPLES)
     .action(runClient);
@@ -117,6 +125,17 @@ async function runClient(options: ClientOptions): Promise<void> {
         signal,
         pollMs: options.pollMs,
         ...(attack === undefined ? {} : { attack }),
+        ...(options.relay === undefined
+          ? {}
+          : {
+              sender: relaySender({
+                url: options.relay,
+                federation,
+                signer,
+                instead: ownTransactions(federation, signer),
+                onFailure: log.say,
+              }),
+            }),
       });
     } finally {
       await trainer.close();

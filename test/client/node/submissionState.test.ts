@@ -50,11 +50,14 @@ describe('client node: what must not be forgotten between storing and revealing'
   });
 
   it('the next update starts from the rounding error after a revealed one, else from the one before it', () => {
-    expect(nextResidual(undefined)).to.equal(null);
-    expect(nextResidual(STORED)).to.equal('residual-1-1.f32');
-    expect(nextResidual({ ...STORED, stage: 'committed' })).to.equal('residual-1-1.f32');
-    expect(nextResidual({ ...STORED, stage: 'revealed' })).to.equal('residual-2-3.f32');
-    expect(nextResidual({ ...STORED, residualBefore: null })).to.equal(null);
+    expect(nextResidual(undefined, 3)).to.equal(null);
+    expect(nextResidual(STORED, 3)).to.equal('residual-1-1.f32');
+    expect(nextResidual({ ...STORED, stage: 'committed' }, 3)).to.equal('residual-1-1.f32');
+    expect(nextResidual({ ...STORED, stage: 'revealed' }, 3)).to.equal('residual-2-3.f32');
+    expect(nextResidual({ ...STORED, stage: 'revealed' }, 2), 'its round was opened again').to.equal(
+      'residual-1-1.f32',
+    );
+    expect(nextResidual({ ...STORED, residualBefore: null }, 3)).to.equal(null);
   });
 
   it('keeps both rounding errors until the reveal, and then only what it may still need', async () => {

@@ -40,6 +40,7 @@ export async function standInFederation() {
     /** Thrown instead of taking the next transaction. */
     refusals: [] as Error[],
     modelCid: cid,
+    lastFinal: 0,
   };
   const take = () => {
     const refusal = chain.refusals.shift();
@@ -48,7 +49,7 @@ export async function standInFederation() {
   };
   const federation = {
     address: `0x${'Cc'.repeat(20)}`,
-    connection: { chainId: 31337 },
+    connection: { chainId: 31337, publicClient: { getBlockNumber: async () => 0n } },
     parameters: {
       dimension: DIMENSION,
       chunkSize: LAYOUT.chunkSize,
@@ -60,6 +61,8 @@ export async function standInFederation() {
     },
     currentRound: async () => chain.view.number,
     round: async () => chain.view,
+    lastFinalRound: async () => chain.lastFinal,
+    events: async () => [],
     locateModel: async () => ({ round: 0, cid: chain.modelCid, publisher: PUBLISHER }),
     hasCommitted: async (round: number) => chain.committed.has(round),
     hasRevealed: async (round: number) => chain.revealed.has(round),
