@@ -3,8 +3,10 @@
  * charges who committed and did not reveal. What it computes follows from the chain and the payloads alone, so a node
  * that was killed and started again computes the same and sends nothing twice.
  */
+
+import { watchChallenges } from '../chain/answerChallenges.ts';
 import type { RoundView } from '../chain/convert.ts';
-import { followRounds, pause } from '../chain/followRounds.ts';
+import { followRounds, pause, sideBySide } from '../chain/followRounds.ts';
 import { revertName } from '../chain/revert.ts';
 import { ZERO_HASH } from '../protocol/encoding/bytes.ts';
 import { cidFromBytes } from '../protocol/encoding/cid.ts';
@@ -13,8 +15,13 @@ import { type Submission, voidedIndices } from '../protocol/round/submission.ts'
 import { PROVABLY_INVALID } from '../storage/fetchPayload.ts';
 import { type Collected, UpdateCollector } from './collectUpdates.ts';
 import type { AggregatorContext } from './context.ts';
+import { voidCopies } from './copiedUpdates.ts';
+import { UpdateDisputes } from './disputeUpdates.ts';
+import { RewardDesk } from './distributeRewards.ts';
 import { finalizeNext } from './finalizeNext.ts';
 import { MissedReveals } from './missedReveals.ts';
+import { openHeld } from './openings.ts';
+import { PatchedPayloads } from './patchedPayloads.ts';
 import { prepareRound, sendPublication } from './publishRound.ts';
 
 /** Somebody else did it first, or the phase moved on between a look and an act: look again. */
@@ -25,6 +32,11 @@ const LOST_RACES = new Set([
   'OutOfOrder',
   'NothingToSettle',
   'SeedNotFixed',
+  'WrongSubmissionSet',
+  'SubmissionNotFound',
+  'SubmissionAlreadyVoided',
+  'ChallengeExists',
+  'ChallengesOpen',
 ]);
 
 /**
@@ -45,9 +57,14 @@ const OTHERS_FAULTS = new Set([
 /** Payloads of this node that its disk no longer gives back: fetched again from whoever has them. */
 const OWN_DAMAGE = new Set(['BLOCK_MISMATCH', 'PAYLOAD_MISSING']);
 
-/** Share of the turn after which a payload that nobody serves is left out. */
-const PATIENCE_SHARE = 0.6;
+/**
+ * Share of the turn after which a payload that nobody serves is asked for on the chain. That lengthens the turn, so
+ * there is time to aggregate when the answer has come, or its time is over.
+ */
+const PATIENCE_SHARE = 0.4;
 const RETRY_PAUSE_MS = 1000;
+/** What a fetch is given when its share of the turn is over: enough for a payload that is here already. */
+const GRACE_MS = 250;
 /** The least time that a payload is given to arrive, however late in the turn this node starts. */
 const LEAST_PATIENCE_MS = 3000;
 
@@ -56,12 +73,28 @@ const LEAST_PATIENCE_MS = 3000;
  * @throws AssayError for what only its operator can mend: no answer from the chain, no funds, a full disk.
  */
 export async function aggregate(context: AggregatorContext): Promise<void> {
+  const patched = await PatchedPayloads.open(context.state);
+  await sideBySide(
+    context.signal,
+    (signal) => attendRounds({ ...context, signal }, patched),
+    (signal) =>
+      watchChallenges({
+        ...context,
+        signal,
+        open: (challenge, state) => openHeld(context, patched, challenge, state),
+        settles: true,
+      }),
+  );
+}
+
+async function attendRounds(context: AggregatorContext, patched: PatchedPayloads): Promise<void> {
   const { federation, signal, pollMs } = context;
-  const desk = new RoundDesk(context);
+  const desk = new RoundDesk(context, patched);
+  const rewards = new RewardDesk(context);
   for await (const view of followRounds(federation, { signal, ...(pollMs === undefined ? {} : { pollMs }) })) {
     try {
       if (view !== null) await desk.attend(view);
-      if (await finalizeNext(context)) return;
+      if (await finalizeNext(context, (final) => rewards.attend(final))) return;
     } catch (error) {
       if (!LOST_RACES.has(revertName(error) ?? '')) throw error;
     }
@@ -72,16 +105,20 @@ export async function aggregate(context: AggregatorContext): Promise<void> {
 class RoundDesk {
   private readonly context: AggregatorContext;
   private readonly charges: MissedReveals;
+  private readonly disputes: UpdateDisputes;
   private collector: UpdateCollector;
   private seenOpening = 0;
   private seenReveals = '';
-  private lastAbandoned = 0;
+  private seenAbandoned = '';
+  /** The turn in which payloads that do not come were waited for. */
+  private waitedIn = '';
   private seenCollected = '';
   private told = '';
 
-  constructor(context: AggregatorContext) {
+  constructor(context: AggregatorContext, patched: PatchedPayloads) {
     this.context = context;
     this.charges = new MissedReveals(context);
+    this.disputes = new UpdateDisputes(context, patched);
     this.collector = new UpdateCollector(context);
   }
 
@@ -89,8 +126,10 @@ class RoundDesk {
     const { signer, report } = this.context;
     if (view.opening !== this.seenOpening) {
       await this.noteAbandoned(view.number - 1);
+      // Openings only grow, but for a round that came back because its publication was voided.
+      if (view.opening < this.seenOpening) report({ type: 'reopened', round: view.number, turn: view.turn });
+      else report({ type: 'roundOpened', round: view.number, expected: view.expected });
       this.seenOpening = view.opening;
-      report({ type: 'roundOpened', round: view.number, expected: view.expected });
     }
     await this.charges.settle(view);
     if (view.phase === 'reveal') await this.watchReveals(view);
@@ -113,14 +152,16 @@ class RoundDesk {
     this.told = reason;
   }
 
-  /** Once for each round: says so, and to the contract, too, if the deadline has passed and nobody has told it yet. */
+  /** Once for each opening of a round: says so, and to the contract, too, if the deadline has passed and nobody has told it yet. */
   private async noteAbandoned(round: number): Promise<void> {
     const { federation, signer, report } = this.context;
-    if (round < 1 || round <= this.lastAbandoned) return;
-    if ((await federation.round(round)).phase !== 'abandoned') return;
-    const before = await federation.events('RoundAbandoned', { round: BigInt(round) });
+    if (round < 1) return;
+    const { phase, opening } = await federation.round(round);
+    if (phase !== 'abandoned' || this.seenAbandoned === `${round}/${opening}`) return;
+    const [opened] = (await federation.events('RoundOpened', { round: BigInt(round) })).slice(-1);
+    const before = await federation.events('RoundAbandoned', { round: BigInt(round) }, opened?.blockNumber);
     const transaction = before.at(-1)?.transactionHash ?? (await federation.advance(signer, round)).hash;
-    this.lastAbandoned = round;
+    this.seenAbandoned = `${round}/${opening}`;
     report({ type: 'abandoned', round, transaction });
   }
 
@@ -146,15 +187,19 @@ class RoundDesk {
     }
     const { federation, payloads, report } = this.context;
     const since = performance.now();
+    const reveals = await federation.submissions(view);
+    if (await voidCopies(this.context, view, reveals)) return; // another set now: look again
     const voided = voidedIndices(view.voidedBitmap);
-    const submissions = (await federation.submissions(view)).filter(({ index }) => !voided.has(index));
+    const submissions = reveals.filter(({ index }) => !voided.has(index));
     const collected = await this.collect(view, submissions);
     const sizes = await Promise.all(
       collected.valid.map(async ({ cid }) => (await payloads.store.stat(cidFromBytes(cid)))?.bytes ?? 0),
     );
     const payloadBytes = sizes.reduce((sum, bytes) => sum + bytes, 0);
     this.reportCollected(view, collected, payloadBytes);
-    const prepared = await prepareRound(this.context, view, collected);
+    const rows = await this.disputes.settle(view, reveals, collected);
+    if (rows === null) return; // convicted, or asked on the chain: look again
+    const prepared = await prepareRound(this.context, view, rows);
     const aggregateSeconds = (performance.now() - since) / 1000;
     const sent = await sendPublication(this.context, view, prepared);
     const { aggregated, evidenceCid, metrics } = prepared;
@@ -167,19 +212,23 @@ class RoundDesk {
       ...aggregated.roots,
       modelCid: aggregated.modelCid,
       evidenceCid,
-      updates: collected.valid.length,
+      updates: rows.length,
       payloadBytes,
       metrics,
       aggregateSeconds,
       publishSeconds: (performance.now() - since) / 1000,
       weights:
-        aggregated.weights?.map((weight, row) => ({ participant: collected.valid[row]!.participant, weight })) ?? null,
+        aggregated.weights?.map((weight, row) => ({ participant: rows[row]!.submission.participant, weight })) ?? null,
     });
   }
 
-  /** Until most of the turn is over; the rest is for computing and publishing. */
+  /** Waits once in a turn for what does not come; later looks take what has arrived by then. */
   private async collect(view: RoundView, submissions: readonly Submission[]): Promise<Collected> {
     const { federation, signal } = this.context;
+    const turn = `${view.opening}/${view.turn}`;
+    if (this.waitedIn === turn) {
+      return this.collector.collect(submissions, { wait: async () => false, over: pause(GRACE_MS, signal) });
+    }
     const { aggregateWindowSeconds } = federation.parameters;
     const lastMoment = view.deadline - Math.ceil(aggregateWindowSeconds * (1 - PATIENCE_SHARE));
     const leftMs = 1000 * (lastMoment - (await federation.chainTime()));
@@ -191,7 +240,9 @@ class RoundDesk {
       return !signal.aborted;
     };
     try {
-      return await this.collector.collect(submissions, { wait, over });
+      const collected = await this.collector.collect(submissions, { wait, over });
+      if (collected.excluded.length > 0) this.waitedIn = turn;
+      return collected;
     } finally {
       done.abort();
     }

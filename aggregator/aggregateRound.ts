@@ -45,6 +45,8 @@ export interface AggregatedRound {
   readonly modelCid: string;
   /** CID of the server state's payload; null for a stateless step. */
   readonly stateCid: string | null;
+  /** CID of the Gram tree's leaves; null for a rule without a Gram matrix. */
+  readonly gramCid: string | null;
   readonly computation: RoundComputation;
   /** Per row, the counted coordinates at which it was trimmed; null where the rule trims none. */
   readonly trimmed: readonly number[] | null;
@@ -58,20 +60,27 @@ export async function aggregateRound(
   store: PayloadStore,
   input: RoundInput,
 ): Promise<AggregatedRound> {
-  const computation = new RoundComputation(parameters, input.rows.length);
+  const spans: Uint8Array[] = [];
+  const computation = new RoundComputation(parameters, input.rows.length, (span) => spans.push(span));
   const { layout, needsGramPass } = computation;
   const { byzantine, combine } = parameters.rule;
   const openRows = () =>
     input.rows.map((cid) => new ChunkReader(store.read(cid), layout.chunkSize * UPDATE_COORDINATE_BYTES));
 
-  if (needsGramPass) {
+  async function* gramSpans(): AsyncGenerator<Uint8Array> {
     const rows = openRows();
     try {
-      for (let chunk = 0; chunk < layout.chunkCount; chunk++) computation.addGramChunk(await nextRows(rows));
+      for (let chunk = 0; chunk < layout.chunkCount; chunk++) {
+        computation.addGramChunk(await nextRows(rows));
+        yield* spans.splice(0);
+      }
+      computation.mixing(); // closes the last span
+      yield* spans.splice(0);
     } finally {
       await closeAll(rows);
     }
   }
+  const gram = needsGramPass ? await store.put(gramSpans()) : null;
 
   const counts = combine === 'trimmedMean' ? input.rows.map(() => 0) : null;
   const stride = trimSampleStride(layout.chunkCount);
@@ -116,6 +125,7 @@ export async function aggregateRound(
     roots: computation.finish(),
     modelCid: model.cid,
     stateCid: state?.cid ?? null,
+    gramCid: gram?.cid ?? null,
     computation,
     trimmed: counts,
     weights:

@@ -1,7 +1,7 @@
 /**
- * Fetches and checks what the participants of a round revealed. Who counts is not this aggregator's choice: a payload
- * is left out when its bytes disprove what was revealed, which anyone can check, or when nobody serves it until the
- * turn is nearly over, which the evidence then says.
+ * Fetches and checks what the participants of a round revealed. Who counts is not this aggregator's choice: what is
+ * not valid here, because its bytes disprove what was revealed or because nobody serves it, is taken to the chain
+ * (disputeUpdates.ts).
  */
 import { UpdateCommitter } from '../protocol/commitment/merkleSum.ts';
 import { cidFromBytes } from '../protocol/encoding/cid.ts';
@@ -20,6 +20,8 @@ export interface Exclusion {
   readonly submission: Submission;
   readonly reason: 'invalid' | 'unavailable';
   readonly detail: string;
+  /** Whether the payload is in the store with the right length: a lie about its sums can be looked for. */
+  readonly readable: boolean;
 }
 
 export interface Collected {
@@ -28,7 +30,7 @@ export interface Collected {
 }
 
 /** What a check of one submission said; kept by CID, since the bytes under a CID never change. */
-type Verdict = { readonly ok: true } | { readonly ok: false; readonly detail: string };
+type Verdict = { readonly ok: true } | { readonly ok: false; readonly detail: string; readonly readable: boolean };
 
 export class UpdateCollector {
   private readonly payloads: PayloadAccess;
@@ -68,18 +70,19 @@ export class UpdateCollector {
   private async checkPatiently(
     submission: Submission,
     patience: Patience,
-  ): Promise<'valid' | Pick<Exclusion, 'reason' | 'detail'>> {
+  ): Promise<'valid' | Omit<Exclusion, 'submission'>> {
     const over = patience.over.then(() => null);
     for (;;) {
       try {
         const verdict = await Promise.race([this.check(submission), over]);
         if (verdict === null) {
-          return { reason: 'unavailable', detail: 'its payload had not arrived when most of the turn was over' };
+          const detail = 'its payload had not arrived when its share of the turn was over';
+          return { reason: 'unavailable', detail, readable: false };
         }
-        return verdict.ok ? 'valid' : { reason: 'invalid', detail: verdict.detail };
+        return verdict.ok ? 'valid' : { reason: 'invalid', detail: verdict.detail, readable: verdict.readable };
       } catch (error) {
         if (!(error instanceof AssayError) || error.code !== 'PAYLOAD_UNAVAILABLE') throw error;
-        if (!(await patience.wait())) return { reason: 'unavailable', detail: error.message };
+        if (!(await patience.wait())) return { reason: 'unavailable', detail: error.message, readable: false };
       }
     }
   }
@@ -103,7 +106,9 @@ export class UpdateCollector {
         owner: submission.participant,
       });
     } catch (error) {
-      if (error instanceof AssayError && PROVABLY_INVALID.has(error.code)) return { ok: false, detail: error.message };
+      if (error instanceof AssayError && PROVABLY_INVALID.has(error.code)) {
+        return { ok: false, detail: error.message, readable: false };
+      }
       throw error;
     }
     return verifyCommitment(store, cid, submission, this.layout);
@@ -135,11 +140,10 @@ async function verifyCommitment(
   } finally {
     await reader.close();
   }
-  if (!isZeroPadded(viewInt16(last), layout)) return { ok: false, detail: 'its padding is not zero' };
+  const lie = (detail: string): Verdict => ({ ok: false, detail, readable: true });
+  if (!isZeroPadded(viewInt16(last), layout)) return lie('its padding is not zero');
   const { root, normSq } = committer.finish();
-  if (root !== submission.root) return { ok: false, detail: `its root is ${root}, revealed was ${submission.root}` };
-  if (normSq !== submission.normSq) {
-    return { ok: false, detail: `its squared norm is ${normSq}, revealed was ${submission.normSq}` };
-  }
+  if (root !== submission.root) return lie(`its root is ${root}, revealed was ${submission.root}`);
+  if (normSq !== submission.normSq) return lie(`its squared norm is ${normSq}, revealed was ${submission.normSq}`);
   return { ok: true };
 }

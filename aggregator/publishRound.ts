@@ -17,8 +17,8 @@ import { layoutOf } from '../protocol/round/parameters.ts';
 import { type Publication, submissionSet } from '../protocol/round/publication.ts';
 import { verifyModel } from '../protocol/round/verifyModel.ts';
 import { type AggregatedRound, aggregateRound, type Metrics } from './aggregateRound.ts';
-import type { Collected } from './collectUpdates.ts';
 import type { AggregatorContext } from './context.ts';
+import type { Row } from './disputeUpdates.ts';
 
 export interface PreparedRound {
   readonly publication: Publication;
@@ -27,17 +27,17 @@ export interface PreparedRound {
   readonly metrics: Metrics | null;
 }
 
-/** Aggregates, evaluates, stores model and evidence; nothing has been sent when it returns. */
+/** Aggregates, evaluates, stores model, state, Gram tree and evidence; nothing has been sent when it returns. */
 export async function prepareRound(
   context: AggregatorContext,
   view: RoundView,
-  collected: Collected,
+  rows: readonly Row[],
 ): Promise<PreparedRound> {
   const { federation, evaluate, sabotage } = context;
   const { store } = context.payloads;
   const { parameters } = federation;
   const input = {
-    rows: collected.valid.map(({ cid }) => cidFromBytes(cid)),
+    rows: rows.map(({ cid }) => cid),
     ...(await fetchBase(context, view)),
   };
   const aggregated = await aggregateRound(parameters, store, input);
@@ -52,9 +52,9 @@ export async function prepareRound(
   const measured = (await evaluate?.(decodeModel(await store.readAll(modelCid), layout))) ?? null;
   // Attackers can drive weights to where the loss overflows; such a model is published like any other, without a claim.
   const metrics = measured !== null && [measured.accuracy, measured.loss].every(Number.isFinite) ? measured : null;
-  const evidence = describeRound(context, view, collected, { ...aggregated, roots }, metrics);
+  const evidence = describeRound(context, view, rows, { ...aggregated, roots }, metrics);
   const { cid: evidenceCid } = await store.put(encodeEvidence(evidence));
-  for (const cid of [modelCid, evidenceCid, aggregated.stateCid]) {
+  for (const cid of [modelCid, evidenceCid, aggregated.stateCid, aggregated.gramCid]) {
     if (cid !== null) await context.payloads.share(cid);
   }
   const publication = {
@@ -80,7 +80,7 @@ async function fetchBase(
   const { federation, payloads } = context;
   const { store } = payloads;
   const layout = layoutOf(federation.parameters);
-  const base = await federation.locateModel(view.baseModelRoot);
+  const base = await federation.locateModel(view.baseModelRoot, view.number);
   const owner = base.publisher === null ? {} : { owner: base.publisher };
   const wish = { expectedBytes: modelPayloadLength(layout), ...owner };
   await payloads.fetch(base.cid, wish);
@@ -115,8 +115,8 @@ function isCid(text: string): boolean {
 function describeRound(
   context: AggregatorContext,
   view: RoundView,
-  { valid }: Collected,
-  { roots, stateCid, computation, trimmed }: AggregatedRound,
+  rows: readonly Row[],
+  { roots, stateCid, gramCid, computation, trimmed }: AggregatedRound,
   metrics: Metrics | null,
 ): Evidence {
   const { needsGramPass } = computation;
@@ -128,8 +128,8 @@ function describeRound(
     baseModelRoot: view.baseModelRoot,
     ...roots,
     stateCid,
-    gramCid: null,
-    submissions: valid.map(({ index, participant, root, normSq, cid }, row) => ({
+    gramCid,
+    submissions: rows.map(({ submission: { index, participant, root, normSq, cid } }, row) => ({
       index,
       participant,
       root,

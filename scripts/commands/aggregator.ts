@@ -2,6 +2,8 @@
 import type { Command } from 'commander';
 import { aggregate } from '../../aggregator/aggregate.ts';
 import type { AggregatorEvent } from '../../aggregator/events.ts';
+import { RelayDesk } from '../../aggregator/relay/relayDesk.ts';
+import { relayRoute } from '../../aggregator/relay/relayRoute.ts';
 import { ensureRegistered } from '../../chain/ensureRegistered.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { evaluator } from '../node/evaluator.ts';
@@ -17,6 +19,7 @@ interface AggregatorOptions extends NodeOptions, FactsOptions {
   readonly evaluate?: string;
   readonly cache: string;
   readonly exit: boolean;
+  readonly relay: boolean;
   readonly lie?: string;
 }
 
@@ -32,6 +35,7 @@ export function addAggregatorCommand(program: Command): void {
     .option('--evaluate <dataset>', 'evaluate each model on the held-out part of mnist or csv:PATH?label=COLUMN')
     .option('--cache <folder>', 'folder for prepared data sets', '.cache/datasets')
     .option('--exit', 'end when the last round is final instead of going on to serve payloads', false)
+    .option('--no-relay', 'submit no signed messages of participants: they pay their own gas')
     .option('--lie <round:coordinate>', 'publish one wrong coordinate in one round, to see an audit find it')
     .addHelpText('after', EXAMPLES)
     .action(runAggregator);
@@ -40,7 +44,10 @@ export function addAggregatorCommand(program: Command): void {
 async function runAggregator(options: AggregatorOptions): Promise<void> {
   const signal = stopSignal();
   const log = nodeLog<AggregatorEvent>(options.log, describeAggregatorEvent);
-  const node = await openNode(options, 'assay aggregator', log.say);
+  const node = await openNode(options, 'assay aggregator', log.say, ({ federation, signer }) => {
+    if (!options.relay) return async () => false;
+    return relayRoute(new RelayDesk({ federation, signer, report: log.event }));
+  });
   try {
     const { federation, signer, state, payloads, gatewayUrl } = node;
     const { dimension } = federation.parameters;

@@ -4,7 +4,7 @@ import { Federation } from '../../chain/federation.ts';
 import { unlockKeystore } from '../../chain/keystore.ts';
 import { readPassword } from '../../chain/keystorePassword.ts';
 import { type Connection, connect, type Signer, signerOf } from '../../chain/rpc.ts';
-import { startGateway } from '../../storage/gateway.ts';
+import { type GatewayOptions, startGateway } from '../../storage/gateway.ts';
 import type { PayloadAccess } from '../../storage/payloadAccess.ts';
 import { openPayloadStore } from '../../storage/payloadStore.ts';
 import { openStateFolder, type StateFolder } from '../../storage/stateFolder.ts';
@@ -24,8 +24,14 @@ export interface Node {
 /**
  * @param owner what this process is, for a second one that wants the same state folder
  * @param say told what the operator should know while it waits
+ * @param beside what the node's server answers besides payloads
  */
-export async function openNode(options: NodeOptions, owner: string, say: (text: string) => void): Promise<Node> {
+export async function openNode(
+  options: NodeOptions,
+  owner: string,
+  say: (text: string) => void,
+  beside?: (node: Pick<Node, 'federation' | 'signer'>) => NonNullable<GatewayOptions['beside']>,
+): Promise<Node> {
   const state = await openStateFolder(options.state, { owner });
   const closers: (() => Promise<void>)[] = [() => state.close()];
   const close = async (): Promise<void> => {
@@ -40,6 +46,7 @@ export async function openNode(options: NodeOptions, owner: string, say: (text: 
       store,
       host: options.gatewayHost,
       port: options.gatewayPort,
+      ...(beside === undefined ? {} : { beside: beside({ federation, signer }) }),
       onError: (error) => say(`gateway: ${error instanceof Error ? error.message : String(error)}`),
     });
     closers.push(() => gateway.close());

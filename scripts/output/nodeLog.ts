@@ -1,5 +1,6 @@
 /** What a node prints: a line a fact for people, or a JSON line a fact for machines. */
 import type { AggregatorEvent } from '../../aggregator/events.ts';
+import type { ChallengeEvent } from '../../chain/answerChallenges.ts';
 import type { ParticipantEvent } from '../../client/node/events.ts';
 import { toJson } from './facts.ts';
 import { bytes, eth, percent, seconds, shortHash } from './text.ts';
@@ -35,6 +36,13 @@ export function nodeLog<Event extends { readonly type: string }>(
 
 const at = (round: number): string => `[ROUND ${round}]`;
 
+function describeChallengeEvent(event: ChallengeEvent): string {
+  const where = shortHash(event.transaction);
+  return event.type === 'answered'
+    ? `${at(event.round)} answered ${event.challenges.length} availability challenge(s) in ${where}`
+    : `${at(event.round)} ${event.owner} did not answer in time: settled in ${where}`;
+}
+
 export function describeParticipantEvent(event: ParticipantEvent): string | null {
   switch (event.type) {
     case 'registered':
@@ -58,10 +66,13 @@ export function describeParticipantEvent(event: ParticipantEvent): string | null
     case 'committed':
     case 'revealed':
       return `${at(event.round)} ${event.type} in ${shortHash(event.transaction)}, ${event.gasUsed} gas`;
+    case 'answered':
+    case 'settled':
+      return describeChallengeEvent(event);
     case 'missed':
       return `${at(event.round)} missed: ${event.reason}`;
     case 'ended':
-      return `all ${event.rounds} rounds are published; serving payloads until stopped (Ctrl-C)`;
+      return `all ${event.rounds} rounds are final; serving payloads until stopped (Ctrl-C)`;
   }
 }
 
@@ -86,6 +97,21 @@ export function describeAggregatorEvent(event: AggregatorEvent): string | null {
       return `${at(event.round)} published model ${shortHash(event.modelRoot)} in ${shortHash(event.transaction)}${
         event.metrics === null ? '' : `, accuracy ${event.metrics.accuracy.toFixed(4)}`
       }, ${seconds(event.aggregateSeconds)}`;
+    case 'convicted':
+      return `${at(event.round)} convicted ${event.participant} of a wrong sum in its update: its stake is gone (${shortHash(event.transaction)})`;
+    case 'copyVoided':
+      return `${at(event.round)} the update of ${event.participant} was revealed before: it does not count`;
+    case 'challenged':
+      return `${at(event.round)} asked for chunk ${event.chunk} of ${event.participant} on the chain, bond ${eth(event.bond)}`;
+    case 'answered':
+    case 'settled':
+      return describeChallengeEvent(event);
+    case 'reopened':
+      return `${at(event.round)} its publication was voided: back in Aggregate, turn ${event.turn}`;
+    case 'relayed':
+      return `relayed ${event.messages} ${event.kind}(s) in ${shortHash(event.transaction)}, ${event.gasUsed} gas`;
+    case 'rewarded':
+      return `${at(event.round)} reward distributed in ${shortHash(event.transaction)}`;
     case 'abandoned':
       return `${at(event.round)} abandoned: too few updates`;
     case 'finalized':

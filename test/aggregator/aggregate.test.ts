@@ -103,6 +103,7 @@ describe('aggregator: what it does about what it sees', () => {
       leader: ACCOUNT,
       seed: HASH,
       voidedBitmap: 0n,
+      accumulator: HASH,
       deadline: 1000,
       committed: 1,
       revealed: 1,
@@ -110,7 +111,8 @@ describe('aggregator: what it does about what it sees', () => {
     };
     const federation = {
       address: ACCOUNT,
-      connection: { chainId: 31337 },
+      connection: { chainId: 31337, publicClient: { getBlockNumber: async () => 0n } },
+      events: async () => [],
       parameters: PARAMETERS,
       currentRound: async () => 2,
       lastFinalRound: async () => 0,
@@ -132,6 +134,7 @@ describe('aggregator: what it does about what it sees', () => {
     const ended = aggregate({
       federation,
       signer: { account: { address: ACCOUNT } },
+      state: { readJson: async () => undefined },
       payloads: { store, fetch: async () => undefined, share: async () => undefined },
       report: (event: AggregatorEvent) => events.push(event),
       signal: controller.signal,

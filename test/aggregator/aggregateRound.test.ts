@@ -55,6 +55,8 @@ describe('aggregator: aggregateRound', () => {
         const {
           model: expected,
           velocity: expectedVelocity,
+          gramPayload,
+          mixing,
           ...roots
         } = computeRound(parameters, rows, base, velocity);
         expect(aggregated.roots).to.deep.equal(roots);
@@ -63,6 +65,11 @@ describe('aggregator: aggregateRound', () => {
         expect(aggregated.stateCid === null).to.equal(velocity === null);
         if (aggregated.stateCid !== null) {
           expect(decodeModel(await store.readAll(aggregated.stateCid), layout)).to.deep.equal(expectedVelocity);
+        }
+        expect(aggregated.gramCid === null, 'where the Gram tree is').to.equal(gramPayload === null);
+        if (aggregated.gramCid !== null) {
+          expect(await store.readAll(aggregated.gramCid)).to.deep.equal(gramPayload);
+          expect(aggregated.computation.mixing()).to.deep.equal(mixing);
         }
         expect(aggregated.trimmed === null, 'who was trimmed').to.equal(!rule.endsWith('trimmed-mean'));
       });

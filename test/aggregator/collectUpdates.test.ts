@@ -80,6 +80,7 @@ describe('aggregator: UpdateCollector', () => {
       valid: [5],
       excluded: ['0 invalid', '1 invalid', '2 invalid', '3 invalid', '4 invalid'],
     });
+    expect(collected.excluded.map(({ readable }) => readable)).to.deep.equal([false, false, true, true, true]);
     const details = collected.excluded.map(({ detail }) => detail);
     expect(details[0]).to.match(/wrong length[\s\S]*1024 bytes[\s\S]*512 bytes/);
     expect(details[1]).to.match(/wrong length/);
@@ -142,7 +143,7 @@ describe('aggregator: UpdateCollector', () => {
     const { valid, excluded } = await collected;
     expect(valid.map(({ index }) => index)).to.deep.equal([20, 21, 22, 23]);
     expect(excluded).to.have.length(20);
-    expect(excluded[0]!.detail).to.match(/had not arrived when most of the turn was over/);
+    expect(excluded[0]!.detail).to.match(/had not arrived when its share of the turn was over/);
   });
 
   it('fetches and checks once what it has seen while reveals came in', async () => {

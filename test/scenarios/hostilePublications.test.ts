@@ -38,7 +38,11 @@ describe('scenario: a dishonest publication', function () {
     const expectedBytes = updatePayloadLength(layoutOf(fed.federation.parameters));
     for (const { cid } of valid) await liar.payloads.fetch(cidFromBytes(cid), { expectedBytes });
     const context: AggregatorContext = { ...liar, report: () => undefined, signal: new AbortController().signal };
-    const { publication, evidenceCid } = await prepareRound(context, view, { valid, excluded: [] });
+    const { publication, evidenceCid } = await prepareRound(
+      context,
+      view,
+      valid.map((submission) => ({ submission, cid: cidFromBytes(submission.cid) })),
+    );
     return { publication, evidence: parseEvidence(await liar.payloads.store.readAll(evidenceCid)) };
   }
 
