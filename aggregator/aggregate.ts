@@ -110,6 +110,8 @@ class RoundDesk {
   private seenOpening = 0;
   private seenReveals = '';
   private seenAbandoned = '';
+  /** The set of submissions among which copies were looked for. */
+  private searched = '';
   /** The turn in which payloads that do not come were waited for. */
   private waitedIn = '';
   private seenCollected = '';
@@ -188,7 +190,9 @@ class RoundDesk {
     const { federation, payloads, report } = this.context;
     const since = performance.now();
     const reveals = await federation.submissions(view);
-    if (await voidCopies(this.context, view, reveals)) return; // another set now: look again
+    const set = `${view.opening}/${view.voidedBitmap}`;
+    if (this.searched !== set && (await voidCopies(this.context, view, reveals))) return; // another set: look again
+    this.searched = set;
     const voided = voidedIndices(view.voidedBitmap);
     const submissions = reveals.filter(({ index }) => !voided.has(index));
     const collected = await this.collect(view, submissions);

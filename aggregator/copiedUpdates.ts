@@ -13,7 +13,7 @@ import { revealedUpdate, type Submission, voidedIndices } from '../protocol/roun
 import type { AggregatorContext } from './context.ts';
 import { isRefusedProof } from './refusedProof.ts';
 
-/** True when a copy was taken out: the round's valid set is another one now. */
+/** True when a copy was taken out: the round's valid set is another one now. Reads every reveal there was. */
 export async function voidCopies(
   { federation, signer, report }: AggregatorContext,
   view: RoundView,

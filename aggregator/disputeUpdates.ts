@@ -7,8 +7,9 @@
 import { answersOf, challengeAvailability, challengeState, openedChallenges } from '../chain/challenges.ts';
 import type { RoundView } from '../chain/convert.ts';
 import { proveBadSum } from '../chain/proofs.ts';
-import { sumLeafPreimage } from '../protocol/commitment/merkleSum.ts';
+import { type SumNode, sumLeafPreimage } from '../protocol/commitment/merkleSum.ts';
 import { isRoot, openUpdateAnswer } from '../protocol/commitment/openings.ts';
+import type { WholeTree } from '../protocol/commitment/perfectTree.ts';
 import { judgeSumOpening, type SumOpening, sumOpening } from '../protocol/dispute/badSum.ts';
 import { nextUpdateChunk } from '../protocol/dispute/descend.ts';
 import { locateBadSum } from '../protocol/dispute/locateBadSum.ts';
@@ -32,6 +33,7 @@ export interface Row {
   readonly cid: string;
 }
 
+const ZERO_ADDRESS = `0x${'00'.repeat(20)}`;
 /** Chunks asked for at one look; the rest follows when these are answered. */
 const LARGEST_BATCH = 16;
 
@@ -43,6 +45,8 @@ export class UpdateDisputes {
   private readonly lies = new Map<string, SumOpening | null>();
   /** Those that the contract did not take for a proof. */
   private readonly refused = new Set<string>();
+  /** Of the payloads in dispute, by the same. */
+  private readonly trees = new Map<string, WholeTree<SumNode>>();
 
   constructor(context: AggregatorContext, patched: PatchedPayloads) {
     this.context = context;
@@ -61,6 +65,7 @@ export class UpdateDisputes {
       if (row !== null) rows.push(row);
     }
     if (rows.length < collected.valid.length + collected.excluded.length) return null;
+    this.trees.clear();
     return rows.sort((a, b) => a.submission.index - b.submission.index);
   }
 
@@ -104,6 +109,13 @@ export class UpdateDisputes {
     }
   }
 
+  private async treeOf(submission: Submission, read: ReadChunk): Promise<WholeTree<SumNode>> {
+    const key = lieKey(submission);
+    const tree = this.trees.get(key) ?? (await updateTree(read, this.layout));
+    this.trees.set(key, tree);
+    return tree;
+  }
+
   private async findLie(submission: Submission, read: ReadChunk): Promise<SumOpening | null> {
     const key = lieKey(submission);
     const known = this.lies.get(key);
@@ -116,7 +128,7 @@ export class UpdateDisputes {
   }
 
   private async locateLie(submission: Submission, read: ReadChunk): Promise<SumOpening | null> {
-    const tree = await updateTree(read, this.layout);
+    const tree = await this.treeOf(submission, read);
     const { hash, sum } = tree.root;
     if (!isRoot(hash, submission.root) || sum !== submission.normSq) {
       return locateBadSum(this.layout, tree, read, submission);
@@ -136,7 +148,7 @@ export class UpdateDisputes {
   ): Promise<Row | null> {
     const { federation, signer, report } = this.context;
     const { asked, answers, opened } = await this.readAnswers(view, submission);
-    const tree = read === null ? null : await updateTree(read, this.layout);
+    const tree = read === null ? null : await this.treeOf(submission, read);
     if (tree !== null) {
       // Of several lies each answer may bare one, which is quicker than waiting for the silence that ends the descent.
       const step = nextUpdateChunk(this.layout, submission, tree, answers);
@@ -145,27 +157,27 @@ export class UpdateDisputes {
     }
     const missing = missingChunks(this.layout, submission, tree, opened);
     if (missing.length === 0) return { submission, cid: await this.patch(submission, read, opened) };
-    for (const chunk of missing.filter((index) => !asked.has(index)).slice(0, LARGEST_BATCH)) {
+    const revealed = reveals.map(revealedUpdate);
+    const challenge = async (chunk: number): Promise<void> => {
       const wanted = { kind: 'update' as const, round: view.number, index: submission.index, chunk };
-      const { challenge, sent } = await challengeAvailability(
-        federation,
-        signer,
-        wanted,
-        reveals.map(revealedUpdate),
-        null,
-      );
+      const { challenge: opened, sent } = await challengeAvailability(federation, signer, wanted, revealed, null);
       report({
         type: 'challenged',
         round: view.number,
         participant: submission.participant,
         chunk,
-        challenge: challenge.id,
-        bond: challenge.bond,
-        answerBy: challenge.answerBy,
+        challenge: opened.id,
+        bond: opened.bond,
+        answerBy: opened.answerBy,
         transaction: sent.hash,
         gasUsed: sent.gasUsed,
       });
-    }
+    };
+    await together(
+      missing.filter((index) => !asked.has(index)).slice(0, LARGEST_BATCH),
+      challenge,
+      federation.parameters.stakeToken !== ZERO_ADDRESS,
+    );
     return null;
   }
 
@@ -219,4 +231,14 @@ export class UpdateDisputes {
 
 function lieKey({ root, normSq, cid }: Submission): string {
   return `${root} ${normSq} ${cidFromBytes(cid)}`;
+}
+
+/** In one block rather than in one each; but of a token, an allowance is for one payment. Throws the first failure. */
+async function together<T>(items: readonly T[], act: (item: T) => Promise<void>, oneByOne: boolean): Promise<void> {
+  if (oneByOne) {
+    for (const item of items) await act(item);
+    return;
+  }
+  const done = await Promise.allSettled(items.map(act));
+  for (const result of done) if (result.status === 'rejected') throw result.reason;
 }

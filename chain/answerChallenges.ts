@@ -57,6 +57,8 @@ export interface ChallengeWatchOptions {
 const DEFAULT_POLL_MS = 250;
 /** Events of that many blocks are read again: a reorganisation may have brought others. */
 const REREAD_BLOCKS = 16n;
+/** Looks between two attempts to open what this node did not hold: it may be on its way. */
+const LOOKS_BETWEEN_ATTEMPTS = 8;
 /** Answers in one transaction; each carries a chunk and its path. */
 const LARGEST_BATCH = 8;
 /** Somebody else was first, or the deadline passed in between. */
@@ -75,20 +77,27 @@ export async function watchChallenges(options: ChallengeWatchOptions): Promise<v
   const { federation, signal, pollMs = DEFAULT_POLL_MS } = options;
   const { publicClient } = federation.connection;
   const open = new Map<Hex, OpenedChallenge>();
+  const notHeld = new Map<Hex, number>();
   let nextBlock = 0n;
-  while (!signal.aborted) {
+  for (let look = 0; !signal.aborted; look++) {
     const head = await publicClient.getBlockNumber();
     if (head >= nextBlock) {
       const from = nextBlock > REREAD_BLOCKS ? nextBlock - REREAD_BLOCKS : 0n;
       for (const challenge of await openedChallenges(federation, {}, from)) open.set(challenge.id, challenge);
       nextBlock = head + 1n;
     }
-    if (open.size > 0) await attend(options, open);
+    if (open.size > 0) await attend(options, open, notHeld, look);
     await pause(pollMs, signal);
   }
 }
 
-async function attend(options: ChallengeWatchOptions, open: Map<Hex, OpenedChallenge>): Promise<void> {
+/** `notHeld`: at which look this node could not open what was asked for. */
+async function attend(
+  options: ChallengeWatchOptions,
+  open: Map<Hex, OpenedChallenge>,
+  notHeld: Map<Hex, number>,
+  look: number,
+): Promise<void> {
   const { federation, signer, settles, signal } = options;
   const now = await federation.chainTime();
   const answers: { readonly challenge: OpenedChallenge; readonly answer: Answer }[] = [];
@@ -97,11 +106,14 @@ async function attend(options: ChallengeWatchOptions, open: Map<Hex, OpenedChall
     const state = await challengeState(federation, challenge.id);
     if (state.answered || BigInt(state.challenger) === 0n) {
       open.delete(challenge.id);
+      notHeld.delete(challenge.id);
     } else if (now >= state.answerBy) {
       if (settles && challenge.owner !== signer.account.address) await settle(options, challenge);
     } else if (answers.length < LARGEST_BATCH) {
+      if (look < (notHeld.get(challenge.id) ?? Number.NEGATIVE_INFINITY) + LOOKS_BETWEEN_ATTEMPTS) continue;
       const opening = await options.open(challenge, state);
-      if (opening !== null) answers.push({ challenge, answer: { id: challenge.id, opening } });
+      if (opening === null) notHeld.set(challenge.id, look);
+      else answers.push({ challenge, answer: { id: challenge.id, opening } });
     }
   }
   // One round's at a time, so that what is reported has one round.

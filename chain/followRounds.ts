@@ -27,7 +27,7 @@ export async function* followRounds(
 
 /**
  * Runs two works of a node side by side, such as its rounds and its answers to challenges: when one ends, for whatever
- * reason, the other's signal fires. Rejects with the first failure.
+ * reason, the other's signal fires. When both have ended it rejects with the first failure, if there was one.
  */
 export async function sideBySide(
   signal: AbortSignal,
@@ -35,7 +35,8 @@ export async function sideBySide(
 ): Promise<void> {
   const over = new AbortController();
   const either = AbortSignal.any([signal, over.signal]);
-  await Promise.all(works.map((work) => work(either).finally(() => over.abort())));
+  const ended = await Promise.allSettled(works.map((work) => work(either).finally(() => over.abort())));
+  for (const work of ended) if (work.status === 'rejected') throw work.reason;
 }
 
 /** Resolves after `ms`, or at once when `signal` fires. */

@@ -4,9 +4,13 @@ import type { Federation } from '../../chain/federation.ts';
 import type { Signer } from '../../chain/rpc.ts';
 import { buildAnswer } from '../../protocol/dispute/buildAnswer.ts';
 import { UPDATE_COORDINATE_BYTES } from '../../protocol/encoding/vectors.ts';
+import { AssayError } from '../../protocol/errors.ts';
 import { layoutOf } from '../../protocol/round/parameters.ts';
 import { chunkReads } from '../../storage/chunkReads.ts';
 import type { PayloadAccess } from '../../storage/payloadAccess.ts';
+
+/** What this disk no longer gives back, somebody else who fetched it may answer. */
+const DAMAGE: ReadonlySet<string> = new Set(['BLOCK_MISMATCH', 'PAYLOAD_MISSING', 'PAYLOAD_RANGE']);
 
 interface Owner {
   readonly federation: Federation;
@@ -25,5 +29,10 @@ export async function openOwn(
   if (cid === null || !(await payloads.store.has(cid))) return null;
   const layout = layoutOf(federation.parameters);
   const read = chunkReads(payloads.store, cid, layout.chunkSize * UPDATE_COORDINATE_BYTES);
-  return buildAnswer(read, layout, { kind, chunk, root, normSq, rows });
+  try {
+    return await buildAnswer(read, layout, { kind, chunk, root, normSq, rows });
+  } catch (error) {
+    if (error instanceof AssayError && DAMAGE.has(error.code)) return null;
+    throw error;
+  }
 }

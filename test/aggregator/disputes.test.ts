@@ -161,5 +161,21 @@ describe('aggregator: disputes before it publishes', function () {
     const asked = aggregator.events.filter((event) => event.type === 'challenged').map(({ chunk }) => chunk);
     expect(asked, 'the first, then the one that differs').to.deep.equal([0, 1]);
     expect(await slashes(fed)).to.deep.equal([]);
+    expect((await world.audit(fed)).ok, 'the model was made from what was opened').to.equal(true);
+  });
+
+  it('killed while it waits for an answer and started again: asks nothing twice and ends the dispute', async () => {
+    const { fed, odd, aggregator } = await start({ aggregateWindow: 20, answerWindow: 6 });
+    const commit = await commitByHand(odd, 1, craftUpdate(fed, (i) => i % 9));
+    await odd.gateway.close();
+    await commit.reveal();
+    await aggregator.waitFor('challenged', 1);
+    await aggregator.stop();
+    const { signer, folder } = aggregator;
+    const again = await startAggregator(world, fed, { signer, folder });
+    expect(await published(again)).to.equal(2);
+    expect(types(again)).to.include('settled').and.not.include('challenged');
+    expect(await fed.federation.events('ChallengeOpened')).to.have.length(1);
+    expect((await slashes(fed)).map((slash) => slash.account)).to.deep.equal([account(odd)]);
   });
 });
