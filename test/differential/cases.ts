@@ -6,9 +6,22 @@
 import { sha256 } from '#sha256';
 import { mixingPreimage } from '../../protocol/aggregation/preAggregation/mixing.ts';
 import type { ServerStep } from '../../protocol/aggregation/serverStep.ts';
-import { encodeGramMatrix, gramSpanCount, gramTreeDepth } from '../../protocol/commitment/gramTree.ts';
+import {
+  encodeGramMatrix,
+  gramLeafHash,
+  gramMatrixHash,
+  gramNodeHash,
+  gramSpanCount,
+  gramTreeDepth,
+} from '../../protocol/commitment/gramTree.ts';
 import { MAX_SUM, type SumNode, sumLeafPreimage, sumNodePreimage } from '../../protocol/commitment/merkleSum.ts';
-import { matrixBytesPreimage, packGramPath } from '../../protocol/commitment/openings.ts';
+import {
+  foldGramPath,
+  type GramStep,
+  matrixBytesPreimage,
+  packGramPath,
+  unpackGramPath,
+} from '../../protocol/commitment/openings.ts';
 import { modelCoordinate, openModelChunk, openRow, rowCoordinate } from '../../protocol/dispute/badCoordinate.ts';
 import {
   type BadGramLeafProof,
@@ -375,11 +388,31 @@ async function gramLeafCase(random: Random): Promise<Case> {
     proof = { ...proof, ...random.pick(changes)() };
   }
   const [x, y] = [world.rows[proof.first]!, world.rows[proof.second]!];
+  if (random.int(0, 5) === 0) {
+    // A publisher who committed to a matrix, or a row, that is none: the tree is over whatever it is.
+    if (random.int(0, 1) === 0) proof = { ...proof, row: spoil(random, proof.row) };
+    const start = 1 + 32 * proof.first;
+    const matrix = concatBytes(proof.matrix.subarray(0, start), sha256(proof.row), proof.matrix.subarray(start + 32));
+    proof = { ...proof, matrix: random.int(0, 1) === 0 ? spoil(random, matrix) : matrix };
+    const top = foldGramPath(gramLeafHash(sha256(proof.matrix)), proof.span, wellFormed(proof.path));
+    const lying = republish(world, { gramRoot: toHex(top ?? random.bytes(32)) });
+    proof = { ...proof, publication: lying.publication };
+    return {
+      expected: verdict(() => judgeBadGramLeaf(lying.round, proof)),
+      question: gramLeafQuestion(proof, shapeOf(layout, lying.publication, n), x, y),
+    };
+  }
   return { expected: verdict(() => judgeBadGramLeaf(round, proof)), question: gramLeafQuestion(proof, shape, x, y) };
 }
 
+/** The whole steps in a path that may have been cut. */
+function wellFormed(path: Uint8Array): GramStep[] {
+  const steps = Math.floor(path.length / 96);
+  return unpackGramPath(path.subarray(0, 96 * steps), steps);
+}
+
 function gramNodeCase(random: Random): Case {
-  const { world, levels, shape, lie } = gramScene(random, ['nodeClaim']);
+  const { world, n, levels, shape, lie } = gramScene(random, ['nodeClaim']);
   const { round, publication, reveals } = world;
   const depth = levels.length - 1;
   const aimed = random.int(0, 2) > 0;
@@ -407,6 +440,27 @@ function gramNodeCase(random: Random): Case {
       () => ({ path: spoil(random, proof.path) }),
     ];
     proof = { ...proof, ...random.pick(changes)() };
+  }
+  if (random.int(0, 5) === 0 && proof.level > 0 && proof.level < depth) {
+    // A publisher whose sums leave 64 bits, and who hashed what is left of them.
+    const extreme = random.pick([2n ** 63n - 1n, -(2n ** 63n)]);
+    const matrix = new BigInt64Array((n * (n + 1)) / 2).fill(extreme);
+    const children = packChildren(left.hash, right.hash, encodeGramMatrix(matrix), encodeGramMatrix(matrix));
+    const claimed = gramMatrixHash(
+      matrix.map((value) => value + value),
+      n,
+    );
+    const path = packedPath(levels, level, position).slice();
+    path.set(claimed, 64);
+    const matrixHash = gramMatrixHash(matrix, n);
+    const node = gramNodeHash({ hash: left.hash, matrixHash }, { hash: right.hash, matrixHash });
+    const top = foldGramPath(node, position, wellFormed(path))!;
+    const lying = republish(world, { gramRoot: toHex(top) });
+    proof = { ...proof, level, position, children, path, publication: lying.publication };
+    return {
+      expected: verdict(() => judgeBadGramNode(lying.round, proof)),
+      question: gramNodeQuestion(proof, shapeOf(world.layout, lying.publication, n)),
+    };
   }
   return { expected: verdict(() => judgeBadGramNode(round, proof)), question: gramNodeQuestion(proof, shape) };
 }

@@ -2,9 +2,16 @@
 
 import { expect } from 'chai';
 import { sha256 } from '#sha256';
-import { encodeGramMatrix } from '../../../protocol/commitment/gramTree.ts';
+import { encodeGramMatrix, gramLeafHash, gramMatrixHash, gramNodeHash } from '../../../protocol/commitment/gramTree.ts';
 import { commitModel } from '../../../protocol/commitment/merkle.ts';
-import { commitUpdate, merkleSumKind, updateLeaf } from '../../../protocol/commitment/merkleSum.ts';
+import {
+  commitUpdate,
+  merkleSumKind,
+  sumLeafPreimage,
+  sumNodePreimage,
+  updateLeaf,
+} from '../../../protocol/commitment/merkleSum.ts';
+import { packGramPath } from '../../../protocol/commitment/openings.ts';
 import { wholeTree } from '../../../protocol/commitment/perfectTree.ts';
 import {
   type BadCoordinateProof,
@@ -13,7 +20,7 @@ import {
   openModelChunk,
   openRow,
 } from '../../../protocol/dispute/badCoordinate.ts';
-import { judgeBadGramLeaf } from '../../../protocol/dispute/badGramLeaf.ts';
+import { judgeBadGramLeaf, openSpan } from '../../../protocol/dispute/badGramLeaf.ts';
 import { judgeBadGramNode } from '../../../protocol/dispute/badGramNode.ts';
 import { buildBadMixing, judgeBadMixing } from '../../../protocol/dispute/badMixing.ts';
 import { type BadSumProof, judgeBadSum, sumOpening } from '../../../protocol/dispute/badSum.ts';
@@ -104,7 +111,35 @@ describe('a proof of a bad sum', () => {
 
   it('is refused without the preimage, unless the node is beyond the last chunk', () => {
     refused(() => judgeBadSum(world.round, altered({ preimage: NO_BYTES })));
+    const hash = toHex(sha256(guilty.opening.preimage));
+    refused(() => judgeBadSum(world.round, altered({ preimage: NO_BYTES, hash })));
     refused(() => judgeBadSum(world.round, altered({ preimage: guilty.opening.preimage.slice(1) })));
+  });
+
+  it('cannot claim a sum for an honest root: that is the commitment’s alone', async () => {
+    const tree = await updateTree(updateChunks(world, 0), world.layout);
+    const preimage = sumNodePreimage(tree.node(2, 0), tree.node(2, 1));
+    const accused = accusedPosition(world, 0);
+    const claim = (sum: bigint): BadSumProof => {
+      const opening = sumOpening(3, 0, { hash: tree.root.hash, sum }, preimage, []);
+      return { ...guilty, accused, opening };
+    };
+    expect(judgeBadSum(world.round, claim(tree.root.sum))).to.equal('innocent');
+    refused(() => judgeBadSum(world.round, claim(tree.root.sum + 1n)));
+    refused(() => judgeBadSum(world.round, claim(0n)));
+  });
+
+  it('convicts a leaf that hashes another sum than the true one that its parent claims', () => {
+    const chunk = world.payloads[0]!.subarray(0, 32);
+    const { sum } = updateLeaf(chunk);
+    const preimage = sumLeafPreimage(sum + 1n, chunk);
+    const leaves = Array.from({ length: 6 }, (_, c) => updateLeaf(world.payloads[0]!.subarray(32 * c, 32 * (c + 1))));
+    leaves[0] = { hash: sha256(preimage), sum };
+    const tree = wholeTree(merkleSumKind, 3, leaves);
+    const lying = recommit(world, 0, { root: toHex(tree.root.hash), normSq: tree.root.sum });
+    const opening = sumOpening(0, 0, leaves[0], preimage, tree.path(0, 0));
+    const proof = { ...guilty, reveals: lying.reveals, accused: accusedPosition(lying, 0), opening };
+    expect(judgeBadSum(lying.round, proof)).to.equal('guilty');
   });
 
   it('is refused with other reveals: one left out, one twice, another order', () => {
@@ -295,6 +330,15 @@ describe('a proof of a bad coordinate', () => {
     }
     refused(() => judgeBadCoordinate(world.round, { ...ofState, previous: null }));
     refused(() => judgeBadCoordinate(world.round, { ...ofState, previous: world.publication }));
+    const sameState = { ...world.previous!, modelRoot: ZERO_HASH };
+    refused(() => judgeBadCoordinate(world.round, { ...ofState, previous: sameState }));
+  });
+
+  it('is refused where a row does not add up to its norm: that is a bad sum', () => {
+    const { root, normSq } = world.rows[1]!;
+    const lying = recommit(world, 1, { root, normSq: normSq + 1n });
+    const { publication, reveals } = lying;
+    refused(() => judgeBadCoordinate(lying.round, { ...ofState, publication, reveals }));
   });
 
   it('starts from a velocity of zeros before the first publication', async () => {
@@ -380,6 +424,83 @@ describe('proofs about published trees', () => {
     refused(() => judgeBadGramLeaf(world.round, { ...leaf, span: 0, first: n, second: n }));
     const node = { ...base, kind: 'badGramNode' as const, level: 1, position: 0, children: NO_BYTES };
     for (const level of [0, 1, 3, 4]) refused(() => judgeBadGramNode(world.round, { ...node, level }));
+  });
+
+  it('convict by a matrix or a row that is none, since a hash has one preimage that anybody knows', async () => {
+    const small = honestRound(new Random(30), { rule: 'nnm+median', stateful: false, chunks: 3 });
+    const rows = small.round.validUpdates;
+    const chunks = await Promise.all([0, 1].map((row) => openSpan(updateChunks(small, row), small.layout, 0)));
+    const [firstChunks, secondChunks] = chunks as [Uint8Array, Uint8Array];
+    const row = concatBytes(Uint8Array.of(0x13), new Uint8Array(8 * rows));
+    const hashes = (first: Uint8Array) => concatBytes(sha256(first), new Uint8Array(32 * (rows - 1)));
+    const judge = (matrix: Uint8Array, rowBytes: Uint8Array, opened = firstChunks) => {
+      const lying = republish(small, { gramRoot: toHex(gramLeafHash(sha256(matrix))) });
+      const { publication, reveals } = lying;
+      return judgeBadGramLeaf(lying.round, {
+        kind: 'badGramLeaf',
+        round: NUMBER,
+        span: 0,
+        first: 0,
+        second: 1,
+        publication,
+        reveals,
+        matrix,
+        row: rowBytes,
+        path: NO_BYTES,
+        firstChunks: opened,
+        secondChunks,
+      });
+    };
+    const matrix = concatBytes(Uint8Array.of(0x12), hashes(row));
+    expect(judge(matrix, row)).to.equal('guilty'); // all zeros: the entry is wrong
+    for (const strange of [
+      NO_BYTES,
+      matrix.slice(0, -1),
+      concatBytes(matrix, row),
+      matrix.map((b, i) => (i ? b : 0x11)),
+    ]) {
+      expect(judge(strange, NO_BYTES)).to.equal('guilty');
+    }
+    for (const strange of [Uint8Array.of(0x13), concatBytes(row, row), row.map((b, i) => (i ? b : 0x12))]) {
+      expect(judge(concatBytes(Uint8Array.of(0x12), hashes(strange)), strange)).to.equal('guilty');
+    }
+    refused(() =>
+      judge(
+        matrix,
+        row.map((b, i) => (i === 5 ? 1 : b)),
+      ),
+    );
+    // Sums so large that they would not fit together do not open either.
+    const huge = firstChunks.slice();
+    for (const leaf of [0, 1, 2]) huge.fill(0xff, 40 * leaf, 40 * leaf + 8);
+    refused(() => judge(matrix, row, huge));
+  });
+
+  it('convict a Gram node whose sum leaves 64 bits, however its hash was made', () => {
+    const largest = new BigInt64Array((n * (n + 1)) / 2).fill(2n ** 63n - 1n);
+    const wrapped = largest.map((value) => value + value);
+    const random = new Random(6);
+    const claim = (matrix: BigInt64Array) => ({ hash: random.bytes(32), matrixHash: gramMatrixHash(matrix, n) });
+    const [left, right, sibling] = [claim(largest), claim(largest), claim(largest)];
+    const matrixHash = gramMatrixHash(wrapped, n);
+    const top = gramNodeHash({ hash: gramNodeHash(left, right), matrixHash }, sibling);
+    const root = toHex(gramNodeHash({ hash: top, matrixHash }, sibling));
+    const lying = republish(world, { gramRoot: root });
+    const bytes = encodeGramMatrix(largest);
+    const proof = {
+      kind: 'badGramNode' as const,
+      round: NUMBER,
+      level: 1,
+      position: 0,
+      publication: lying.publication,
+      reveals: lying.reveals,
+      children: concatBytes(left.hash, right.hash, bytes, bytes),
+      path: packGramPath([
+        { sibling, claimed: matrixHash },
+        { sibling, claimed: matrixHash },
+      ]),
+    };
+    expect(judgeBadGramNode(lying.round, proof)).to.equal('guilty');
   });
 
   it('do not take a mixing matrix that is not the rule’s, nor hints that are wrong', async () => {
