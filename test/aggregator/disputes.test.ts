@@ -166,7 +166,11 @@ describe('aggregator: disputes before it publishes', function () {
 
   it('killed while it waits for an answer and started again: asks nothing twice and ends the dispute', async () => {
     const { fed, odd, aggregator } = await start({ aggregateWindow: 20, answerWindow: 6 });
-    const commit = await commitByHand(odd, 1, craftUpdate(fed, (i) => i % 9));
+    const commit = await commitByHand(
+      odd,
+      1,
+      craftUpdate(fed, (i) => i % 9),
+    );
     await odd.gateway.close();
     await commit.reveal();
     await aggregator.waitFor('challenged', 1);
