@@ -10,7 +10,8 @@ const EXAMPLES = `
 Examples:
   $ npm run demo                                                 ten clients, two of them Byzantine, ten rounds, an audit
   $ npm run demo -- --norm-bound none --rule fedavg              plain averaging, ruined by the two
-  $ npm run demo -- --lying-aggregator                           the audit names the wrong coordinate; ends with status 1
+  $ npm run demo -- --lying-aggregator                           the watchtower proves the lie, the liar is slashed, the round is redone
+  $ npm run demo -- --withholding-client                         a client reveals what it shows to nobody, and is slashed
   $ npm run demo -- --keep                                       leaves the chain and the gateways running to be audited`;
 
 export function addDemoCommand(program: Command): void {
@@ -32,7 +33,10 @@ export function addDemoCommand(program: Command): void {
       0.5,
     )
     .option('--seed <text>', 'seed of the first model, the silos, training and rounding', 'assay')
-    .option('--lying-aggregator', 'publish one wrong coordinate in one round', false)
+    .option('--lying-aggregator', 'an aggregator publishes one wrong coordinate in one round', false)
+    .option('--lying-client', 'a client lies about the norm of its update, far beyond the bound', false)
+    .option('--withholding-client', 'a client reveals an update and shows it to nobody, on the chain neither', false)
+    .option('--framing-challenger', 'somebody accuses an honest participant of a wrong number', false)
     .option('--keep', 'leave chain and gateways running and say how to audit them', false)
     .option('--out <folder>', "folder for the run's files; default: runs/demo-<time>")
     .option('--port <port>', 'port of the chain; default: a free one', integer(1, 65535))

@@ -1,6 +1,7 @@
 /** The demonstration's `--json`: its schema (docs/spec/facts.md) and how it is made from what was seen. */
 import { z } from 'zod';
 import { type AuditReport, findingSchema } from '../../auditor/report/auditReport.ts';
+import { PROOF_KINDS } from '../../protocol/dispute/fraudProof.ts';
 import type { Scoreboard } from './scoreboard.ts';
 
 const gasSchema = z.strictObject({
@@ -45,6 +46,19 @@ export const demoFactsSchema = z.strictObject({
   aggregationSeconds: z.number(),
   auditSeconds: z.number(),
   audit: z.strictObject({ ok: z.boolean(), findings: z.array(findingSchema) }),
+  /** Who was convicted, and challengers whose accusation was false: what it cost them, and the transaction that did it. */
+  slashed: z.array(
+    z.strictObject({
+      who: z.string(),
+      role: z.enum(['participant', 'aggregator', 'challenger']),
+      proof: z.enum(PROOF_KINDS),
+      round: z.int(),
+      /** The whole stake of the role; of a challenger the bond. */
+      amountWei: z.string(),
+      tx: z.string(),
+      gas: z.int(),
+    }),
+  ),
   gas: z.record(z.string(), gasSchema),
   /**
    * Mean weight that mixing and trimming left each participant, 1 being an equal share; null where the rule trims none.

@@ -16,32 +16,64 @@ export interface DemoOptions extends FactsOptions {
   readonly alpha: number;
   readonly seed: string;
   readonly lyingAggregator: boolean;
+  readonly lyingClient: boolean;
+  readonly withholdingClient: boolean;
+  readonly framingChallenger: boolean;
   readonly keep: boolean;
   readonly out?: string;
   readonly port?: number;
 }
 
+/** Who breaks the contract's rules in a demonstration, as the options are called. */
+export type Rogue = 'lying-aggregator' | 'lying-client' | 'withholding-client' | 'framing-challenger';
+type Rogues = Pick<DemoOptions, 'lyingAggregator' | 'lyingClient' | 'withholdingClient' | 'framingChallenger'>;
+
+/** Clients that break the rules (Byzantine ones only send bad updates): the last ones, in this order. */
+export function rogueClients({ lyingClient, withholdingClient }: Rogues): ('lying-client' | 'withholding-client')[] {
+  return [
+    ...(lyingClient ? (['lying-client'] as const) : []),
+    ...(withholdingClient ? (['withholding-client'] as const) : []),
+  ];
+}
+
+/** Whether anybody breaks the rules: then there is a second aggregator, a watchtower, and time to prove it. */
+export function hasRogues(options: Rogues): boolean {
+  return options.lyingAggregator || options.framingChallenger || rogueClients(options).length > 0;
+}
+
+/**
+ * The round in which rogues act: about the middle, so that there are rounds before and after, and an odd one, which the
+ * first aggregator leads.
+ */
+export function rogueRound({ rounds }: Pick<DemoOptions, 'rounds'>): number {
+  return 2 * Math.floor((Math.ceil(rounds / 2) - 1) / 2) + 1;
+}
+
 /** @throws AssayError for what the parsers of single options cannot see. */
-export function checkDemoOptions({ rule, byzantine, clients, attack }: DemoOptions): void {
+export function checkDemoOptions(options: DemoOptions): void {
+  const { rule, byzantine, clients, attack } = options;
   parseAttack(attack);
-  const least = minimumUpdates(parseRule(rule, byzantine));
+  // Rogue clients are thrown out: the others must be enough.
+  const rogues = rogueClients(options).length;
+  const least = minimumUpdates(parseRule(rule, byzantine)) + rogues;
   if (clients < least) {
     throw new AssayError('DEMO_OPTIONS', {
-      summary: `${rule} with f = ${byzantine} is not defined for that few clients`,
+      summary: `${rule} with f = ${byzantine} is not defined for that few clients${rogues === 0 ? '' : ` when ${rogues} of them are thrown out`}`,
       expected: `--clients ${least} or more`,
       received: String(clients),
       fix: 'start more clients, or fewer attackers with --byzantine',
     });
   }
-  if (byzantine < clients) return;
+  if (byzantine + rogues < clients) return;
   throw new AssayError('DEMO_OPTIONS', {
     summary: 'nobody would be honest',
     expected: '--byzantine below --clients',
-    received: `${byzantine} of ${clients}`,
+    received: `${byzantine + rogues} of ${clients}`,
   });
 }
 
-export function demoFederation({ rule, byzantine, clients, rounds, normBound }: DemoOptions): FederationSettings {
+export function demoFederation(options: DemoOptions): FederationSettings {
+  const { rule, byzantine, clients, rounds, normBound } = options;
   const ether = 10n ** 18n;
   return {
     rule,
@@ -59,8 +91,8 @@ export function demoFederation({ rule, byzantine, clients, rounds, normBound }: 
     commitWindow: 300,
     revealWindow: 300,
     aggregateWindow: 300,
-    // Short, so that the demonstration sees its rounds become final; a real federation takes a day.
-    challengeWindow: 2,
+    // Short, so that the demonstration sees its rounds become final; a real federation takes a day. Time to prove a lie.
+    challengeWindow: hasRogues(options) ? 15 : 2,
     withdrawalDelay: 0,
     answerWindow: 10,
     proofBond: ether / 10n,

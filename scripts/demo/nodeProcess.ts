@@ -13,27 +13,36 @@ export interface NodeLine {
 export interface NodeProcess {
   readonly name: string;
   readonly child: ChildProcess;
+  /** Nobody minds when it ends by itself: a liar that was thrown out. */
+  readonly mayEnd: boolean;
   /** Rejects when the node ends by itself, with what it said last; resolves when it is stopped. */
   readonly ended: Promise<void>;
   stop(): Promise<void>;
 }
 
-const ENTRY = fileURLToPath(new URL('../assay.ts', import.meta.url));
+/** What a node runs: the command `assay`, or the demonstration's rogues. */
+export type Program = 'assay' | 'rogue';
+const ENTRY: Readonly<Record<Program, string>> = {
+  assay: fileURLToPath(new URL('../assay.ts', import.meta.url)),
+  rogue: fileURLToPath(new URL('rogues/rogue.ts', import.meta.url)),
+};
 const GRACE_MS = 5_000;
 
 /**
- * @param args arguments of `assay`; `--log json` is added
+ * @param args arguments of the program
  * @param logFile receives all the node prints
  */
 export function startNode(
   name: string,
+  program: Program,
   args: readonly string[],
   password: string,
   logFile: string,
   onLine: (line: NodeLine) => void,
+  mayEnd: boolean,
 ): NodeProcess {
   // A forked node ends with the process that started it: its channel closes (see untilStopped.ts).
-  const child = fork(ENTRY, [...args, '--log', 'json'], {
+  const child = fork(ENTRY[program], args, {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: { ...process.env, ASSAY_PASSWORD: password },
   });
@@ -67,7 +76,7 @@ export function startNode(
     await exit;
     clearTimeout(timer);
   };
-  return { name, child, ended, stop };
+  return { name, child, mayEnd, ended, stop };
 }
 
 function parseLine(text: string): NodeLine | null {

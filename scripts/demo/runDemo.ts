@@ -12,18 +12,26 @@ import { freePort, startLocalChain } from '../node/localChain.ts';
 import { stopSignal, untilStopped } from '../node/untilStopped.ts';
 import { writeFacts } from '../output/facts.ts';
 import { type DemoFacts, demoFactsSchema, gasFacts, roundFacts, weightFacts } from './demoFacts.ts';
-import { checkDemoOptions, type DemoOptions, demoFederation } from './demoOptions.ts';
+import {
+  checkDemoOptions,
+  type DemoOptions,
+  demoFederation,
+  hasRogues,
+  type Rogue,
+  rogueClients,
+  rogueRound,
+} from './demoOptions.ts';
+import { injustices } from './justice.ts';
 import type { NodeProcess } from './nodeProcess.ts';
-import { byzantineClients, runRounds } from './runRounds.ts';
-import type { Scoreboard } from './scoreboard.ts';
-import { prepareSetting, type Setting } from './setting.ts';
+import { byzantineClients, type Outcome, runRounds } from './runRounds.ts';
+import { type Cast, prepareSetting, type Setting } from './setting.ts';
 import { summary } from './summary.ts';
 
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
 
-/** Sets the exit status to 1 when the audit finds a breach. */
+/** Sets the exit status to 1 when the audit finds a breach or justice was not done. */
 export async function runDemo(options: DemoOptions): Promise<void> {
   const started = performance.now();
   const signal = stopSignal();
@@ -39,28 +47,66 @@ export async function runDemo(options: DemoOptions): Promise<void> {
   const nodes: NodeProcess[] = [];
   try {
     say(`chain       ${chain.url}, Hardhat, empty`);
-    const setting = await prepareSetting(folder, chain, clients, demoFederation(options), seed);
-    say(`federation  ${setting.federation}, contracts deployed, ${clients + 1} encrypted keys funded`);
-    say(`nodes       1 aggregator, ${clients} clients, each its own process with its own key, store and gateway`);
+    const setting = await prepareSetting(folder, chain, castOf(options), demoFederation(options), seed);
+    const { aggregators, others } = setting;
+    const everybody = [...aggregators, ...setting.clients, ...others];
+    const names = new Map(everybody.map(({ address, name }) => [address.toLowerCase(), name]));
+    const rogues = roguesOf(options, setting);
+    say(`federation  ${setting.federation}, contracts deployed, ${everybody.length} encrypted keys funded`);
+    say(
+      `nodes       ${[...aggregators, ...others].length > 1 ? [...aggregators, ...others].map(({ name }) => name).join(', ') : '1 aggregator'}, ${clients} clients, each its own process with its own key, store and gateway`,
+    );
+    for (const [who, rogue] of rogues)
+      say(`rogue       ${names.get(who)}: ${ROGUE_PLANS[rogue]} in round ${rogueRound(options)}`);
     say('');
     const cacheFolder = join('.cache', 'datasets');
     await loadMnist(cacheFolder); // once, so that the clients need not all do it at the same time
     const rpcUrl = chain.url;
-    const board = await runRounds({ options, setting, rpcUrl, cacheFolder, logFolder, nodes, signal, say });
-    if (board === null) return say('Stopped.');
+    const outcome = await runRounds({ options, setting, names, rpcUrl, cacheFolder, logFolder, nodes, signal, say });
+    if (outcome === null) return say('Stopped.');
 
     say('');
     say('Auditing: reading the chain through another library, fetching every payload again, replaying every round.');
     const report = await auditFederation({ rpcUrl, federation: setting.federation, gateways: [] });
-    const facts = await writeResults(options, folder, setting, rpcUrl, board, report, started);
-    const names = new Map(setting.clients.map(({ address, name }) => [address.toLowerCase(), name]));
-    for (const line of summary(facts, names)) say(line);
+    const facts = await writeResults(options, folder, setting, rpcUrl, outcome, report, started);
+    const wrongs = injustices(rogues, facts.slashed, names);
+    for (const line of summary(facts, names, rogues.size > 0 ? wrongs : null)) say(line);
     if (options.keep) await keepRunning(rpcUrl, setting, signal);
-    if (!report.ok) process.exitCode = 1;
+    if (!report.ok || wrongs.length > 0) process.exitCode = 1;
   } finally {
     await Promise.all(nodes.map((node) => node.stop()));
     await chain.stop();
   }
+}
+
+const ROGUE_PLANS: Readonly<Record<Rogue, string>> = {
+  'lying-aggregator': 'publishes one wrong coordinate',
+  'lying-client': 'lies about the norm of its update',
+  'withholding-client': 'reveals an update that it shows to nobody',
+  'framing-challenger': 'accuses an honest participant',
+};
+
+/** A federation of rogues has a second aggregator that stands by, and a watchtower. */
+function castOf(options: DemoOptions): Cast {
+  const watched = hasRogues(options);
+  return {
+    aggregators: watched ? ['aggregator-0', 'aggregator-1'] : ['aggregator'],
+    clientCount: options.clients,
+    others: [...(watched ? ['watchtower'] : []), ...(options.framingChallenger ? ['challenger'] : [])],
+  };
+}
+
+/** By address in lower case. */
+function roguesOf(options: DemoOptions, { aggregators, clients, others }: Setting): Map<string, Rogue> {
+  const rogueNodes = rogueClients(options);
+  const [liar] = options.lyingAggregator ? aggregators : [];
+  return new Map<string, Rogue>([
+    ...(liar === undefined ? [] : [[liar.address.toLowerCase(), 'lying-aggregator'] as const]),
+    ...rogueNodes.map((rogue, i) => [clients.at(i - rogueNodes.length)!.address.toLowerCase(), rogue] as const),
+    ...others
+      .filter(({ name }) => name === 'challenger')
+      .map(({ address }) => [address.toLowerCase(), 'framing-challenger'] as const),
+  ]);
 }
 
 /** A run's files are never mixed with another's. Returns the folder for logs. */
@@ -85,7 +131,7 @@ async function writeResults(
   folder: string,
   setting: Setting,
   rpcUrl: string,
-  board: Scoreboard,
+  { board, justice }: Outcome,
   report: AuditReport,
   started: number,
 ): Promise<DemoFacts> {
@@ -120,6 +166,7 @@ async function writeResults(
     aggregationSeconds: rounds.reduce((sum, round) => sum + round.seconds.aggregate, 0),
     auditSeconds: report.seconds,
     audit: { ok: report.ok, findings: [...report.findings] },
+    slashed: justice.sentences,
     gas,
     weights: weightFacts(board, attackers),
     saturated: board.saturated,

@@ -1,10 +1,11 @@
-/** Starts the aggregator and the clients, and prints a line for each round until the last one is final. */
+/** Starts all nodes, and prints a line for each round until the last one is final. */
 import { join } from 'node:path';
 import { createRandom } from '../../client/random.ts';
 import { stopped } from '../node/untilStopped.ts';
 import { bytes, seconds, shortHash } from '../output/text.ts';
-import type { DemoOptions } from './demoOptions.ts';
-import { type NodeProcess, startNode } from './nodeProcess.ts';
+import { type DemoOptions, hasRogues, rogueClients, rogueRound } from './demoOptions.ts';
+import { Justice } from './justice.ts';
+import { type NodeLine, type NodeProcess, type Program, startNode } from './nodeProcess.ts';
 import { ProgressLine } from './progressLine.ts';
 import { Scoreboard } from './scoreboard.ts';
 import type { DemoNode, Setting } from './setting.ts';
@@ -12,6 +13,8 @@ import type { DemoNode, Setting } from './setting.ts';
 export interface Stage {
   readonly options: DemoOptions;
   readonly setting: Setting;
+  /** By address in lower case. */
+  readonly names: ReadonlyMap<string, string>;
   readonly rpcUrl: string;
   readonly cacheFolder: string;
   readonly logFolder: string;
@@ -21,71 +24,142 @@ export interface Stage {
   readonly say: (line: string) => void;
 }
 
-/** The attackers are the last clients. */
-export function byzantineClients({ byzantine }: DemoOptions, { clients }: Setting): readonly DemoNode[] {
-  return clients.slice(clients.length - byzantine);
+export interface Outcome {
+  readonly board: Scoreboard;
+  readonly justice: Justice;
+}
+
+/** The attackers are the last clients but the rogues. */
+export function byzantineClients(options: DemoOptions, { clients }: Setting): readonly DemoNode[] {
+  const end = clients.length - rogueClients(options).length;
+  return clients.slice(end - options.byzantine, end);
 }
 
 /**
- * @returns what the nodes reported, or null when the user stopped the demonstration.
+ * @returns what the nodes reported and what the contract did about rogues, or null when the user stopped it.
  * @throws AssayError `NODE_ENDED` when a node ended by itself.
  */
-export async function runRounds(stage: Stage): Promise<Scoreboard | null> {
-  const { options, setting, nodes, signal, say } = stage;
+export async function runRounds(stage: Stage): Promise<Outcome | null> {
+  const { options, setting, names, nodes, signal, say } = stage;
   const progress = new ProgressLine(options.clients);
-  let printed = 0;
+  const sayBetween = (line: string): void => {
+    progress.end();
+    say(line);
+  };
   const lastIsFinal = Promise.withResolvers<void>();
-  const board = new Scoreboard(() => {
-    for (let next = board.rounds.get(printed + 1); next?.published != null; next = board.rounds.get(printed + 1)) {
-      printed++;
-      progress.end();
-      say(roundLine(printed, options.rounds, board));
-      if (printed < options.rounds) progress.begin(`[ROUND ${printed + 1}/${options.rounds}]`);
+  const board: Scoreboard = new Scoreboard((round) => {
+    if (board.round(round).published !== null && board.fresh.delete(round)) {
+      sayBetween(roundLine(round, options.rounds, board));
+      if (round < options.rounds) progress.begin(`[ROUND ${round + 1}/${options.rounds}]`);
     }
-    progress.show(board.round(printed + 1), board.registered);
+    progress.show(board.round(board.newest + 1), board.registered);
     if (board.finalRound === options.rounds) lastIsFinal.resolve();
   });
   board.addGas('deploy contracts', setting.gas.contracts);
   board.addGas('create federation', setting.gas.createFederation);
+  const justice = await Justice.at(setting.connection, setting.federation, names, sayBetween);
 
   progress.begin(`[ROUND 1/${options.rounds}]`);
-  nodes.push(launch(stage, setting.aggregator, aggregatorArguments(options), (line) => board.aggregatorLine(line)));
-  const attackers = byzantineClients(options, setting);
-  setting.clients.forEach((client, silo) => {
-    const attack = attackers.includes(client) ? ['--attack', options.attack] : [];
-    const args = [...clientArguments(options, client, silo), ...attack];
-    nodes.push(launch(stage, client, args, (line) => board.participantLine(line)));
-  });
+  const firstIsThere = startAggregators(stage, board);
+  startClients(stage, board);
   const interrupted = stopped(signal).then(() => 'interrupted' as const);
-  const end = await Promise.race([lastIsFinal.promise, interrupted, ...nodes.map((node) => node.ended)]);
-  progress.end();
-  return end === 'interrupted' ? null : board;
+  const failed = () => nodes.filter(({ mayEnd }) => !mayEnd).map((node) => node.ended);
+  const follower = new AbortController();
+  const following = hasRogues(options) ? justice.follow(follower.signal) : Promise.resolve();
+  try {
+    await Promise.race([firstIsThere, interrupted, ...failed()]);
+    startOthers(stage, board);
+    const end = await Promise.race([lastIsFinal.promise, interrupted, ...failed(), following.then(() => never)]);
+    if (end === 'interrupted') return null;
+  } finally {
+    progress.end();
+    follower.abort();
+    await following;
+  }
+  await justice.look();
+  for (const { proof, gas } of justice.sentences) board.addGas(proof, BigInt(gas));
+  return { board, justice };
+}
+
+const never = new Promise<never>(() => undefined);
+
+/** The first one, which lies when it was asked to; resolves when it has registered, so that the first turn is its. */
+function startAggregators(stage: Stage, board: Scoreboard): Promise<void> {
+  const { options, setting } = stage;
+  const registered = Promise.withResolvers<void>();
+  launch(
+    stage,
+    'assay',
+    setting.aggregators[0]!,
+    aggregatorArguments(stage, true),
+    (line) => {
+      board.aggregatorLine(line);
+      if (line.type === 'registered') registered.resolve();
+    },
+    options.lyingAggregator,
+  );
+  return registered.promise;
+}
+
+/** The aggregator that stands by, the watchtower, the challenger. */
+function startOthers(stage: Stage, board: Scoreboard): void {
+  const { options, setting } = stage;
+  for (const aggregator of setting.aggregators.slice(1)) {
+    launch(stage, 'assay', aggregator, aggregatorArguments(stage, false), (line) => board.aggregatorLine(line));
+  }
+  for (const node of setting.others) {
+    const watches = node.name === 'watchtower';
+    const args = watches ? ['watch', '--log', 'json'] : rogueArguments(options, 'framing-challenger');
+    launch(stage, watches ? 'assay' : 'rogue', node, args, () => undefined);
+  }
+}
+
+function startClients(stage: Stage, board: Scoreboard): void {
+  const { options, setting } = stage;
+  const attackers = byzantineClients(options, setting);
+  const rogues = rogueClients(options);
+  const onLine = (line: NodeLine): void => board.participantLine(line);
+  setting.clients.forEach((client, silo) => {
+    const rogue = rogues[silo - (setting.clients.length - rogues.length)];
+    const attack = attackers.includes(client) ? ['--attack', options.attack] : [];
+    if (rogue !== undefined) launch(stage, 'rogue', client, rogueArguments(options, rogue), onLine);
+    else launch(stage, 'assay', client, [...clientArguments(stage, client, silo), ...attack], onLine);
+  });
 }
 
 function launch(
-  { setting, rpcUrl, cacheFolder, logFolder }: Stage,
+  { setting, rpcUrl, logFolder, nodes }: Stage,
+  program: Program,
   { name, state }: DemoNode,
   args: readonly string[],
-  onLine: Parameters<typeof startNode>[4],
-): NodeProcess {
+  onLine: (line: NodeLine) => void,
+  mayEnd = false,
+): void {
   const [command, ...own] = args;
-  const common = ['--rpc-url', rpcUrl, '--federation', setting.federation, '--cache', cacheFolder, '--state', state];
-  return startNode(name, [command!, ...common, ...own], setting.password, join(logFolder, `${name}.log`), onLine);
+  const common = ['--rpc-url', rpcUrl, '--federation', setting.federation, '--state', state];
+  const all = [command!, ...common, ...own];
+  nodes.push(startNode(name, program, all, setting.password, join(logFolder, `${name}.log`), onLine, mayEnd));
 }
 
-function aggregatorArguments({ lyingAggregator, seed, rounds }: DemoOptions): string[] {
-  const args = ['aggregator', '--evaluate', 'mnist'];
-  if (!lyingAggregator) return args;
+function aggregatorArguments({ options, cacheFolder }: Stage, first: boolean): string[] {
+  const args = ['aggregator', '--log', 'json', '--cache', cacheFolder, '--evaluate', 'mnist'];
+  if (!options.lyingAggregator || !first) return args;
   // Any coordinate will do; this one follows from the seed. The model has 50,890.
-  const coordinate = createRandom(seed, 'lie').nextInt(50_890);
-  return [...args, '--lie', `${Math.ceil(rounds / 2)}:${coordinate}`];
+  const coordinate = createRandom(options.seed, 'lie').nextInt(50_890);
+  return [...args, '--lie', `${rogueRound(options)}:${coordinate}`];
 }
 
-function clientArguments({ alpha, seed, clients }: DemoOptions, { name }: DemoNode, silo: number): string[] {
+function clientArguments({ options, cacheFolder }: Stage, { name }: DemoNode, silo: number): string[] {
+  const { alpha, seed, clients } = options;
   return [
-    ...['client', '--dataset', 'mnist', '--partition', `dirichlet:${alpha}`, '--data-seed', seed],
+    ...['client', '--log', 'json', '--cache', cacheFolder],
+    ...['--dataset', 'mnist', '--partition', `dirichlet:${alpha}`, '--data-seed', seed],
     ...['--silo', String(silo), '--silos', String(clients), '--seed', `${seed}/${name}`],
   ];
+}
+
+function rogueArguments(options: DemoOptions, kind: string): string[] {
+  return [kind, '--round', String(rogueRound(options)), '--seed', options.seed];
 }
 
 /** One finished round, in the grammar that Flower's users know, with what only Assay can say behind it. */

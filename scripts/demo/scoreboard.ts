@@ -33,6 +33,10 @@ export class Scoreboard {
   /** Coordinates that did not fit int16, over all updates. */
   saturated = 0;
   finalRound = 0;
+  /** The round published last. */
+  newest = 0;
+  /** Rounds whose publication nobody has told yet. */
+  readonly fresh = new Set<number>();
   private readonly onChange: (round: number) => void;
 
   constructor(onChange: (round: number) => void) {
@@ -75,11 +79,15 @@ export class Scoreboard {
         return;
       case 'published':
         this.round(event.round).published = event;
+        this.fresh.add(event.round);
+        this.newest = event.round;
+        // Published again: what was built on the first publication is void, and counted anew.
+        for (const later of this.rounds.keys()) if (later > event.round) this.rounds.delete(later);
         this.addGas('publish', event.gasUsed);
         this.onChange(event.round);
         return;
       case 'finalized':
-        this.finalRound = event.round;
+        this.finalRound = Math.max(this.finalRound, event.round);
         this.addGas('finalize', event.gasUsed);
         this.onChange(event.round);
         return;

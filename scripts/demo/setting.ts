@@ -14,7 +14,7 @@ import { storeGenesis } from '../federation/storeGenesis.ts';
 import { fundFromLocalChain, type LocalChain } from '../node/localChain.ts';
 
 export interface DemoNode {
-  /** `aggregator`, `client-0`, ... */
+  /** `aggregator`, `client-0`, `watchtower`, ... */
   readonly name: string;
   readonly address: Address;
   readonly state: string;
@@ -23,37 +23,50 @@ export interface DemoNode {
 export interface Setting {
   readonly connection: Connection;
   readonly password: string;
-  readonly aggregator: DemoNode;
+  /** In the order in which they take turns. */
+  readonly aggregators: readonly DemoNode[];
   readonly clients: readonly DemoNode[];
+  /** Keys that stake nothing: who watches, who accuses. */
+  readonly others: readonly DemoNode[];
   readonly federation: Address;
   readonly gas: { readonly contracts: bigint; readonly createFederation: bigint };
 }
 
 const FUNDS_WEI = 100n * 10n ** 18n;
 
+/** Who is there besides the clients. */
+export interface Cast {
+  readonly aggregators: readonly string[];
+  readonly clientCount: number;
+  readonly others: readonly string[];
+}
+
 export async function prepareSetting(
   folder: string,
   chain: LocalChain,
-  clientCount: number,
+  cast: Cast,
   settings: FederationSettings,
   seed: string,
 ): Promise<Setting> {
   const connection = await connect({ rpcUrl: chain.url });
   // Never written down: the keystores are worthless once the demonstration's chain is gone.
   const password = randomBytes(16).toString('hex');
-  const names = ['aggregator', ...Array.from({ length: clientCount }, (_, i) => `client-${i}`)];
-  const [aggregator, ...clients] = await Promise.all(names.map((name) => createNode(folder, name, password)));
-  const everybody = [aggregator!, ...clients];
+  const create = (names: readonly string[]) => Promise.all(names.map((name) => createNode(folder, name, password)));
+  const aggregators = await create(cast.aggregators);
+  const clients = await create(Array.from({ length: cast.clientCount }, (_, i) => `client-${i}`));
+  const others = await create(cast.others);
+  const everybody = [...aggregators, ...clients, ...others];
+  const first = aggregators[0]!;
   await fundFromLocalChain(
     connection,
     everybody.map(({ address }) => address),
     FUNDS_WEI,
   );
-  const { privateKey } = await unlockKeystore(join(aggregator!.state, 'keystore.json'), password);
+  const { privateKey } = await unlockKeystore(join(first.state, 'keystore.json'), password);
   const signer = signerOf(connection, privateKey);
   const deployment = await deployAssay({ rpcUrl: chain.url, account: signer.account });
   const preset = mnistMlp('MNIST demonstration');
-  const store = await openPayloadStore(join(aggregator!.state, 'payloads'));
+  const store = await openPayloadStore(join(first.state, 'payloads'));
   const genesis = await storeGenesis(store, preset.manifest, seed, preset.maxUpdateNorm);
   const parameters = planParameters(settings, genesis, false);
   const created = await createFederation(
@@ -61,13 +74,14 @@ export async function prepareSetting(
     signer,
     deployment.factory,
     parameters,
-    everybody.map(({ address }) => address),
+    [...aggregators, ...clients].map(({ address }) => address),
   );
   return {
     connection,
     password,
-    aggregator: aggregator!,
+    aggregators,
     clients,
+    others,
     federation: created.address,
     gas: { contracts: deployment.gasUsed, createFederation: created.sent.gasUsed },
   };

@@ -1,9 +1,14 @@
 /** The last page of the demonstration. */
 import { chart } from '../output/chart.ts';
-import { seconds, table, thousands } from '../output/text.ts';
+import { eth, seconds, table, thousands } from '../output/text.ts';
 import type { DemoFacts } from './demoFacts.ts';
 
-export function summary(facts: DemoFacts, names: ReadonlyMap<string, string>): string[] {
+/** @param wrongs where justice was not done; null when nobody broke a rule */
+export function summary(
+  facts: DemoFacts,
+  names: ReadonlyMap<string, string>,
+  wrongs: readonly string[] | null,
+): string[] {
   const { rounds, audit, gas, weights, files } = facts;
   return [
     '',
@@ -39,6 +44,7 @@ export function summary(facts: DemoFacts, names: ReadonlyMap<string, string>): s
         ]),
     `Time      ${seconds(facts.seconds)} in all; aggregating ${rounds.length} rounds took ${seconds(facts.aggregationSeconds)}, auditing them ${seconds(facts.auditSeconds)}`,
     ...lesson(facts),
+    ...(wrongs === null ? [] : justiceLines(facts, names, wrongs)),
     `Audit     ${audit.ok ? `every round holds: ${rounds.length} replayed to the last bit` : 'FAILED'}`,
     ...audit.findings.flatMap(({ kind, round, message, expected, received, divergence }) => [
       `  ${kind} in round ${round}: ${message}`,
@@ -53,6 +59,18 @@ export function summary(facts: DemoFacts, names: ReadonlyMap<string, string>): s
     ...table([['what', 'where'], ...Object.entries(files)])
       .slice(1)
       .map((line) => `  ${line}`),
+  ];
+}
+
+function justiceLines({ slashed }: DemoFacts, names: ReadonlyMap<string, string>, wrongs: readonly string[]): string[] {
+  const name = (who: string): string => names.get(who.toLowerCase()) ?? who;
+  return [
+    `Justice   ${wrongs.length === 0 ? 'done' : 'NOT DONE'}`,
+    ...slashed.map(
+      ({ who, role, proof, round, amountWei, gas }) =>
+        `  ${name(who)} ${role === 'challenger' ? 'lost its bond' : 'was slashed'}: ${proof} in round ${round}, ${eth(BigInt(amountWei))}, ${thousands(gas)} gas`,
+    ),
+    ...wrongs.map((wrong) => `  ${wrong}`),
   ];
 }
 
