@@ -46,7 +46,7 @@ export async function runDemo(options: DemoOptions): Promise<void> {
   const chain = await startLocalChain(options.port ?? (await freePort()), join(logFolder, 'chain.log'));
   const nodes: NodeProcess[] = [];
   try {
-    say(`chain       ${chain.url}, Hardhat, empty`);
+    say(`chain       ${chain.url}, ${chain.name}, empty`);
     const setting = await prepareSetting(folder, chain, castOf(options), demoFederation(options), seed);
     const { aggregators, others } = setting;
     const everybody = [...aggregators, ...setting.clients, ...others];

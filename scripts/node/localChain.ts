@@ -29,6 +29,8 @@ export type ChainEngine = (typeof CHAIN_ENGINES)[number];
 
 export interface LocalChain {
   readonly url: string;
+  /** The program's name, for people. */
+  readonly name: string;
   /** Resolves when the chain has ended. */
   readonly ended: Promise<void>;
   stop(): Promise<void>;
@@ -84,7 +86,7 @@ export async function startLocalChain(
     child.kill('SIGTERM');
     await exited;
   };
-  return { url, ended: exited, stop };
+  return { url, name: engine === 'anvil' ? 'anvil' : 'Hardhat', ended: exited, stop };
 }
 
 /** What Node runs to be the chain. Hardhat's accounts and mining are the network `node` of hardhat.config.ts. */
