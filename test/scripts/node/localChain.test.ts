@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Connection } from '../../../chain/rpc.ts';
-import { fundFromLocalChain } from '../../../scripts/node/localChain.ts';
+import { chosenChainEngine, fundFromLocalChain } from '../../../scripts/node/localChain.ts';
 import { expectError } from '../../client/support/expectError.ts';
 
 const POOR = '0x00000000000000000000000000000000000000AA';
@@ -29,5 +29,16 @@ describe('scripts node: ether of the local chain', () => {
   it('a chain that is no development chain is refused', async () => {
     const error = await fundFromLocalChain({ ...connection, chainId: 1 }, [POOR], 1n).catch((thrown) => thrown);
     expect(error).to.include({ code: 'NOT_A_LOCAL_CHAIN' });
+  });
+});
+
+describe('scripts node: which program is the local chain', () => {
+  it("Hardhat's unless another one is named, which must be known", async () => {
+    expect(['', 'hardhat', 'anvil'].map((name) => chosenChainEngine(name))).to.deep.equal([
+      'hardhat',
+      'hardhat',
+      'anvil',
+    ]);
+    await expectError(() => chosenChainEngine('ganache'), 'CHAIN_ENGINE', /hardhat or anvil[\s\S]*Received: ganache/);
   });
 });

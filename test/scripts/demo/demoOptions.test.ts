@@ -1,0 +1,39 @@
+import { expect } from 'chai';
+import { checkDemoOptions, type DemoOptions, rogueClients, rogueRound } from '../../../scripts/demo/demoOptions.ts';
+import { expectError } from '../../client/support/expectError.ts';
+
+describe('options of the demonstration', () => {
+  const options = { clients: 10, byzantine: 2, rule: 'nnm+trimmed-mean', attack: 'signFlipping' } as DemoOptions;
+  const check = (change: Partial<DemoOptions>) => () => checkDemoOptions({ ...options, ...change });
+
+  it('what the rule is not defined for is refused before anything starts, in the demonstration’s own words', async () => {
+    expect(check({})).to.not.throw();
+    expect(check({ clients: 5 })).to.not.throw();
+    await expectError(check({ clients: 4 }), 'DEMO_OPTIONS', /Expected: --clients 5 or more\n {2}Received: 4/);
+    await expectError(check({ rule: 'multi-krum', clients: 6 }), 'DEMO_OPTIONS', /--clients 7 or more/);
+  });
+
+  it('somebody must be honest, also with plain averaging, which knows no f', async () => {
+    await expectError(check({ rule: 'fedavg', clients: 2 }), 'DEMO_OPTIONS', /nobody would be honest/);
+    await expectError(check({ attack: 'gossip' }), 'ATTACK_UNKNOWN', /signFlipping/);
+  });
+
+  it('whoever is thrown out must not be missed: rogue clients count on top of what the rule needs', async () => {
+    expect(check({ clients: 6, lyingClient: true })).to.not.throw();
+    await expectError(
+      check({ clients: 5, lyingClient: true }),
+      'DEMO_OPTIONS',
+      /when 1 of them are thrown out[\s\S]*--clients 6 or more/,
+    );
+    await expectError(check({ clients: 6, lyingClient: true, withholdingClient: true }), 'DEMO_OPTIONS', /7 or more/);
+    expect(rogueClients({ ...options, lyingClient: true, withholdingClient: true })).to.deep.equal([
+      'lying-client',
+      'withholding-client',
+    ]);
+  });
+
+  it('rogues act about the middle, in a round that the first aggregator leads', () => {
+    const acts = [1, 2, 3, 4, 5, 6, 9, 10].map((rounds) => rogueRound({ rounds }));
+    expect(acts).to.deep.equal([1, 1, 1, 1, 3, 3, 5, 5]);
+  });
+});
