@@ -11,6 +11,7 @@ import { addExportCommand } from './commands/export.ts';
 import { addKeysCommand } from './commands/keys.ts';
 import { addLeaveCommand } from './commands/leave.ts';
 import { addModelCommand } from './commands/model.ts';
+import { addRewardsCommand } from './commands/rewards.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addWatchCommand } from './commands/watch.ts';
 import { failureText } from './output/failure.ts';
@@ -34,6 +35,7 @@ addExportCommand(program);
 addStatusCommand(program);
 addModelCommand(program);
 addLeaveCommand(program);
+addRewardsCommand(program);
 
 try {
   await program.parseAsync();

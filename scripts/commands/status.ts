@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { formatGwei, zeroAddress } from 'viem';
 import { Federation } from '../../chain/federation.ts';
+import { rewardPool } from '../../chain/rewards.ts';
 import { ruleName } from '../../protocol/aggregation/rule.ts';
 import { NO_NORM_BOUND } from '../../protocol/round/parameters.ts';
 import { openChain } from '../node/openNode.ts';
@@ -27,12 +28,13 @@ async function runStatus(options: ChainOptions & FactsOptions & { federation: st
   const connection = await openChain(options, (text) => process.stderr.write(`${text}\n`));
   const federation = await Federation.at(connection, options.federation);
   const { parameters } = federation;
-  const [current, lastFinalRound, gateways, aggregators, count] = await Promise.all([
+  const [current, lastFinalRound, gateways, aggregators, count, pool] = await Promise.all([
     federation.currentRound(),
     federation.lastFinalRound(),
     federation.gateways(),
     federation.aggregators(),
     federation.participantCount(),
+    rewardPool(federation),
   ]);
   const round = current === 0 ? null : await federation.round(current);
   const indices = Array.from({ length: count }, (_, index) => index);
@@ -51,7 +53,7 @@ async function runStatus(options: ChainOptions & FactsOptions & { federation: st
       ? `round       none yet: ${participants.length} of ${parameters.minParticipants} participants, ${aggregators.length} aggregators`
       : `round       ${round.number}${parameters.totalRounds === 0 ? '' : ` of ${parameters.totalRounds}`}, ${round.phase}: ${round.committed} committed, ${round.revealed} revealed of ${round.expected}; ${lastFinalRound} final`,
   );
-  for (const line of moneyLines(parameters)) say(line);
+  for (const line of moneyLines(parameters, pool)) say(line);
   if (round?.phase === 'aggregate') say(`leader      ${round.leader}, turn ${round.turn}`);
   say('');
   const rows = [
@@ -74,18 +76,19 @@ async function runStatus(options: ChainOptions & FactsOptions & { federation: st
     round,
     aggregators,
     participants,
+    rewardPool: pool,
     gateways,
   });
 }
 
 /** What a lie costs, how long it can be found, and what honest work is paid. */
-function moneyLines(parameters: Federation['parameters']): string[] {
+function moneyLines(parameters: Federation['parameters'], pool: bigint): string[] {
   const { stakeToken, roundReward } = parameters;
   const share = (bps: number): string => percent(bps / 10_000, bps % 100 === 0 ? 0 : 2);
   const rewards =
     roundReward === 0n
       ? 'no rewards'
-      : `rewards ${eth(roundReward)} a round, ${share(parameters.aggregatorRewardBps)} of it to the aggregator, ${share(parameters.contributionRewardBps)} of the rest by contribution`;
+      : `rewards ${eth(roundReward)} a round, ${share(parameters.aggregatorRewardBps)} of it to the aggregator, ${share(parameters.contributionRewardBps)} of the rest by contribution; ${eth(pool)} in the pool`;
   return [
     `windows     commit ${seconds(parameters.commitWindowSeconds)}, reveal ${seconds(parameters.revealWindowSeconds)}, aggregate ${seconds(parameters.aggregateWindowSeconds)}, challenge ${seconds(parameters.challengeWindowSeconds)}, answer ${seconds(parameters.answerWindowSeconds)}, withdrawal ${seconds(parameters.withdrawalDelaySeconds)}`,
     `money       ${stakeToken === zeroAddress ? 'native coin' : `token ${stakeToken}`}; proof bond ${eth(parameters.proofBond)}, answers at ${formatGwei(parameters.bondGasPrice)} gwei; ${rewards}`,
