@@ -1,5 +1,6 @@
 /** What the contract did about those who lied: its events, told as they come and summed up at the end. */
 import type { Address } from 'viem';
+import { type FederationEvent, type FederationEventName, readEvents } from '../../chain/events.ts';
 import { Federation } from '../../chain/federation.ts';
 import { pause } from '../../chain/followRounds.ts';
 import type { Connection } from '../../chain/rpc.ts';
@@ -53,21 +54,26 @@ export class Justice {
 
   /** Tells what happened since the last look. */
   async look(): Promise<void> {
-    const { federation, nextBlock } = this;
+    const { connection, address } = this.federation;
+    const newest = await connection.publicClient.getBlockNumber();
+    if (newest < this.nextBlock) return;
+    // One range for all: an event that one question did not see yet must not be passed over by the next look.
+    const range = { federation: address, fromBlock: this.nextBlock, toBlock: newest };
+    const read = <Name extends FederationEventName>(eventName: Name) => readEvents(connection, { ...range, eventName });
     const events = (
       await Promise.all([
-        federation.events('ChallengeOpened', {}, nextBlock),
-        federation.events('ChallengeAnswered', {}, nextBlock),
-        federation.events('SubmissionVoided', {}, nextBlock),
-        federation.events('RoundVoided', {}, nextBlock),
-        federation.events('Slashed', {}, nextBlock),
-        federation.events('AccusationRejected', {}, nextBlock),
+        read('ChallengeOpened'),
+        read('ChallengeAnswered'),
+        read('SubmissionVoided'),
+        read('RoundVoided'),
+        read('Slashed'),
+        read('AccusationRejected'),
       ])
     )
       .flat()
       .sort((a, b) => Number(a.blockNumber - b.blockNumber) || a.logIndex - b.logIndex);
+    this.nextBlock = newest + 1n;
     for (const event of events) {
-      this.nextBlock = event.blockNumber + 1n;
       const { args, eventName } = event;
       const at = `[ROUND ${args.round}]`;
       if (eventName === 'ChallengeOpened') {
@@ -86,9 +92,7 @@ export class Justice {
     }
   }
 
-  private async sentence(
-    event: Awaited<ReturnType<typeof this.federation.events<'Slashed' | 'AccusationRejected'>>>[number],
-  ): Promise<void> {
+  private async sentence(event: FederationEvent<'Slashed' | 'AccusationRejected'>): Promise<void> {
     const { args, eventName, transactionHash } = event;
     const proof = PROOF_KINDS[args.proof]!;
     const { gasUsed } = await this.federation.connection.publicClient.getTransactionReceipt({ hash: transactionHash });

@@ -5,6 +5,7 @@
 
 import { pause } from '../../../chain/followRounds.ts';
 import { proveBadSum } from '../../../chain/proofs.ts';
+import { revertName } from '../../../chain/revert.ts';
 import { createRandom } from '../../../client/random.ts';
 import { sumLeafPreimage } from '../../../protocol/commitment/merkleSum.ts';
 import { sumOpening } from '../../../protocol/dispute/badSum.ts';
@@ -12,18 +13,32 @@ import { chunksOf, updateTree } from '../../../protocol/dispute/trees.ts';
 import { cidFromBytes } from '../../../protocol/encoding/cid.ts';
 import { updatePayloadLength } from '../../../protocol/encoding/vectors.ts';
 import { layoutOf } from '../../../protocol/round/parameters.ts';
-import { revealedUpdate } from '../../../protocol/round/submission.ts';
+import { revealedUpdate, voidedIndices } from '../../../protocol/round/submission.ts';
 import type { Part } from './dishonestClient.ts';
 
-export async function frame({ federation, signer, payloads, round, seed, pollMs, signal, report }: Part) {
-  while ((await federation.round(round)).phase !== 'challenge') {
-    if (signal.aborted) return;
+/** Too late, or the round is being done again: look again. */
+const LOST_RACES = new Set(['WrongPhase', 'WrongReveals', 'SubmissionAlreadyVoided']);
+
+export async function frame(part: Part): Promise<void> {
+  const { federation, round, pollMs, signal } = part;
+  while (!signal.aborted) {
+    try {
+      if ((await federation.round(round)).phase === 'challenge') return await accuse(part);
+    } catch (error) {
+      if (!LOST_RACES.has(revertName(error) ?? '')) throw error;
+    }
     await pause(pollMs, signal);
   }
+}
+
+async function accuse({ federation, signer, payloads, round, seed, report }: Part): Promise<void> {
   const layout = layoutOf(federation.parameters);
-  const submissions = await federation.submissions(await federation.round(round));
+  const view = await federation.round(round);
+  const submissions = await federation.submissions(view);
+  const voided = voidedIndices(view.voidedBitmap);
+  const standing = submissions.flatMap(({ index }, position) => (voided.has(index) ? [] : [position]));
   const random = createRandom(seed, 'frame');
-  const accused = random.nextInt(submissions.length);
+  const accused = standing[random.nextInt(standing.length)]!;
   const { cid, participant } = submissions[accused]!;
   const expectedBytes = updatePayloadLength(layout);
   await payloads.fetch(cidFromBytes(cid), { expectedBytes, owner: participant });
