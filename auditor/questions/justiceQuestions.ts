@@ -21,13 +21,17 @@ export function justiceHolds(facts: ChainFacts, events: readonly FederationEvent
   ];
 }
 
-/** The whole stake goes: half of it, rounded down, to who proved the fraud, the rest is burned. */
+/**
+ * The whole stake goes: half of it, rounded down, to who proved the fraud, the rest is burned. Of a copy, which is no
+ * fraud, a penalty goes, and all of it is burned.
+ */
 function slashHolds(slashed: Slashed, sameTransaction: readonly FederationEvent[]): Finding[] {
-  const { round, account, role, amount, burned, reward, challenger } = slashed;
-  if (reward !== amount / 2n || burned !== amount - reward) {
+  const { round, account, role, proof, amount, burned, reward, challenger } = slashed;
+  const earned = proof === 'copiedUpdate' ? 0n : amount / 2n;
+  if (reward !== earned || burned !== amount - reward) {
     const received = `${burned} burned, ${reward} to ${challenger}`;
     const message = `The stake of ${account} was not divided as the rules say.`;
-    return [wrong(round, message, `${amount - amount / 2n} burned, ${amount / 2n} to the challenger`, received)];
+    return [wrong(round, message, `${amount - earned} burned, ${earned} to the challenger`, received)];
   }
   const fell = sameTransaction.some((event) =>
     role === 'aggregator'
