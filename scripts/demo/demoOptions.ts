@@ -90,7 +90,8 @@ export function demoFederation(options: DemoOptions): FederationSettings {
     // Deadlines, not delays: every phase closes as soon as all have acted.
     commitWindow: 300,
     revealWindow: 300,
-    aggregateWindow: 300,
+    // An aggregator gives a payload two fifths of its turn to arrive before it asks for it on the chain.
+    aggregateWindow: hasRogues(options) ? 30 : 300,
     // Short, so that the demonstration sees its rounds become final; a real federation takes a day. Time to prove a lie.
     challengeWindow: hasRogues(options) ? 15 : 2,
     withdrawalDelay: 0,

@@ -134,6 +134,7 @@ export function injustices(
     .map(([who, rogue]) => `${names.get(who)} (${rogue}) got away`);
   const innocent = sentences
     .filter(({ who, role, proof }) => {
+      if (proof === 'copiedUpdate') return false; // a penalty: two that learn nothing send the same zeros
       const rogue = rogues.get(who.toLowerCase());
       return rogue === undefined || DUE[rogue].role !== role || DUE[rogue].proof !== proof;
     })

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { AggregatorEvent } from '../../aggregator/events.ts';
-import { revertName } from '../../chain/revert.ts';
+import { PROOF_KINDS } from '../../protocol/dispute/fraudProof.ts';
 import { parseEvidence } from '../../protocol/round/evidence.ts';
 import { diskFileSystem } from '../../storage/atomicFile.ts';
 import { fetchPayload } from '../../storage/fetchPayload.ts';
@@ -15,6 +15,7 @@ import { expectError } from '../client/support/expectError.ts';
 import {
   commitByHand,
   craftUpdate,
+  type Desk,
   openDesk,
   type RunningNode,
   runAggregator,
@@ -22,7 +23,7 @@ import {
   startParticipant,
   untilPhase,
 } from './support/inProcess.ts';
-import { type TestFederation, until, useWorld, type World } from './support/world.ts';
+import { ETHER, type TestFederation, until, useWorld, type World } from './support/world.ts';
 
 describe('scenario: payloads that are wrong or do not come', function () {
   this.timeout(60_000);
@@ -39,6 +40,12 @@ describe('scenario: payloads that are wrong or do not come', function () {
     return { excluded, evidence };
   }
 
+  /** Who was slashed for what, and who had asked. */
+  async function slashes(fed: TestFederation) {
+    const events = await fed.federation.events('Slashed');
+    return events.map(({ args }) => [args.account, PROOF_KINDS[args.proof], args.amount, args.challenger]);
+  }
+
   async function findings(fed: TestFederation) {
     const report = await world.audit(fed);
     return {
@@ -47,8 +54,20 @@ describe('scenario: payloads that are wrong or do not come', function () {
     };
   }
 
-  it('corrupt on the disk after the commit: its gateway refuses, the aggregator leaves it out as unavailable', async () => {
-    const fed = await world.federation({ rounds: 1, aggregateWindow: 8 });
+  /** The aggregator asks each of them on the chain, nobody answers, and the round goes on without them. */
+  async function expectSilenceToCost(fed: TestFederation, aggregator: RunningNode<AggregatorEvent>, silent: Desk[]) {
+    const { updates } = await aggregator.waitFor('published', 1);
+    expect(updates).to.equal(fed.federation.parameters.minParticipants - silent.length);
+    const asked = aggregator.events.flatMap((event) => (event.type === 'challenged' ? [event.participant] : []));
+    const accounts = silent.map(({ signer }) => signer.account.address);
+    expect(asked).to.have.members(accounts);
+    const asker = aggregator.signer.account.address;
+    expect(await slashes(fed)).to.have.deep.members(accounts.map((account) => [account, 'unavailable', ETHER, asker]));
+    expect(await fed.federation.events('TurnMissed')).to.deep.equal([]);
+  }
+
+  it('corrupt on the disk after the commit: its gateway refuses; asked on the chain its owner is silent, and pays', async () => {
+    const fed = await world.federation({ rounds: 1, aggregateWindow: 8, answerWindow: 3 });
     const victim = await openDesk(world, fed, 'participant');
     await startParticipant(world, fed);
     await startParticipant(world, fed);
@@ -72,27 +91,14 @@ describe('scenario: payloads that are wrong or do not come', function () {
       /peer http:\/\/127\.0\.0\.1:\d+: PEER_/,
     );
     expect(error.message).to.contain(committed.cid);
-    const { excluded, evidence } = await leftOut(aggregator, 1);
-    expect(excluded.map(({ participant, reason }) => [participant, reason])).to.deep.equal([
-      [victim.signer.account.address, 'unavailable'],
-    ]);
-    expect(evidence.submissions.map(({ index }) => index)).not.to.include(0);
+    await expectSilenceToCost(fed, aggregator, [victim]);
+    const { evidence } = await leftOut(aggregator, 1);
     expect(evidence.submissions.map(({ index }) => index)).to.deep.equal([1, 2]);
-    const audit = await findings(fed);
-    expect(audit).to.deep.equal({
-      ok: true,
-      kinds: [
-        {
-          kind: 'payloadUnavailable',
-          severity: 'misconduct',
-          accused: victim.signer.account.address.toLowerCase(),
-        },
-      ],
-    });
+    expect(await findings(fed)).to.deep.equal({ ok: true, kinds: [] });
   });
 
-  it('wrong length under its own CID, a root of other bytes: everybody leaves both out as invalid', async () => {
-    const fed = await world.federation({ participants: 4, rounds: 1, aggregateWindow: 60 });
+  it('wrong length under its own CID, a root of other bytes: their owners cannot answer for what they committed to', async () => {
+    const fed = await world.federation({ participants: 4, rounds: 1, answerWindow: 3 });
     const short = await openDesk(world, fed, 'participant');
     const other = await openDesk(world, fed, 'participant');
     await startParticipant(world, fed);
@@ -105,23 +111,16 @@ describe('scenario: payloads that are wrong or do not come', function () {
     const commits = [await commitByHand(short, 1, truncated), await commitByHand(other, 1, lied)];
     for (const { reveal } of commits) await reveal();
 
-    const { excluded, evidence } = await leftOut(aggregator, 1);
-    expect(excluded.map(({ reason }) => reason)).to.deep.equal(['invalid', 'invalid']);
-    expect(excluded[0]!.detail).to.match(/wrong length[\s\S]*1024 bytes[\s\S]*1022 bytes/);
-    expect(excluded[1]!.detail).to.match(/its root is 0x[0-9a-f]{64}, revealed was 0x/);
-    expect(evidence.submissions.map(({ index }) => index)).not.to.include.members([0, 1]);
-    const accusedOf = ({ signer }: typeof short) => signer.account.address.toLowerCase();
-    expect(await findings(fed)).to.deep.equal({
-      ok: true,
-      kinds: [
-        { kind: 'payloadInvalid', severity: 'misconduct', accused: accusedOf(short) },
-        { kind: 'commitmentMismatch', severity: 'misconduct', accused: accusedOf(other) },
-      ],
-    });
+    const { excluded } = await aggregator.waitFor('collected', 1);
+    const details = new Map(excluded.map(({ participant, detail }) => [participant, detail]));
+    expect(details.get(short.signer.account.address)).to.match(/wrong length[\s\S]*1024 bytes[\s\S]*1022 bytes/);
+    expect(details.get(other.signer.account.address)).to.match(/its root is 0x[0-9a-f]{64}, revealed was 0x/);
+    await expectSilenceToCost(fed, aggregator, [short, other]);
+    expect(await findings(fed)).to.deep.equal({ ok: true, kinds: [] });
   });
 
   it('a peer that accepts and never answers holds up neither the others nor the turn', async () => {
-    const fed = await world.federation({ rounds: 1, aggregateWindow: 9 });
+    const fed = await world.federation({ rounds: 1, aggregateWindow: 9, answerWindow: 3 });
     const silent = await listen(
       createServer(() => undefined),
       world,
@@ -138,13 +137,8 @@ describe('scenario: payloads that are wrong or do not come', function () {
         craftUpdate(fed, (i) => i % 4),
       )
     ).reveal();
-    await aggregator.waitFor('published', 1);
-    // The gateway's own idle limit (15 s) is longer than the whole turn.
-    expect(await fed.federation.events('TurnMissed')).to.deep.equal([]);
-    const { excluded } = await leftOut(aggregator, 1);
-    expect(excluded.map(({ participant, reason }) => [participant, reason])).to.deep.equal([
-      [staller.signer.account.address, 'unavailable'],
-    ]);
+    // The gateway's own idle limit (15 s) is longer than the whole turn; the question on the chain gives it a window more.
+    await expectSilenceToCost(fed, aggregator, [staller]);
   });
 
   it('a payload whose owner is silent is fetched from another member that has it', async () => {
@@ -166,8 +160,8 @@ describe('scenario: payloads that are wrong or do not come', function () {
     expect(evidence.submissions).to.have.length(3);
   });
 
-  it('a copy of an earlier update is refused at its reveal, and the round goes on without it', async () => {
-    const fed = await world.federation({ rounds: 2, revealWindow: 4 });
+  it('a copy of an earlier update is taken out before the round is aggregated, and its owner pays', async () => {
+    const fed = await world.federation({ rounds: 2 });
     const copycat = await openDesk(world, fed, 'participant');
     const victim = await startParticipant(world, fed);
     await startParticipant(world, fed);
@@ -183,13 +177,15 @@ describe('scenario: payloads that are wrong or do not come', function () {
     const { root, normSq, cid } = await victim.waitFor('stored', 1);
     await untilPhase(fed, 2, 'commit');
     const payload = await victim.payloads.store.readAll(cid);
-    const copy = await commitByHand(copycat, 2, { payload, root, normSq });
-    await untilPhase(fed, 2, 'reveal');
-    const error = await copy.reveal().catch((failure: unknown) => failure);
-    expect(revertName(error)).to.equal('RootAlreadyRevealed');
-    expect((error as Error).message).to.match(/train again/);
+    await (await commitByHand(copycat, 2, { payload, root, normSq })).reveal();
+    expect((await aggregator.waitFor('copyVoided', 2)).participant).to.equal(copycat.signer.account.address);
     expect((await aggregator.waitFor('published', 2)).updates).to.equal(2);
-    expect((await aggregator.waitFor('penalised', 2)).participant).to.equal(copycat.signer.account.address);
+    const poorer = await fed.federation.participant(copycat.signer.account.address);
+    expect(poorer?.stake).to.equal((9n * ETHER) / 10n);
+    const asker = aggregator.signer.account.address;
+    expect(await slashes(fed)).to.deep.equal([
+      [copycat.signer.account.address, 'copiedUpdate', ETHER / 10n, asker], // a penalty: all of it burned
+    ]);
     expect(await findings(fed)).to.deep.equal({ ok: true, kinds: [] });
   });
 

@@ -70,8 +70,8 @@ describe('scenario: a participant that the contract refuses', function () {
     expect(await store.has(stored!.cid), 'it still serves its payloads').to.equal(true);
   });
 
-  it('with an update that somebody revealed before: it misses that round only', async () => {
-    const fed = await world.federation({ rounds: 2, revealWindow: 4 });
+  it('with an update that somebody revealed before: it does not count, and costs a penalty but no stake', async () => {
+    const fed = await world.federation({ rounds: 2 });
     const aggregator = await startAggregator(world, fed);
     // Two silos that learn nothing in round 1 send the same zeros then.
     const idle = (step: number) => ({
@@ -88,8 +88,17 @@ describe('scenario: a participant that the contract refuses', function () {
     await startParticipant(world, fed);
     const idlers = desks.map((desk, i) => work(fed, desk, idle((i + 1) / 64)));
     await aggregator.waitFor('published', 1);
-    const missed = idlers.flatMap(({ events }) => events.filter((event) => event.type === 'missed'));
-    expect(missed.map(({ reason }) => reason)).to.deep.equal(['somebody revealed the very same update before']);
+    const { participant } = await aggregator.waitFor('copyVoided', 1);
+    const copy = desks.findIndex(({ signer }) => signer.account.address === participant);
+    expect((await aggregator.waitFor('published', 1)).updates).to.equal(2);
+    const stakes = await Promise.all(
+      desks.map(async ({ signer }) => (await fed.federation.participant(signer.account.address))?.stake),
+    );
+    expect(stakes.with(copy, 0n)).to.deep.equal([ETHER, ETHER].with(copy, 0n));
+    expect(stakes[copy]).to.equal((9n * ETHER) / 10n);
+    const [charged] = await fed.federation.events('Slashed');
+    expect(charged?.args).to.include({ account: participant, amount: ETHER / 10n, burned: ETHER / 10n, reward: 0n });
+    await idlers[copy]!.seen('waiting');
     await aggregator.waitFor('published', 2);
     expect((await world.audit(fed)).ok).to.equal(true);
   });

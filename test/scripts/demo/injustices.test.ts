@@ -35,5 +35,7 @@ describe('whether justice was done', () => {
     const wrong = { ...sentence, who: HONEST };
     expect(injustices(rogues, [sentence, wrong], NAMES)).to.deep.equal(['client-1 was sentenced for badSum in 0x01']);
     expect(injustices(new Map(), [wrong], NAMES)).to.have.length(1);
+    const copy: Sentence = { ...wrong, proof: 'copiedUpdate' };
+    expect(injustices(new Map(), [copy], NAMES), 'a penalty, no sentence').to.deep.equal([]);
   });
 });
