@@ -1,4 +1,4 @@
-/** `npm run demo`, small: its facts, its determinism, and the lie that its audit must name. */
+/** `npm run demo`, small: its facts, its determinism, and what becomes of rogues. */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { type DemoFacts, demoFactsSchema } from '../../scripts/demo/demoFacts.ts';
+import { ETHER } from './support/world.ts';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -51,6 +52,7 @@ describe('scenario: the demonstration', function () {
     expect(facts.finalAccuracy).to.equal(facts.rounds[1]!.accuracy);
     expect(facts.finalModelRoot).to.equal(facts.rounds[1]!.modelRoot);
     expect(facts.gas.commit!.count).to.equal(8);
+    expect(facts.slashed).to.deep.equal([]);
     expect(facts.weights!.filter(({ byzantine }) => byzantine)).to.have.length(1);
     for (const path of Object.values(facts.files)) expect((await stat(path)).size).to.be.greaterThan(0);
     expect(output).to.match(
@@ -65,18 +67,54 @@ describe('scenario: the demonstration', function () {
     expect(facts.rounds.map(({ accuracy }) => accuracy)).to.deep.equal(first.rounds.map(({ accuracy }) => accuracy));
   });
 
-  it('a lying aggregator: ends with status 1; round, chunk and coordinate are named', async () => {
-    const { status, output, facts } = await demo('lie', ...SMALL.with(3, '3').with(5, '0'), '--lying-aggregator');
-    expect(status).to.equal(1);
-    expect(facts.audit.ok).to.equal(false);
-    const lies = facts.audit.findings.filter(({ kind }) => kind === 'modelMismatch');
-    expect(lies).to.have.length(1);
-    const { round, chunk, coordinate, expected, published } = lies[0]!.divergence!;
-    expect(round).to.equal(1);
-    expect(chunk).to.equal(Math.floor(coordinate / 256));
-    expect(Number(published) - Number(expected)).to.equal(1);
-    expect(output).to.contain(
-      `round 1, chunk ${chunk}, coordinate ${coordinate}: expected ${expected}, published ${published}`,
+  /** Who was sentenced for what; each transaction is there, and has gas. */
+  function sentences({ slashed }: DemoFacts) {
+    for (const { who, tx, gas } of slashed) {
+      expect(who).to.match(/^0x[0-9a-fA-F]{40}$/);
+      expect(tx).to.match(/^0x[0-9a-f]{64}$/);
+      expect(gas).to.be.within(50_000, 16_777_216);
+    }
+    return slashed.map(({ role, proof, round, amountWei }) => `${role} ${proof} ${round} ${amountWei}`).sort();
+  }
+
+  it('a lying aggregator is slashed and its round done again, rightly; a false accusation loses its bond', async () => {
+    const { status, output, facts } = await demo('lie', ...SMALL, '--lying-aggregator', '--framing-challenger');
+    expect(status, output).to.equal(0);
+    expect(sentences(facts)).to.deep.equal([
+      `aggregator badCoordinate 1 ${10n * ETHER}`,
+      `challenger badSum 1 ${ETHER / 10n}`,
+    ]);
+    expect(output).to.match(
+      /\[ROUND 1\] aggregator-0 slashed \(badCoordinate\): 10 ETH, 5 ETH burned, 5 ETH to watchtower \| tx 0x/,
     );
+    expect(output).to.match(
+      /\[ROUND 1\] challenger accused client-\d falsely \(badSum\) and loses its bond of 0.1 ETH/,
+    );
+    expect(output.match(/\[ROUND 1\/2\] aggregate_train/g), 'published twice').to.have.length(2);
+    expect(facts.rounds[0]!.modelRoot, 'the model of the same seed without a lie').to.equal(first.rounds[0]!.modelRoot);
+    expect(facts.audit).to.deep.equal({ ok: true, findings: [] });
+    expect(facts.rounds.map(({ round, updates }) => [round, updates])).to.deep.equal([
+      [1, 4],
+      [2, 4],
+    ]);
+  });
+
+  it('a lying and a withholding client are slashed, and the round goes on without them', async () => {
+    const rogues = ['--lying-client', '--withholding-client'];
+    const { status, output, facts } = await demo(
+      'rogues',
+      '--rounds',
+      '1',
+      '--clients',
+      '5',
+      '--byzantine',
+      '0',
+      ...rogues,
+    );
+    expect(status, output).to.equal(0);
+    expect(sentences(facts)).to.deep.equal([`participant badSum 1 ${ETHER}`, `participant unavailable 1 ${ETHER}`]);
+    expect(facts.rounds.map(({ updates }) => updates)).to.deep.equal([3]);
+    expect(facts.audit.ok).to.equal(true);
+    expect(output).to.contain('Justice   done');
   });
 });
