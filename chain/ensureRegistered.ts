@@ -1,6 +1,6 @@
 /** Makes sure that a node's account holds its role: registered, staked, and known by its present gateway. */
 
-import { type Address, formatEther, type Hex } from 'viem';
+import { type Address, erc20Abi, formatEther, type Hex, zeroAddress } from 'viem';
 import { AssayError } from '../protocol/errors.ts';
 import type { Federation, Role } from './federation.ts';
 import { revertName } from './revert.ts';
@@ -12,7 +12,7 @@ export interface Registration {
   readonly transactions: readonly Hex[];
   /** Their gas; null when there were none. */
   readonly gasUsed: bigint | null;
-  /** Wei at stake now. */
+  /** At stake now, in wei or in units of the federation's token. */
   readonly stake: bigint;
 }
 
@@ -20,7 +20,7 @@ export interface Registration {
  * Registers the signer's account, or tops its stake up and announces its gateway where that is missing.
  *
  * @param gateway base URL under which peers fetch this node's payloads
- * @param offeredStake wei to register with; default: what the federation asks for
+ * @param offeredStake wei or units of the token to register with; default: what the federation asks for
  * @throws AssayError `NOT_A_MEMBER`, `STAKE_TOO_LOW`, `UNFUNDED`, `LEFT` (the account asked to exit), and those of a
  *   transaction.
  */
@@ -50,8 +50,8 @@ export async function ensureRegistered(
     if (stake < required) {
       throw new AssayError('STAKE_TOO_LOW', {
         summary: `the stake is too low for a${role === 'aggregator' ? 'n' : ''} ${role}`,
-        expected: `at least ${formatEther(required)} ether`,
-        received: `${formatEther(stake)} ether`,
+        expected: `at least ${amountText(federation, required)}`,
+        received: amountText(federation, stake),
         fix: 'offer more with --stake, or leave the option out to send what the federation asks for',
       });
     }
@@ -101,13 +101,35 @@ async function settleOwn(federation: Federation, signer: Signer): Promise<Sent[]
   }
 }
 
+function amountText({ parameters }: Federation, amount: bigint): string {
+  return parameters.stakeToken === zeroAddress ? `${formatEther(amount)} ether` : `${amount} units of its token`;
+}
+
+/** That the account has the stake, in what the federation is paid in. */
 async function requireBalance(federation: Federation, account: Address, stake: bigint): Promise<void> {
-  const balance = await federation.connection.publicClient.getBalance({ address: account });
-  if (balance > stake) return;
+  const { connection, parameters } = federation;
+  const { stakeToken } = parameters;
+  if (stakeToken === zeroAddress) {
+    const balance = await connection.publicClient.getBalance({ address: account });
+    if (balance > stake) return;
+    throw new AssayError('UNFUNDED', {
+      summary: `${account} cannot pay the stake and the gas`,
+      expected: `more than ${formatEther(stake)} ether`,
+      received: `${formatEther(balance)} ether`,
+      fix: 'send ether to this address, then start again',
+    });
+  }
+  const balance = await connection.publicClient.readContract({
+    address: stakeToken,
+    abi: erc20Abi,
+    functionName: 'balanceOf',
+    args: [account],
+  });
+  if (balance >= stake) return;
   throw new AssayError('UNFUNDED', {
-    summary: `${account} cannot pay the stake and the gas`,
-    expected: `more than ${formatEther(stake)} ether`,
-    received: `${formatEther(balance)} ether`,
-    fix: 'send ether to this address, then start again',
+    summary: `${account} cannot pay the stake`,
+    expected: `${stake} units of the token ${stakeToken}`,
+    received: `${balance} units`,
+    fix: 'send tokens to this address, then start again',
   });
 }

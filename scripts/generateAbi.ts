@@ -7,18 +7,26 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import hre from 'hardhat';
+import { MODULES } from '../chain/deploy.ts';
 import { AssayError } from '../protocol/errors.ts';
 import { writeFileAtomic } from '../storage/atomicFile.ts';
 
 interface AbiFile {
-  /** A federation answers with the code of its modules: `IFederation` is the union of theirs. */
+  /**
+   * A federation answers with the code of its modules. `IFederation` says what they take; the errors of libraries that
+   * they use (a token's, an address's) are in their own ABIs.
+   */
   readonly contracts: readonly string[];
   readonly exportName: string;
   readonly file: string;
 }
 
 export const ABI_FILES: readonly AbiFile[] = [
-  { contracts: ['Federation', 'IFederation'], exportName: 'federationAbi', file: 'chain/abi/federation.ts' },
+  {
+    contracts: ['IFederation', 'Federation', ...Object.values(MODULES)],
+    exportName: 'federationAbi',
+    file: 'chain/abi/federation.ts',
+  },
   {
     contracts: ['FederationFactory'],
     exportName: 'federationFactoryAbi',
@@ -26,14 +34,32 @@ export const ABI_FILES: readonly AbiFile[] = [
   },
 ];
 
+interface AbiInput {
+  readonly type: string;
+  readonly components?: readonly AbiInput[];
+}
+
 interface AbiEntry {
   readonly type: string;
+  readonly name?: string;
+  readonly inputs?: readonly AbiInput[];
+}
+
+/** What tells two entries apart: contracts name the same parameter differently. */
+function signatureOf({ type, name, inputs = [] }: AbiEntry): string {
+  const types = (list: readonly AbiInput[]): string =>
+    list
+      .map((input) => (input.components ? `(${types(input.components)})${input.type.slice(5)}` : input.type))
+      .join(',');
+  return `${type} ${name}(${types(inputs)})`;
 }
 
 /** The text of one ABI module: one line per entry, so that a diff shows which function or event changed. */
 export function renderAbi(exportName: string, contracts: readonly string[], abis: readonly AbiEntry[][]): string {
   const entries = abis.flat().filter(({ type }) => type === 'function' || type === 'event' || type === 'error');
-  const lines = [...new Set(entries.map((entry) => `  ${JSON.stringify(entry)},`))];
+  const distinct = new Map<string, AbiEntry>();
+  for (const entry of entries) if (!distinct.has(signatureOf(entry))) distinct.set(signatureOf(entry), entry);
+  const lines = [...distinct.values()].map((entry) => `  ${JSON.stringify(entry)},`);
   return [
     '// biome-ignore-all format: generated, one entry per line',
     '// biome-ignore-all lint: generated',

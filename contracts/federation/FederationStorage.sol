@@ -174,6 +174,23 @@ abstract contract FederationStorage is IFederationEvents, Initializable, Ownable
         }
     }
 
+    /// @dev The same for a participant's record; the order is that of ParticipantRecord.
+    function _storeRecord(ParticipantAccount storage account, ParticipantRecord memory record) internal {
+        uint256 word = uint256(record.stake);
+        word |= uint256(record.committedRound) << 96;
+        word |= uint256(record.committedOpening) << 128;
+        word |= uint256(record.joinedRoster) << 160;
+        word |= uint256(record.lastRoster) << 192;
+        word |= uint256(record.index) << 224;
+        word |= (record.revealed ? uint256(1) : 0) << 232;
+        word |= (record.registered ? uint256(1) : 0) << 240;
+        word |= (record.funded ? uint256(1) : 0) << 248;
+        // SAFETY: the record is one slot, the first of its account; a test compares every field after a round trip.
+        assembly ("memory-safe") {
+            sstore(account.slot, word)
+        }
+    }
+
     /// @dev Root of the model that a round starts from. Round 0's model is the genesis model.
     function _baseModelRoot(uint256 number) internal view returns (bytes32) {
         return _rounds[number - 1].modelRoot;

@@ -58,10 +58,10 @@ abstract contract Submissions is Penalties {
         }
 
         if (first) _startClock(number, head);
-        // Field by field: the compiler would write all others of the slot one by one, too.
-        account.record.committedRound = uint32(number);
-        account.record.committedOpening = head.opening;
-        account.record.revealed = false;
+        record.committedRound = uint32(number);
+        record.committedOpening = head.opening;
+        record.revealed = false;
+        _storeRecord(account, record);
         account.commitHash = commitHash;
         ++head.committed;
         // On its way out since the owner removed it: an extension would not find it among the active.

@@ -19,8 +19,12 @@ struct SealedUpdate {
 library CommitHash {
     /// @notice Binds chain, contract, round, base model and sender: a seal can be neither squatted, nor copied, nor
     ///         replayed.
-    function seal(SealedUpdate memory update) internal pure returns (bytes32) {
-        return keccak256(abi.encode(update));
+    /// @dev keccak256(abi.encode(update)), without a copy.
+    function seal(SealedUpdate memory update) internal pure returns (bytes32 sealed_) {
+        // SAFETY: nine static members are nine words in memory, each as abi.encode would write it; vectors hold it.
+        assembly ("memory-safe") {
+            sealed_ := keccak256(update, 0x120)
+        }
     }
 
     /// @notice The running hash of a round's reveals, in their order.

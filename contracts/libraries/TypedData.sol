@@ -3,6 +3,7 @@ pragma solidity ^0.8.37;
 
 import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 
 /// @title Messages that people sign and others submit (EIP-712, ERC-1271)
 /// @dev A message binds chain, federation, round and opening (or challenge), so it can be used nowhere else; what it
@@ -35,7 +36,7 @@ library TypedData {
         uint32 opening,
         bytes32 commitHash
     ) internal pure returns (bytes32) {
-        return _digest(domain, keccak256(abi.encode(COMMIT_UPDATE_TYPE, round, opening, commitHash)));
+        return MessageHashUtils.toTypedDataHash(domain, keccak256(abi.encode(COMMIT_UPDATE_TYPE, round, opening, commitHash)));
     }
 
     /// @return what is signed
@@ -49,12 +50,12 @@ library TypedData {
         bytes32 salt
     ) internal pure returns (bytes32) {
         return
-            _digest(domain, keccak256(abi.encode(REVEAL_UPDATE_TYPE, round, opening, root, normSq, cidHash, salt)));
+            MessageHashUtils.toTypedDataHash(domain, keccak256(abi.encode(REVEAL_UPDATE_TYPE, round, opening, root, normSq, cidHash, salt)));
     }
 
     /// @return what is signed
     function answerChallenge(bytes32 domain, bytes32 id, address payee) internal pure returns (bytes32) {
-        return _digest(domain, keccak256(abi.encode(ANSWER_CHALLENGE_TYPE, id, payee)));
+        return MessageHashUtils.toTypedDataHash(domain, keccak256(abi.encode(ANSWER_CHALLENGE_TYPE, id, payee)));
     }
 
     /// @notice Whether `account` signed: by its key (65 bytes, s in the lower half), or as a contract by its own rules.
@@ -74,9 +75,5 @@ library TypedData {
             answer := mload(0)
         }
         return answered && answer == bytes32(IERC1271.isValidSignature.selector);
-    }
-
-    function _digest(bytes32 domain, bytes32 message) private pure returns (bytes32) {
-        return keccak256(abi.encodePacked(hex"1901", domain, message));
     }
 }

@@ -6,14 +6,72 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { writeFileAtomic } from '../../storage/atomicFile.ts';
-import { World } from './support/world.ts';
+import { gramRound, scattered } from './support/gramRound.ts';
+import { commitAll, revealAll, signCommit, signReveal } from './support/signed.ts';
+import { STAKE, World } from './support/world.ts';
 
 const SNAPSHOT = fileURLToPath(new URL('./gas.snapshot.json', import.meta.url));
 const TOLERANCE = 0.005;
 const COMMIT_AND_REVEAL_LIMIT = 110_000;
 const PUBLISH_LIMIT = 250_000;
+/** A participant's part of a batch: commit and reveal, with the transactions that carry them. */
+const RELAYED_LIMIT = 50_000;
+const BATCH = 20;
 
 const mean = (values: readonly number[]) => Math.round(values.reduce((sum, value) => sum + value, 0) / values.length);
+
+/** Everybody signs, one account sends: what a participant's part of the two batches costs. */
+async function measureRelay(measured: Record<string, number>): Promise<void> {
+  const parameters = { minParticipants: BATCH, minUpdates: 5, maxParticipants: BATCH };
+  const world = await World.create({ parameters, participants: BATCH });
+  const people = Array.from({ length: BATCH }, (_, i) => world.participant(i));
+  for (const round of [1, 2, 3]) {
+    const commits = await Promise.all(people.map((person) => signCommit(world, person, round)));
+    const committed = await commitAll(world, world.wallets[0]!, round, commits);
+    const reveals = await Promise.all(people.map((person) => signReveal(world, person, round)));
+    const revealed = await revealAll(world, world.wallets[0]!, round, reveals);
+    expect((await world.round(round)).revealed).to.equal(BATCH);
+    await world.publish(await world.leader(round), round);
+    if (round === 2) continue;
+    const label = round === 1 ? 'firstRound' : 'steadyRound';
+    measured[`${label}.relay.commitOf20`] = Math.round(Number(committed.gasUsed) / BATCH);
+    measured[`${label}.relay.revealOf20`] = Math.round(Number(revealed.gasUsed) / BATCH);
+  }
+  await world.close();
+}
+
+/** A round of twenty that is paid for, by equal shares and by the Gram matrix. */
+async function measureRewards(measured: Record<string, number>): Promise<void> {
+  for (const contributionRewardBps of [0, 5_000]) {
+    const label = contributionRewardBps === 0 ? 'equally' : 'byContribution';
+    const parameters = {
+      minParticipants: BATCH,
+      minUpdates: 5,
+      maxParticipants: BATCH,
+      roundReward: STAKE,
+      contributionRewardBps,
+    };
+    const world = await World.create({ parameters, participants: BATCH });
+    const funded = await world.fundRewards(world.wallets[0]!, 3n * STAKE);
+    const made = await gramRound(BATCH, scattered('gas'));
+    await world.contribute(1, BATCH);
+    const publication = { ...(await world.publication(1)), gramRoot: made.gramRoot };
+    await world.send(await world.leader(1), 'publishRound', [1n, publication]);
+    await world.passDeadline(1);
+    const final = await world.send(world.wallets[0]!, 'finalizeRound', [1n]);
+    const opening = contributionRewardBps === 0 ? '0x' : made.opening;
+    const args = [1n, await world.reveals(1), publication, opening];
+    const distributed = await world.send(world.wallets[0]!, 'distributeRewards', args);
+    const withdrawn = await world.send(world.participant(0), 'withdrawCredit');
+    measured[`rewards.distributeTo20.${label}`] = Number(distributed.gasUsed);
+    if (contributionRewardBps === 0) {
+      measured['rewards.fund'] = Number(funded.gasUsed);
+      measured['rewards.finalize'] = Number(final.gasUsed);
+      measured['rewards.withdrawCredit'] = Number(withdrawn.gasUsed);
+    }
+    await world.close();
+  }
+}
 
 describe('gas', () => {
   const measured: Record<string, number> = {};
@@ -57,6 +115,8 @@ describe('gas', () => {
     measured.withdraw = await gas(world.send(people[0]!, 'withdraw', [0]));
     measured.createFederation = await gas(world.requestFederation());
     await world.close();
+    await measureRelay(measured);
+    await measureRewards(measured);
   });
 
   it('commit + reveal stay below the limit, for the average participant and for everybody after the first round', () => {
@@ -67,6 +127,13 @@ describe('gas', () => {
   it('publish stays below the limit, and it opens the next round', () => {
     expect(measured['firstRound.publish']).to.be.at.most(PUBLISH_LIMIT);
     expect(measured['steadyRound.publish']).to.be.at.most(PUBLISH_LIMIT);
+  });
+
+  it('a batch of twenty stays below the limit for each, transactions included, in the first round and after', () => {
+    for (const label of ['firstRound', 'steadyRound']) {
+      const part = measured[`${label}.relay.commitOf20`]! + measured[`${label}.relay.revealOf20`]!;
+      expect(part, label).to.be.at.most(RELAYED_LIMIT);
+    }
   });
 
   it('no action moved against the snapshot', async () => {

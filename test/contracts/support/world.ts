@@ -11,9 +11,11 @@ import {
   concatHex,
   decodeErrorResult,
   encodeAbiParameters,
+  erc20Abi,
   type Hex,
   isHex,
   keccak256,
+  parseAbi,
   parseEther,
   parseEventLogs,
   type TransactionReceipt,
@@ -88,6 +90,20 @@ export interface Update {
   readonly salt: Hex;
 }
 
+/** As the contract's struct RevealedUpdate. */
+export interface Revealed {
+  readonly index: number;
+  readonly participant: Address;
+  readonly root: Hex;
+  readonly normSq: bigint;
+  readonly cidHash: Hex;
+}
+
+export interface Contract {
+  readonly address: Address;
+  readonly abi: Abi;
+}
+
 export interface WorldOptions {
   readonly parameters?: Partial<Parameters>;
   /** Participants registered at the start; wallets 1.. */
@@ -126,6 +142,10 @@ export class World {
   readonly abi: Abi;
   readonly factory: Address;
   federation: Address;
+  /** What the federation is paid in; null for the chain's own coin. */
+  token: Address | null = null;
+  /** Accounts that are no wallets and take part. */
+  readonly others: Address[] = [];
 
   constructor(connection: Connection, wallets: Wallet[], abi: Abi, factory: Address, federation: Address) {
     this.connection = connection;
@@ -198,15 +218,40 @@ export class World {
   }
 
   register(wallet: Wallet, stake = STAKE): Promise<TransactionReceipt> {
-    return this.send(wallet, 'registerParticipant', ['http://127.0.0.1:7001', stake, '0x'], stake);
+    return this.send(wallet, 'registerParticipant', ['http://127.0.0.1:7001', stake, '0x'], this.coin(stake));
   }
 
   registerAggregator(wallet: Wallet, stake = 2n * STAKE): Promise<TransactionReceipt> {
-    return this.send(wallet, 'registerAggregator', ['http://127.0.0.1:7100', stake, '0x'], stake);
+    return this.send(wallet, 'registerAggregator', ['http://127.0.0.1:7100', stake, '0x'], this.coin(stake));
   }
 
   topUp(wallet: Wallet, role: number, amount: bigint): Promise<TransactionReceipt> {
-    return this.send(wallet, 'topUp', [role, amount, '0x'], amount);
+    return this.send(wallet, 'topUp', [role, amount, '0x'], this.coin(amount));
+  }
+
+  fundRewards(wallet: Wallet, amount: bigint): Promise<TransactionReceipt> {
+    return this.send(wallet, 'fundRewards', [amount, '0x'], this.coin(amount));
+  }
+
+  /** What goes with a call that pays `amount`: nothing, when the federation takes a token. */
+  private coin(amount: bigint): bigint {
+    return this.token === null ? amount : 0n;
+  }
+
+  /**
+   * From now on the world's federation is one that takes an ERC-20, of which every wallet has plenty and has allowed it
+   * all.
+   */
+  async useToken(parameters: Partial<Parameters> = {}): Promise<Contract> {
+    const { address, abi } = await this.connection.viem.deployContract('TestToken');
+    const token: Contract = { address, abi: abi as Abi };
+    this.federation = await this.createFederation({ ...parameters, stakeToken: address });
+    this.token = address;
+    for (const wallet of this.wallets) {
+      await this.sendTo(address, token.abi, wallet, 'mint', [wallet.account.address, 1000n * STAKE]);
+      await this.sendTo(address, token.abi, wallet, 'approve', [this.federation, 1000n * STAKE]);
+    }
+    return token;
   }
 
   /** The update that wallet makes for a round; `variant` makes another one. */
@@ -398,17 +443,20 @@ export class World {
 
   /**
    * No coin is lost or made: what the contract holds is what it owes: stakes, credits that were not withdrawn, bonds of
-   * challenges that are open.
+   * challenges that are open, rewards promised and not yet promised.
    */
   async checkBooks(): Promise<void> {
-    let owed = 0n;
-    for (const wallet of this.wallets) {
-      owed += (await this.participantOf(wallet)).stake + (await this.aggregatorOf(wallet)).stake;
+    let owed: bigint = await this.read('rewardPool');
+    for (let round = await this.currentRound(); round > 0; round--) {
+      owed += await this.read('rewardOf', [BigInt(round)]);
+    }
+    for (const account of [...this.wallets.map((wallet) => wallet.account.address), ...this.others]) {
+      owed += (await this.read('participant', [account])).stake + (await this.read('aggregator', [account])).stake;
     }
     owed += (await this.sumOf('Credited', 'amount')) - (await this.sumOf('CreditWithdrawn', 'amount'));
     owed += await this.sumOf('ChallengeOpened', 'bond');
     owed -= (await this.sumOf('ChallengeAnswered', 'paid')) + (await this.sumOf('ChallengeRefunded', 'bond'));
-    expect(await this.balance(this.federation), 'balance = stakes + credits + bonds').to.equal(owed);
+    expect(await this.held(this.federation), 'balance = stakes + credits + bonds + rewards').to.equal(owed);
   }
 
   /** Sum of one field over all events of a name. */
@@ -422,10 +470,45 @@ export class World {
     });
     return (logs as unknown as { args: Record<string, bigint> }[]).reduce((sum, { args }) => sum + args[field]!, 0n);
   }
+
+  /** What an account has of the coin or token that the federation takes. */
+  async held(account: Address): Promise<bigint> {
+    if (this.token === null) return this.balance(account);
+    const reader = await this.connection.viem.getPublicClient();
+    return reader.readContract({ address: this.token, abi: erc20Abi, functionName: 'balanceOf', args: [account] });
+  }
+
+  /** The round's reveals in their order, as proofs and rewards name them. */
+  async reveals(round: number): Promise<Revealed[]> {
+    const reader = await this.connection.viem.getPublicClient();
+    const logs = await reader.getContractEvents({
+      address: this.federation,
+      abi: federationAbi,
+      eventName: 'UpdateRevealed',
+      args: { round: BigInt(round) },
+      fromBlock: 0n,
+    });
+    const all = logs.map(({ args }) => ({
+      index: args.index!,
+      participant: args.participant!,
+      root: args.root!,
+      normSq: args.normSq!,
+      cidHash: keccak256(args.cid!),
+    }));
+    // A round that was opened again has reveals of its void openings before those that count.
+    const { revealed } = await this.round(round);
+    return all.slice(all.length - revealed);
+  }
 }
 
 /** Every custom error there is, whoever threw it. */
-const errorAbi = [...federationAbi, ...federationFactoryAbi].filter(({ type }) => type === 'error') as Abi;
+const tokenErrors = parseAbi([
+  'error ERC20InsufficientAllowance(address spender, uint256 allowance, uint256 needed)',
+  'error Refused(address account)',
+]);
+const errorAbi = [...federationAbi, ...federationFactoryAbi, ...tokenErrors].filter(
+  ({ type }) => type === 'error',
+) as Abi;
 
 /** The custom error, with its values, that a call fails with. */
 export async function expectRevert(call: Promise<unknown>, name: string, args?: readonly unknown[]): Promise<void> {
