@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
+import {AskedChunk, ChunkAnswer} from "../libraries/ChunkAnswer.sol";
 import {CommitHash, SealedUpdate} from "../libraries/CommitHash.sol";
 import {CoordinateStep} from "../libraries/CoordinateStep.sol";
 import {GramFraud, GramShape} from "../libraries/GramFraud.sol";
@@ -125,6 +126,33 @@ contract LibraryHarness {
         uint256 chunks
     ) external view returns (bool) {
         return UpdateOpening.verifyRange(opening, root, normSq, chunkSize, depth, span, chunks);
+    }
+
+    function answersUpdate(
+        bytes calldata opening,
+        AskedChunk calldata asked,
+        uint256 dimension,
+        uint256 chunkSize
+    ) external view returns (bool) {
+        return ChunkAnswer.opensUpdate(opening, asked, ChunkAnswer.shape(dimension, chunkSize));
+    }
+
+    function answersModel(
+        bytes calldata opening,
+        AskedChunk calldata asked,
+        uint256 dimension,
+        uint256 chunkSize
+    ) external view returns (bool) {
+        return ChunkAnswer.opensModel(opening, asked, ChunkAnswer.shape(dimension, chunkSize));
+    }
+
+    function answersGram(
+        bytes calldata opening,
+        AskedChunk calldata asked,
+        uint256 dimension,
+        uint256 chunkSize
+    ) external view returns (bool) {
+        return ChunkAnswer.opensGram(opening, asked, ChunkAnswer.shape(dimension, chunkSize));
     }
 
     function updateCoordinate(bytes calldata opening, uint256 k) external pure returns (int256) {

@@ -51,7 +51,7 @@ export function validRows(round: DisputedRound, reveals: readonly RevealedUpdate
 /** @throws AssayError `PROOF_MALFORMED` unless this is what the round's leader published. */
 export function checkPublication(round: DisputedRound, publication: Publication): void {
   const received = publicationHash(publication);
-  if (round.publicationHash === ZERO_HASH || received !== round.publicationHash) {
+  if (received !== round.publicationHash) {
     throw malformed('this is not the publication of the round', round.publicationHash, received);
   }
 }

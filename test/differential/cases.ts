@@ -19,7 +19,11 @@ import {
   foldGramPath,
   type GramStep,
   matrixBytesPreimage,
+  openGramAnswer,
+  openModelAnswer,
+  openUpdateAnswer,
   packGramPath,
+  packSumPath,
   unpackGramPath,
 } from '../../protocol/commitment/openings.ts';
 import { modelCoordinate, openModelChunk, openRow, rowCoordinate } from '../../protocol/dispute/badCoordinate.ts';
@@ -37,7 +41,7 @@ import { type BadVacancyProof, judgeBadVacancy } from '../../protocol/dispute/ba
 import { openGramRoot } from '../../protocol/dispute/provenLies.ts';
 import { mixingShape, readMixing, recomputeCoordinate } from '../../protocol/dispute/recomputeCoordinate.ts';
 import { gramTree } from '../../protocol/dispute/trees.ts';
-import { concatBytes, toHex, ZERO_HASH } from '../../protocol/encoding/bytes.ts';
+import { concatBytes, type Hex, toHex, ZERO_HASH } from '../../protocol/encoding/bytes.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { preAggregate } from '../../protocol/round/roundComputation.ts';
 import {
@@ -567,6 +571,54 @@ function isRightMixingCase(random: Random): Case {
   };
 }
 
+/** An answer to an availability challenge: right, spoilt, for another chunk, or from a tree with a lie. */
+async function answerCase(random: Random): Promise<Case> {
+  const kind = random.int(0, 2);
+  const gram = kind === 2 ? gramScene(random, ['entry', 'leafClaim', 'nodeClaim']) : undefined;
+  const world = gram?.world ?? honestRound(random, { rule: 'fedavg' });
+  const { layout, publication } = world;
+  const count = gram === undefined ? layout.chunkCount : gramSpanCount(layout.chunkCount);
+  const chunk = random.int(0, count - 1);
+  const asked = random.int(0, 5) === 0 ? random.int(0, count - 1) : chunk;
+  const maybe = (bytes: Uint8Array) => (random.int(0, 2) === 0 ? spoil(random, bytes) : bytes);
+  const zero = random.int(0, 9) === 0 ? { root: ZERO_HASH } : {};
+  const ask = (name: string, opening: Uint8Array, root: Hex, normSq: bigint, rows: number): Question => {
+    const what = { root, normSq, chunk: asked, rows, ...zero };
+    return {
+      call: [name, [toHex(opening), what, BigInt(layout.dimension), BigInt(layout.chunkSize)]],
+      read: String,
+    };
+  };
+  if (gram !== undefined) {
+    const opening = maybe(gramAnswer(gram.levels, chunk));
+    const root = zero.root ?? publication.gramRoot;
+    const expected = String(openGramAnswer(root, gram.n, layout, asked, opening) !== null);
+    return { expected, question: ask('answersGram', opening, publication.gramRoot, 0n, gram.n) };
+  }
+  if (kind === 1) {
+    const opening = maybe(await openModelChunk(modelChunks(world, world.model), layout, chunk));
+    const root = zero.root ?? publication.modelRoot;
+    const expected = String(openModelAnswer(root, layout, asked, opening) !== null);
+    return { expected, question: ask('answersModel', opening, publication.modelRoot, 0n, 0) };
+  }
+  const payload = world.payloads[0]!.slice();
+  if (random.int(0, 4) === 0) payload[payload.length - 1] = 1; // the padding, where there is any
+  const level = random.int(0, layout.depth);
+  const lie = {
+    kind: level === 0 && chunk < layout.chunkCount ? random.pick(['claim', 'leaf'] as const) : ('claim' as const),
+    level,
+    position: level === 0 ? chunk : random.int(0, 2 ** (layout.depth - level) - 1),
+    delta: BigInt(random.int(1, 9)),
+  };
+  const levels = lyingSumTree(payload, layout, ...(random.int(0, 2) === 0 ? [lie] : []));
+  const top = levels.at(-1)![0]!;
+  const bytes = payload.subarray(chunk * 2 * layout.chunkSize, (chunk + 1) * 2 * layout.chunkSize);
+  const opening = maybe(concatBytes(bytes, packSumPath(pathIn(levels, 0, chunk))));
+  const commitment = { root: zero.root ?? toHex(top.hash), normSq: top.sum };
+  const expected = String(openUpdateAnswer(commitment, layout, asked, opening) !== null);
+  return { expected, question: ask('answersUpdate', opening, toHex(top.hash), top.sum, 0) };
+}
+
 /** Kinds of cases and how many of a hundred are of each. */
 export const CASE_KINDS: readonly (readonly [
   name: string,
@@ -575,7 +627,8 @@ export const CASE_KINDS: readonly (readonly [
 ])[] = [
   ['a node of an update’s tree', 20, sumCase],
   ['a coordinate', 25, coordinateCase],
-  ['an opening', 12, openingCase],
+  ['an opening', 6, openingCase],
+  ['an answer', 6, answerCase],
   ['numbers of an opening', 5, numbersCase],
   ['a Gram leaf', 10, gramLeafCase],
   ['a Gram node', 6, gramNodeCase],
