@@ -12,7 +12,7 @@ describe('scenario: leaving', function () {
   });
 
   it('the stake stays while it answers for a round that is not final, and comes back whole afterwards', async () => {
-    const fed = await world.federation({ rounds: 1, challengeWindow: 8 });
+    const fed = await world.federation({ rounds: 1, challengeWindow: 20 });
     const leaver = await nodeFolder(world, fed);
     const aggregator = await startAggregator(world, fed);
     await startParticipant(world, fed, { folder: leaver.folder, signer: leaver.signer });
