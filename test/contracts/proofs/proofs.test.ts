@@ -3,7 +3,7 @@
  * the truth loses its bond, and what does not open reverts.
  */
 import { expect } from 'chai';
-import { getAddress, type Hex, type TransactionReceipt, zeroHash } from 'viem';
+import { encodeFunctionData, getAddress, type Hex, size, slice, type TransactionReceipt, zeroHash } from 'viem';
 import { mixingHash } from '../../../protocol/aggregation/preAggregation/mixing.ts';
 import type { Rule } from '../../../protocol/aggregation/rule.ts';
 import { FED_AVG, type ServerStep } from '../../../protocol/aggregation/serverStep.ts';
@@ -627,6 +627,39 @@ describe('fraud proofs', () => {
       await plain.world.close();
       await mixed.world.close();
     });
+  });
+
+  it('calldata that is cut short accuses nobody (C-87)', async () => {
+    const scene = await Scene.create({ rule: NNM, step: MOMENTUM, dimension: 16 * 16 * 2 + 1 });
+    const { world } = scene;
+    const round = scene.next();
+    await round.contribute();
+    await round.publish();
+    const client = await world.connection.viem.getPublicClient();
+    const account = last(scene).account.address;
+    const gram = round.published.gram!;
+    const vacancy = [1n, round.publication, 2, 0, 3, toHex(gram.nodes[0]![3]!.hash), toHex(gram.path(0, 3))];
+    for (const [functionName, args] of [
+      ['proveBadCoordinate', [round.coordinateProof(5, 'state')]],
+      ['proveBadCoordinate', [round.coordinateProof(5, 'model')]],
+      ['proveBadGramLeaf', [round.gramLeafProof(1, 0, 3)]],
+      ['proveBadGramNode', [round.gramNodeProof(1, 0)]],
+      ['proveBadMixing', [round.mixingProof()]],
+      ['proveBadVacancy', vacancy],
+    ] as const) {
+      const data = encodeFunctionData({ abi: world.abi, functionName, args: [...args] });
+      const call = (bytes: Hex) => client.call({ account, to: world.federation, value: BOND, data: bytes });
+      await call(data);
+      // Beyond the padding of the last part, in the middle, and right after the selector.
+      for (const length of [size(data) - 96, Math.floor(size(data) / 2), 68, 4]) {
+        let refused = false;
+        await call(slice(data, 0, length)).catch(() => {
+          refused = true;
+        });
+        expect(refused, `${functionName}, ${length} of ${size(data)} bytes`).to.equal(true);
+      }
+    }
+    await world.close();
   });
 
   describe('copied updates', () => {
