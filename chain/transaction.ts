@@ -32,6 +32,8 @@ const RECEIPT_PATIENCE_MS = 180_000;
 /** Room above the estimate: a transition that became due between estimate and inclusion costs more. */
 const GAS_MARGIN_PERCENT = 140n;
 const EXTRA_GAS = 60_000n;
+/** Of one transaction (https://eips.ethereum.org/EIPS/eip-7825). */
+const LARGEST_GAS = 2n ** 24n;
 
 /**
  * Simulates, sends and waits for inclusion.
@@ -44,7 +46,7 @@ export async function sendTransaction(connection: Connection, signer: Signer, ca
   try {
     // One request both proves that the call would succeed now and prices it.
     const estimate = await publicClient.estimateContractGas(request);
-    const gas = (estimate * GAS_MARGIN_PERCENT) / 100n + EXTRA_GAS;
+    const gas = withMargin(estimate);
     const hash = await inTurn(signer, () => signAndSend(connection, signer, call, gas));
     const receipt = await publicClient.waitForTransactionReceipt({ hash, timeout: RECEIPT_PATIENCE_MS });
     if (receipt.status === 'reverted') {
@@ -63,6 +65,12 @@ export async function sendTransaction(connection: Connection, signer: Signer, ca
     }
     throw explainFailure(call.functionName, error);
   }
+}
+
+/** More than EIP-7825 allows would be refused, margin or not. */
+function withMargin(estimate: bigint): bigint {
+  const gas = (estimate * GAS_MARGIN_PERCENT) / 100n + EXTRA_GAS;
+  return estimate <= LARGEST_GAS && gas > LARGEST_GAS ? LARGEST_GAS : gas;
 }
 
 const sending = new WeakMap<Signer, Promise<unknown>>();

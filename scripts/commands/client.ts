@@ -58,7 +58,7 @@ export function addClientCommand(program: Command): void {
       "have an aggregator's node submit what this node signs, so that it needs no coin for gas",
       httpUrl,
     )
-    .option('--exit', 'end when the last round is published instead of going on to serve payloads', false)
+    .option('--exit', 'end when the last round is final instead of going on to serve payloads', false)
     .addHelpText('after', EXAMPLES)
     .action(runClient);
 }

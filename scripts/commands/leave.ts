@@ -1,6 +1,7 @@
 /** `assay leave`: out of a federation, with the stake. */
 import { type Command, Option } from 'commander';
 import { Federation, type Role } from '../../chain/federation.ts';
+import { creditOf, withdrawCredit } from '../../chain/rewards.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { openChain, openSigner } from '../node/openNode.ts';
 import { withConfigFile } from '../options/configFile.ts';
@@ -71,6 +72,11 @@ async function runLeave(options: LeaveOptions): Promise<void> {
   try {
     const { hash } = await federation.withdraw(signer, role);
     say(`withdrew ${eth(before.stake)} in ${hash}`);
+    const credit = await creditOf(federation, account);
+    if (credit > 0n) {
+      const paid = await withdrawCredit(federation, signer);
+      say(`withdrew ${eth(credit)} of rewards and bonds in ${paid.hash}`);
+    }
     await writeFacts(options.json, { ...facts, withdrawn: true, transaction: hash });
   } catch (error) {
     if (!(error instanceof AssayError) || !WAITS.has(error.code)) throw error;

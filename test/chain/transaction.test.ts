@@ -69,6 +69,38 @@ describe('chain: one transaction', () => {
     expect(gas() >= (ESTIMATE * 14n) / 10n + 60_000n, `${gas()}`).to.equal(true);
   });
 
+  it('never asks for more gas than a transaction may have, where it fits', async () => {
+    const cap = 2n ** 24n;
+    const gasFor = async (estimate: bigint) => {
+      const { done, gas } = send({ estimateContractGas: () => estimate });
+      await done;
+      return gas();
+    };
+    expect(await gasFor(cap - 1n)).to.equal(cap);
+    expect((await gasFor(cap + 1n)) > cap, 'a chain that allows more').to.equal(true);
+  });
+
+  it('of an account is signed and sent before the next one asks for its nonce', async () => {
+    const steps: string[] = [];
+    const slow = async (name: string): Promise<void> => {
+      steps.push(name);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    };
+    const wallet = {
+      prepareTransactionRequest: (request: unknown) => slow('nonce').then(() => request),
+      signTransaction: async () => SERIALIZED,
+      sendRawTransaction: () => slow('sent').then(() => HASH),
+    };
+    const publicClient = {
+      estimateContractGas: async () => ESTIMATE,
+      waitForTransactionReceipt: async () => INCLUDED,
+    };
+    const connection = { publicClient } as unknown as Connection;
+    const signer = { account: { address: ACCOUNT }, wallet } as unknown as Signer;
+    await Promise.all([1, 2, 3].map(() => sendTransaction(connection, signer, CALL)));
+    expect(steps).to.deep.equal(['nonce', 'sent', 'nonce', 'sent', 'nonce', 'sent']);
+  });
+
   it('that would be refused is not sent', async () => {
     const { done, sent } = send({
       estimateContractGas: () => {
