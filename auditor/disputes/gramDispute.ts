@@ -91,7 +91,7 @@ async function descend(material: Material, right: ReadChunk, rows: readonly Read
   if (next.kind === 'known') return [];
   if (next.kind === 'ask') {
     const why = 'The published Gram matrix is wrong, and the leaves of its tree are not served.';
-    return askAggregator(material, 'gram', next.chunk, why);
+    return askAggregator(material, 'gram', next.chunks, why);
   }
   const truth = { known, readSpan: right, rows };
   const proof = await gramProofAt(disputed, round.round, publication, reveals, truth, next.at, answers);

@@ -37,7 +37,7 @@ export async function participantDispute(material: UpdateMaterial, update: Audit
   const next = nextUpdateChunk(layout, submission, tree, answersAbout(answers, 'update', submission.index));
   if (next.kind === 'lie') return prove(await badSumOpening(layout, tree, read, next.at));
   if (next.kind === 'known') return [];
-  return [askParticipant(round.round, submission, next.chunk, update.finding.message)];
+  return next.chunks.map((chunk) => askParticipant(round.round, submission, chunk, update.finding.message));
 }
 
 /** The lie in a tree whose chunks are known: its padding, or one sum. */

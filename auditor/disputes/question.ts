@@ -14,15 +14,15 @@ export function againstAggregator({ round, published }: Material, proof: FraudPr
   return [{ type: 'proof', round: round.round, accused: published.aggregator, role: 'aggregator', proof }];
 }
 
-/** A question that the aggregator owes the answer to. */
+/** Questions that the aggregator owes the answers to. */
 export function askAggregator(
   { round, published }: Material,
   kind: Exclude<ChunkKind, 'update'>,
-  chunk: number,
+  chunks: readonly number[],
   why: string,
 ): Dispute[] {
   const against = { round: round.round, accused: published.aggregator, role: 'aggregator' } as const;
-  return [{ type: 'question', ...against, kind, index: 0, chunk, why }];
+  return chunks.map((chunk) => ({ type: 'question', ...against, kind, index: 0, chunk, why }));
 }
 
 /** One that a participant owes. */

@@ -35,7 +35,7 @@ export function askForModel(material: Material): Dispute[] {
   const opening = answersAbout(material.answers, 'model').get(0);
   const { modelRoot } = published.publication;
   if (opening !== undefined && openModelAnswer(modelRoot, context.layout, 0, opening) !== null) return [];
-  return askAggregator(material, 'model', 0, 'The published model could not be had from any source.');
+  return askAggregator(material, 'model', [0], 'The published model could not be had from any source.');
 }
 
 function rightVector({ computed }: Material, kind: VectorKind): Int32Array {
@@ -69,7 +69,7 @@ async function descend(material: Material, kind: VectorKind, right: Int32Array):
   if (next.kind === 'known') return [];
   if (next.kind === 'ask') {
     const why = `The published ${kind === 'model' ? 'model' : 'server state'} is wrong, and its bytes are not served.`;
-    return askAggregator(material, kind, next.chunk, why);
+    return askAggregator(material, kind, next.chunks, why);
   }
   const { disputed, round, published } = material;
   return againstAggregator(material, badVacancyAt(disputed, round.round, published.publication, kind, next.at));
@@ -86,7 +86,7 @@ async function coordinateDispute(material: Material, kind: VectorKind, coordinat
   const wrong = publishedChunks(material, kind, Math.floor(coordinate / layout.chunkSize));
   if (wrong === null) {
     const why = `A coordinate of the ${kind} is wrong, and the chunk that shows it is not served.`;
-    return askAggregator(material, kind, Math.floor(coordinate / layout.chunkSize), why);
+    return askAggregator(material, kind, [Math.floor(coordinate / layout.chunkSize)], why);
   }
   const chunks = (vector: Int16Array | Int32Array) => vectorChunks(vector, layout.chunkSize);
   const previous = previousPublication(round);

@@ -34,7 +34,8 @@ export interface VerifiedNode<Node, Step> {
 }
 
 /**
- * - `ask`: challenge this chunk (span).
+ * - `ask`: challenge this chunk (span), or all of `chunks` at once: each is the first below another node that differs, and
+ *   whoever is in a hurry gets to the end in as many steps as the tree is deep.
  * - `lie`: this node can be proven wrong from what is known: it stands beyond the last leaf, or its children are the
  *   known ones and its sum (matrix) is not theirs.
  * - `known`: nothing is left to ask.
@@ -43,7 +44,12 @@ export interface VerifiedNode<Node, Step> {
  * others are the known ones once nothing is left to ask.
  */
 export type NextStep<Node, Step> =
-  | { readonly kind: 'ask'; readonly chunk: number; readonly differing: readonly number[] }
+  | {
+      readonly kind: 'ask';
+      readonly chunk: number;
+      readonly chunks: readonly number[];
+      readonly differing: readonly number[];
+    }
   | { readonly kind: 'lie'; readonly at: VerifiedNode<Node, Step>; readonly differing: readonly number[] }
   | { readonly kind: 'known'; readonly differing: readonly number[] };
 
@@ -189,26 +195,28 @@ function descend<Node, Step>(
   { same, sameContents, leafIsProof = false }: Comparison<Node>,
 ): NextStep<Node, Step> {
   const differing: number[] = [];
-  let found: { readonly lie?: readonly [number, number]; readonly ask?: number } | undefined;
+  const asks: number[] = [];
+  let lie: readonly [number, number] | undefined;
   const visit = (level: number, position: number): void => {
     const node = verified.get(level, position)!;
-    if (found !== undefined || same(node, known.node(level, position))) return;
+    if (lie !== undefined || same(node, known.node(level, position))) return;
     const first = position * 2 ** level;
     if (first >= leaves || sameContents(node, known.node(level, position))) {
-      found = { lie: [level, position] };
+      lie = [level, position];
     } else if (level === 0 && verified.isAnswered(first)) {
       differing.push(first);
-      if (leafIsProof) found = { lie: [level, position] };
+      if (leafIsProof) lie = [level, position];
     } else if (level > 0 && verified.get(level - 1, 2 * position) !== undefined) {
       visit(level - 1, 2 * position);
       visit(level - 1, 2 * position + 1);
     } else {
-      found = { ask: first };
+      asks.push(first);
     }
   };
   visit(known.depth, 0);
-  if (found?.lie !== undefined) return { kind: 'lie', at: verified.at(...found.lie), differing };
-  return found?.ask === undefined ? { kind: 'known', differing } : { kind: 'ask', chunk: found.ask, differing };
+  if (lie !== undefined) return { kind: 'lie', at: verified.at(...lie), differing };
+  const [chunk] = asks;
+  return chunk === undefined ? { kind: 'known', differing } : { kind: 'ask', chunk, chunks: asks, differing };
 }
 
 function key(level: number, position: number): string {
