@@ -109,6 +109,8 @@ function roundDigest(facts: ChainFacts, round: RoundFacts): Hex {
     })),
     published: placeOf(round.published),
     parent: placeOf(round.parent?.published ?? null),
+    reward: round.reward === null ? null : round.reward.toString(),
+    distributed: round.distribution?.place.transactionHash ?? null,
   };
   return keccak256(new TextEncoder().encode(canonicalJson(document)));
 }

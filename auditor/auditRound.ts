@@ -25,6 +25,7 @@ import {
 } from './questions/chainQuestions.ts';
 import { evidenceAgrees, evidenceIsThere } from './questions/evidenceQuestions.ts';
 import { modelPayloadHolds, publishedNumbersHold } from './questions/publishedNumbers.ts';
+import { rewardHolds } from './questions/rewardQuestions.ts';
 import { type AuditedUpdate, readUpdates } from './questions/updateQuestions.ts';
 import type { Replay, ReplayInput } from './replay/replayRound.ts';
 import type { RoundReport } from './report/auditReport.ts';
@@ -161,6 +162,7 @@ async function auditPublication(
     const whole = { context, round, published, model, state, evidence, rows, ...computed };
     findings.push(...publishedNumbersHold(whole));
   }
+  findings.push(...rewardHolds(facts, round, rows, computed?.replay ?? null));
   const replay = computed?.replay ?? null;
   findings.push(...modelPayloadHolds(context, round, published, model, replay));
   if (evidence !== null) {

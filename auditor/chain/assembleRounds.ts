@@ -37,6 +37,15 @@ export interface PublishedModel {
   readonly turns: Turns | null;
 }
 
+/** A final round's reward, as it was paid out. */
+export interface Distribution {
+  readonly toAggregator: bigint;
+  readonly toParticipants: bigint;
+  /** What each account was credited with; null when its transaction paid out more than this. */
+  readonly credits: ReadonlyMap<Hex, bigint> | null;
+  readonly place: Place;
+}
+
 export interface RoundFacts {
   readonly round: number;
   readonly opening: number;
@@ -50,6 +59,9 @@ export interface RoundFacts {
   readonly reveals: readonly Reveal[];
   readonly voided: ReadonlySet<number>;
   readonly published: PublishedModel | null;
+  /** Set aside for the round when it became final; null when nothing was. */
+  readonly reward: bigint | null;
+  readonly distribution: Distribution | null;
   /** The round whose published model this one starts from; null for the genesis model. */
   readonly parent: RoundFacts | null;
 }
@@ -64,6 +76,8 @@ interface OpenRound {
   voided: Set<number>;
   turns: Turns | null;
   published: PublishedModel | null;
+  reward: bigint | null;
+  distribution: Distribution | null;
 }
 
 /** The rounds as they stand, in order. */
@@ -140,6 +154,15 @@ export function assembleRounds(facts: ChainFacts, events: readonly FederationEve
         // The pointer of finality passes over an abandoned round, which stays abandoned.
         if (at(event.round).eventPhase !== 'abandoned') at(event.round).eventPhase = 'final';
         break;
+      case 'rewardReserved':
+        at(event.round).reward = event.amount;
+        break;
+      case 'rewardsDistributed': {
+        const { toAggregator, toParticipants, place } = event;
+        const credits = creditsOf(events, place.transactionHash);
+        at(event.round).distribution = { toAggregator, toParticipants, credits, place };
+        break;
+      }
       default:
         break;
     }
@@ -155,6 +178,17 @@ export function assembleRounds(facts: ChainFacts, events: readonly FederationEve
     });
 }
 
+function creditsOf(events: readonly FederationEvent[], transaction: Hex): Map<Hex, bigint> | null {
+  const credits = new Map<Hex, bigint>();
+  let distributions = 0;
+  for (const event of events) {
+    if (event.place.transactionHash !== transaction) continue;
+    if (event.name === 'rewardsDistributed') distributions++;
+    if (event.name === 'credited') credits.set(event.account, (credits.get(event.account) ?? 0n) + event.amount);
+  }
+  return distributions === 1 ? credits : null;
+}
+
 function openRound(round: number, opening: number, baseModelRoot: Hex): OpenRound {
   return {
     round,
@@ -166,5 +200,7 @@ function openRound(round: number, opening: number, baseModelRoot: Hex): OpenRoun
     voided: new Set(),
     turns: null,
     published: null,
+    reward: null,
+    distribution: null,
   };
 }

@@ -42,6 +42,8 @@ describe('docs/spec/facts.md', () => {
       'client',
       'aggregator',
       'status',
+      'dispute',
+      'watch',
       'export',
       'model',
       'leave',

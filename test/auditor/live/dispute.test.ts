@@ -13,6 +13,7 @@ import type { BadCoordinateProof } from '../../../protocol/dispute/badCoordinate
 import { parseProofFile } from '../../../protocol/dispute/proofFile.ts';
 import type { Hex } from '../../../protocol/encoding/bytes.ts';
 import { AssayError } from '../../../protocol/errors.ts';
+import { expectFields, factsExample } from '../../docs/factsExamples.ts';
 import {
   commitByHand,
   craftUpdate,
@@ -149,6 +150,7 @@ describe('a fraud brought before the contract', () => {
       verdict: 'convicted',
       role: 'participant',
     });
+    expectFields(written, factsExample('dispute'), 'dispute');
     expect(written).to.include({ reward: String(ETHER / 2n), burned: String(ETHER / 2n) });
     const view = await until('the submission to be void', async () => {
       const state = await fed.federation.round(1);

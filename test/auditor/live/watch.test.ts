@@ -6,6 +6,7 @@ import { createKeystore } from '../../../chain/keystore.ts';
 import type { Hex } from '../../../protocol/encoding/bytes.ts';
 import { startGateway } from '../../../storage/gateway.ts';
 import { openPayloadStore } from '../../../storage/payloadStore.ts';
+import { expectFields, factsExample, readFacts } from '../../docs/factsExamples.ts';
 import { runAggregator, startAggregator, startParticipant } from '../../scenarios/support/inProcess.ts';
 import { type AssayProcess, startAssay } from '../../scenarios/support/processes.ts';
 import { ETHER, type TestFederation, until, useWorld, type World } from '../../scenarios/support/world.ts';
@@ -124,10 +125,12 @@ describe('a watchtower', () => {
   it('finds nothing to do in an honest federation', async () => {
     const fed = await world.federation({ rounds: 2 });
     const tower = await newTower();
-    const watching = tower.start(fed, '--exit');
+    const facts = join(tower.folder, 'facts.json');
+    const watching = tower.start(fed, '--exit', '--json', facts);
     await startAggregator(world, fed);
     for (let i = 0; i < 3; i++) await startParticipant(world, fed);
     expect((await watching.ended).status).to.equal(0);
+    expectFields(await readFacts(facts), factsExample('watch'), 'watch');
     const types = new Set(watching.lines.map(({ type }) => type));
     expect([...types].sort()).to.deep.equal(['audited', 'ended', 'watching']);
     expect(watching.lines.filter(({ type, ok }) => type === 'audited' && ok === true).length).to.be.within(1, 2);
