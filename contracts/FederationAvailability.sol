@@ -17,15 +17,19 @@ import {Publication, RoundPhase} from "./types/Round.sol";
 contract FederationAvailability is Slashing, IFederationAvailability {
     using SafeCast for uint256;
 
-    // ---- what an answer costs: measured, and held by test/contracts/availability.test.ts
+    // ---- what an answer costs, alone in its transaction: measured, and held by test/contracts/answerGas.test.ts
 
-    /// @dev Sending the transaction, finding and closing the challenge, the payee's credit.
-    uint256 private constant BASE_GAS = 130_000;
-    /// @dev A byte of the opening: at most 40 as calldata (EIP-7623), or 16 and what is done with it: copied to the
-    ///      module, hashed, squared, logged (8).
-    uint256 private constant BYTE_GAS = 52;
-    /// @dev A level of a path, or a row of a matrix: a call of the hash.
-    uint256 private constant HASH_GAS = 400;
+    /// @dev As calldata, at the floor of EIP-7623: 40 gas a byte, and what the call has beside the opening.
+    uint256 private constant FLOOR_BASE = 32_000;
+    uint256 private constant FLOOR_BYTE = 40;
+    /// @dev As work: sending it, closing the challenge, the payee's first credit, the signature of its owner's key ...
+    uint256 private constant WORK_BASE = 98_000;
+    /// @dev ... for each byte 16 as calldata, 8 in the log, and copies ...
+    uint256 private constant WORK_BYTE = 26;
+    /// @dev ... for each level of a path and each row of a matrix a call of the hash ...
+    uint256 private constant WORK_HASH = 480;
+    /// @dev ... and for each coordinate of an update a square.
+    uint256 private constant WORK_SQUARE = 48;
 
     // ---- asking
 
@@ -282,19 +286,22 @@ contract FederationAvailability is Slashing, IFederationAvailability {
     function _answerGas(ChunkKind kind, uint64 round) private view returns (uint256) {
         VectorShape memory shape = _shape();
         uint256 size;
-        uint256 hashes = shape.depth;
+        uint256 work = WORK_BASE + WORK_HASH * shape.depth;
         if (kind == ChunkKind.Update) {
             size = ChunkAnswer.updateSize(shape);
+            work += WORK_SQUARE * shape.chunkSize;
         } else if (kind == ChunkKind.Gram) {
             RoundHead memory head = _rounds[round].head;
             // SAFETY: revealed >= voided.
             uint256 n = head.revealed - head.voided;
             size = ChunkAnswer.gramSize(shape, n);
-            hashes += n;
+            work += WORK_HASH * n;
         } else {
             size = ChunkAnswer.modelSize(shape);
         }
-        return BASE_GAS + BYTE_GAS * size + HASH_GAS * hashes;
+        work += WORK_BYTE * size;
+        uint256 floor = FLOOR_BASE + FLOOR_BYTE * size;
+        return work > floor ? work : floor;
     }
 
     /// @dev What a challenge is about: the round's opening; for what was published together with the turn.

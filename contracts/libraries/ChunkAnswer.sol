@@ -73,8 +73,7 @@ library ChunkAnswer {
         uint256 leafBytes = 2 * shape_.chunkSize;
         bytes calldata leaf = opening[:leafBytes];
         if (!_padded(leaf, asked.chunk, shape_)) return false;
-        // SAFETY: 4096 squares of at most 2^30 are below 2^64.
-        uint256 sum = uint256(UpdateOpening.innerProductOfChunk(leaf, leaf));
+        uint256 sum = sumOfSquares(leaf);
         (bytes32 hash, uint256 total) = UpdateOpening.climb(
             _leafHash(leaf, sum),
             sum,
@@ -102,6 +101,39 @@ library ChunkAnswer {
         uint256 size = GramTree.triangleSize(asked.rows);
         bytes32 leaf = GramTree.leafHash(GramTree.matrixHash(opening[:size], asked.rows));
         return GramTree.climb(leaf, asked.chunk, opening[size:]) == asked.root;
+    }
+
+    /// @notice Sum of the squares of a chunk's int16 little-endian coordinates. K is a multiple of 16: whole words.
+    /// @dev SAFETY: 4096 squares of at most 2^30 are below 2^64. MerkleSum.sumOfSquares, sixteen coordinates a turn.
+    function sumOfSquares(bytes calldata leaf) internal pure returns (uint256 sum) {
+        assembly ("memory-safe") {
+            function squares(a) -> total {
+                let x := signextend(1, a)
+                total := mul(x, x)
+                x := signextend(1, shr(16, a))
+                total := add(total, mul(x, x))
+                x := signextend(1, shr(32, a))
+                total := add(total, mul(x, x))
+                x := signextend(1, shr(48, a))
+                total := add(total, mul(x, x))
+                x := signextend(1, shr(64, a))
+                total := add(total, mul(x, x))
+                x := signextend(1, shr(80, a))
+                total := add(total, mul(x, x))
+                x := signextend(1, shr(96, a))
+                total := add(total, mul(x, x))
+                x := signextend(1, shr(112, a))
+                total := add(total, mul(x, x))
+            }
+            let low := 0x00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff
+            let end := add(leaf.offset, leaf.length)
+            for { let from := leaf.offset } lt(from, end) { from := add(from, 32) } {
+                // Swapping each lane's bytes makes the coordinates big-endian.
+                let word := calldataload(from)
+                word := or(shl(8, and(word, low)), and(shr(8, word), low))
+                sum := add(sum, add(squares(word), squares(shr(128, word))))
+            }
+        }
     }
 
     /// @dev SHA-256(0x00 | u64 sum | 2K bytes).

@@ -54,6 +54,9 @@ library ParameterValidation {
         _range("withdrawalDelaySeconds", p.withdrawalDelaySeconds, 0, MAX_WINDOW_SECONDS);
         _range("answerWindowSeconds", p.answerWindowSeconds, 1, MAX_WINDOW_SECONDS);
 
+        // INVARIANT (C-111): a price per gas that makes a bond of 96 bits: else nobody could ask for a chunk.
+        _range("bondGasPrice", p.bondGasPrice, 0, type(uint64).max);
+
         // INVARIANT (C-69): shares are parts of a whole, and a score needs the matrix it is computed from.
         _range("aggregatorRewardBps", p.aggregatorRewardBps, 0, 10_000);
         bool scored = p.rule.preAggregation != PreAggregation.None;
