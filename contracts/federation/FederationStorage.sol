@@ -42,7 +42,7 @@ struct RoundHead {
     bool seedFixed;
     /// Aggregate: the turn at `clock`. Challenge, Final: the turn in which it was published.
     uint32 turnBase;
-    /// Missed turns since `clock` that were charged.
+    /// Missed turns since `clock` that were named, and charged unless everybody has paid.
     uint8 turnsCharged;
     /// Number of the list of expected participants; set by the first commit.
     uint32 roster;

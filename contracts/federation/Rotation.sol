@@ -37,20 +37,22 @@ abstract contract Rotation is Money {
         return head.turnBase + uint32((_now() - head.clock) / _parameters.aggregateWindowSeconds);
     }
 
-    /// @dev Charges the turns that ended without a publication. Each aggregator pays at most once per opening of the
-    ///      phase, so an idle night costs one penalty each and the loop is bounded by MAX_AGGREGATORS.
+    /// @dev Names who missed the turns that ended without a publication, each aggregator at most once since `clock`, and
+    ///      charges each at most once per opening of the phase: an idle night costs one penalty each, and the loop is
+    ///      bounded by MAX_AGGREGATORS.
     function _chargeMissedTurns(uint256 number, RoundHead memory head) internal returns (bool changed) {
         uint256 missed = _turn(head) - head.turnBase;
         if (missed <= head.turnsCharged) return false;
         address[] memory active = _activeAggregators(number);
-        // INVARIANT (C-43): nobody pays twice for one round's silence, however often a challenge extends a turn.
-        uint256 most = active.length < head.turnsChargedBefore ? 0 : active.length - head.turnsChargedBefore;
-        if (missed > most) missed = most;
+        if (missed > active.length) missed = active.length;
         if (missed <= head.turnsCharged) return false;
         uint256 burned;
         for (uint256 i = head.turnsCharged; i < missed; ++i) {
             uint32 turn = head.turnBase + uint32(i);
-            burned += _chargeTurn(number, turn, _leaderOf(active, number, turn));
+            address account = _leaderOf(active, number, turn);
+            // INVARIANT (C-43): nobody pays twice for one round's silence, however often a challenge extends a turn.
+            if (head.turnsChargedBefore + i < active.length) burned += _chargeTurn(number, turn, account);
+            else emit TurnMissed(uint64(number), turn, account, 0);
         }
         head.turnsCharged = uint8(missed);
         _burn(burned);
@@ -81,8 +83,9 @@ abstract contract Rotation is Money {
     /// @dev The present turn begins (again) at `clock`, so that it ends a whole window after that.
     function _countTurnsFrom(uint256 number, RoundHead memory head, uint40 clock) internal {
         head.turnBase = _turn(head);
-        // SAFETY: at most MAX_AGGREGATORS charges a phase (C-43).
-        head.turnsChargedBefore += head.turnsCharged;
+        // Once everybody has paid it does not matter how often; there are at most MAX_AGGREGATORS.
+        uint256 charged = uint256(head.turnsChargedBefore) + head.turnsCharged;
+        head.turnsChargedBefore = uint8(charged < MAX_AGGREGATORS ? charged : MAX_AGGREGATORS);
         head.turnsCharged = 0;
         head.clock = clock;
         _storeHead(number, head);

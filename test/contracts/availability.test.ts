@@ -353,6 +353,16 @@ describe('availability', () => {
       await real.ask(challenger, { kind: Kind.Model, round: 1, publication });
     });
 
+    it('C-111: can be paid for: a price of gas that no bond could hold is refused at creation', async () => {
+      await world.scratch(() => world.requestFederation({ bondGasPrice: 2n ** 64n - 1n }));
+      await expectRevert(world.requestFederation({ bondGasPrice: 2n ** 64n }), 'ParameterOutOfRange', [
+        'bondGasPrice',
+        2n ** 64n,
+        0n,
+        2n ** 64n - 1n,
+      ]);
+    });
+
     it('C-104: carries a bond that pays for the answer, also when the base fee is high; what is sent beyond it is part of it', async () => {
       const { publication } = await real.play(1);
       const client = await world.connection.viem.getTestClient();
@@ -578,12 +588,16 @@ describe('availability', () => {
         await real.answer(world.participant(0), id, real.updateChunk(update, turn));
         await world.passDeadline(1);
       }
-      await world.send(challenger, 'advance', [1n]);
+      await world.increase(2 * Number(window));
+      const receipt = await world.send(challenger, 'advance', [1n]);
+      // Missed all the same: who reads the events knows whose turn it is.
+      const missed = world.events(receipt).filter(({ name }) => name === 'TurnMissed');
+      expect(missed.map(({ args }) => [args.turn, args.penalty])).to.deep.equal([6, 7, 8].map((turn) => [turn, 0n]));
       for (let i = 0; i < 3; i++) {
         expect((await world.aggregatorOf(world.aggregator(i))).stake).to.equal(2n * STAKE - penalty);
       }
       expect(await world.read('totalBurned')).to.equal(3n * penalty);
-      expect((await world.round(1)).leader).to.match(is(world.aggregator(7 % 3)));
+      expect((await world.round(1)).leader).to.match(is(world.aggregator(9 % 3)));
       await real.publish(1);
       await world.checkBooks();
     });
