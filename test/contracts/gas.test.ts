@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { writeFileAtomic } from '../../storage/atomicFile.ts';
 import { gramRound, scattered } from './support/gramRound.ts';
-import { commitAll, revealAll, signCommit, signReveal } from './support/signed.ts';
-import { STAKE, World } from './support/world.ts';
+import { commitAll, revealAll, signCommit, signReveal, type Wallet } from './support/signed.ts';
+import { hash, STAKE, World } from './support/world.ts';
 
 const SNAPSHOT = fileURLToPath(new URL('./gas.snapshot.json', import.meta.url));
 const TOLERANCE = 0.005;
@@ -17,6 +17,8 @@ const PUBLISH_LIMIT = 250_000;
 /** A participant's part of a batch: commit and reveal, with the transactions that carry them. */
 const RELAYED_LIMIT = 50_000;
 const BATCH = 20;
+/** EIP-7825. */
+const TRANSACTION_CAP = 16_777_216;
 
 const mean = (values: readonly number[]) => Math.round(values.reduce((sum, value) => sum + value, 0) / values.length);
 
@@ -73,10 +75,45 @@ async function measureRewards(measured: Record<string, number>): Promise<void> {
   }
 }
 
+/** The largest federation there may be, paid by a Gram matrix whose every byte is dense. */
+async function measureLargestRewards(measured: Record<string, number>): Promise<void> {
+  const n = 100;
+  const parameters = {
+    minParticipants: n,
+    minUpdates: 5,
+    maxParticipants: n,
+    roundReward: STAKE,
+    contributionRewardBps: 5_000,
+  };
+  const world = await World.create({ parameters, participants: 0 });
+  const chain = await world.connection.viem.getTestClient();
+  const people: Wallet[] = [];
+  for (let i = 0; i < n; i++) {
+    const address = `0x${hash('participant', i).slice(-40)}` as const;
+    await chain.impersonateAccount({ address });
+    await chain.setBalance({ address, value: 10n * STAKE });
+    people.push(await world.connection.viem.getWalletClient(address));
+  }
+  await world.fundRewards(world.wallets[0]!, STAKE);
+  for (const person of people) await world.register(person);
+  for (const person of people) await world.commit(person, 1);
+  for (const person of people) await world.reveal(person, 1);
+  const made = await gramRound(n, scattered('gas', 63));
+  const publication = { ...(await world.publication(1)), gramRoot: made.gramRoot };
+  await world.send(await world.leader(1), 'publishRound', [1n, publication]);
+  await world.finalize(1);
+  const args = [1n, await world.reveals(1), publication, made.opening];
+  const distributed = await world.send(world.wallets[0]!, 'distributeRewards', args);
+  measured['rewards.distributeTo100.byContribution'] = Number(distributed.gasUsed);
+  await world.close();
+}
+
 describe('gas', () => {
   const measured: Record<string, number> = {};
 
-  before(async () => {
+  before(async function () {
+    // A thousand transactions, among them those of a hundred participants.
+    this.timeout(300_000);
     const n = 10;
     const parameters = { minParticipants: n, minUpdates: 5, maxParticipants: n };
     const world = await World.create({ parameters, participants: 0, aggregators: 0 });
@@ -117,6 +154,7 @@ describe('gas', () => {
     await world.close();
     await measureRelay(measured);
     await measureRewards(measured);
+    await measureLargestRewards(measured);
   });
 
   it('commit + reveal stay below the limit, for the average participant and for everybody after the first round', () => {
@@ -134,6 +172,10 @@ describe('gas', () => {
       const part = measured[`${label}.relay.commitOf20`]! + measured[`${label}.relay.revealOf20`]!;
       expect(part, label).to.be.at.most(RELAYED_LIMIT);
     }
+  });
+
+  it('rewards of a hundred fit in one transaction', () => {
+    expect(measured['rewards.distributeTo100.byContribution']).to.be.below(TRANSACTION_CAP);
   });
 
   it('no action moved against the snapshot', async () => {
