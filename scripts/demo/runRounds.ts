@@ -60,15 +60,19 @@ export async function runRounds(stage: Stage): Promise<Outcome | null> {
   const justice = await Justice.at(setting.connection, setting.federation, names, sayBetween);
 
   progress.begin(`[ROUND 1/${options.rounds}]`);
-  const firstIsThere = startAggregators(stage, board);
-  startClients(stage, board);
   const interrupted = stopped(signal).then(() => 'interrupted' as const);
   const failed = () => nodes.filter(({ mayEnd }) => !mayEnd).map((node) => node.ended);
   const follower = new AbortController();
   const following = hasRogues(options) ? justice.follow(follower.signal) : Promise.resolve();
   try {
-    await Promise.race([firstIsThere, interrupted, ...failed()]);
-    startOthers(stage, board);
+    for (const [turn] of setting.aggregators.entries()) {
+      const registered = startAggregator(stage, board, turn);
+      // One after the other, so that the first leads the round of the lie, and all before the first commit: who joins
+      // later leads from the next round on, and could not do this one again.
+      if (setting.aggregators.length > 1) await Promise.race([registered, interrupted, ...failed()]);
+    }
+    startClients(stage, board);
+    startOthers(stage);
     const end = await Promise.race([lastIsFinal.promise, interrupted, ...failed(), following.then(() => never)]);
     if (end === 'interrupted') return null;
   } finally {
@@ -83,30 +87,22 @@ export async function runRounds(stage: Stage): Promise<Outcome | null> {
 
 const never = new Promise<never>(() => undefined);
 
-/** The first one, which lies when it was asked to; resolves when it has registered, so that the first turn is its. */
-function startAggregators(stage: Stage, board: Scoreboard): Promise<void> {
+/** The first one lies when it was asked to. Resolves when it has registered. */
+function startAggregator(stage: Stage, board: Scoreboard, turn: number): Promise<void> {
   const { options, setting } = stage;
   const registered = Promise.withResolvers<void>();
-  launch(
-    stage,
-    'assay',
-    setting.aggregators[0]!,
-    aggregatorArguments(stage, true),
-    (line) => {
-      board.aggregatorLine(line);
-      if (line.type === 'registered') registered.resolve();
-    },
-    options.lyingAggregator,
-  );
+  const onLine = (line: NodeLine): void => {
+    board.aggregatorLine(line);
+    if (line.type === 'registered') registered.resolve();
+  };
+  const lies = options.lyingAggregator && turn === 0;
+  launch(stage, 'assay', setting.aggregators[turn]!, aggregatorArguments(stage, lies), onLine, lies);
   return registered.promise;
 }
 
-/** The aggregator that stands by, the watchtower, the challenger. */
-function startOthers(stage: Stage, board: Scoreboard): void {
+/** The watchtower, the challenger. */
+function startOthers(stage: Stage): void {
   const { options, setting } = stage;
-  for (const aggregator of setting.aggregators.slice(1)) {
-    launch(stage, 'assay', aggregator, aggregatorArguments(stage, false), (line) => board.aggregatorLine(line));
-  }
   for (const node of setting.others) {
     const watches = node.name === 'watchtower';
     const args = watches ? ['watch', '--log', 'json'] : rogueArguments(options, 'framing-challenger');
@@ -141,9 +137,9 @@ function launch(
   nodes.push(startNode(name, program, all, setting.password, join(logFolder, `${name}.log`), onLine, mayEnd));
 }
 
-function aggregatorArguments({ options, cacheFolder }: Stage, first: boolean): string[] {
+function aggregatorArguments({ options, cacheFolder }: Stage, lies: boolean): string[] {
   const args = ['aggregator', '--log', 'json', '--cache', cacheFolder, '--evaluate', 'mnist'];
-  if (!options.lyingAggregator || !first) return args;
+  if (!lies) return args;
   // Any coordinate will do; this one follows from the seed. The model has 50,890.
   const coordinate = createRandom(options.seed, 'lie').nextInt(50_890);
   return [...args, '--lie', `${rogueRound(options)}:${coordinate}`];

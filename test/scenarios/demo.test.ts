@@ -11,7 +11,7 @@ import { ETHER } from './support/world.ts';
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 
 describe('scenario: the demonstration', function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   let folder: string;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'assay-demo-'));
