@@ -15,7 +15,7 @@ export interface Texts {
   readonly properties: string;
 }
 
-const ID = /(?<![\w-])[A-Z]-\d{2}(?![\w-])/g;
+const ID = /(?<![\w-])[A-Z]-\d{2,3}(?![\w-])/g;
 
 /** One line per gap; none means that guards, promises and tests agree. */
 export function findGaps({ contracts, tests, properties }: Texts): string[] {

@@ -6,12 +6,17 @@ import { type Outcome, printSummary, runMocha, runSolidity } from './suites.ts';
  *     npm test                                    everything but what needs more than Node (test/kubo, test/browser)
  *     npm test -- test/storage/car.test.ts        some files (or glob patterns)
  *     npm test -- --grep copycat                  what mocha's own options select
- *     npm test -- --only mocha|contracts|solidity|kubo
+ *     npm test -- --only mocha|contracts|solidity|anvil|kubo
  */
 const SUITES = {
   mocha: () => mocha(['test/**/*.test.ts', '!test/kubo/', '!test/browser/']),
   contracts: () => mocha(['test/contracts/**/*.test.ts'], 'contracts'),
   solidity: () => runSolidity(),
+  anvil: () =>
+    runMocha('anvil', patterns.length > 0 ? patterns : ['test/scenarios/**/*.test.ts'], {
+      args: mochaArgs,
+      env: { ASSAY_CHAIN: 'anvil' },
+    }),
   kubo: () => runMocha('kubo', ['test/kubo/**/*.test.ts'], { args: mochaArgs, env: { ASSAY_REQUIRE_KUBO: '1' } }),
 };
 

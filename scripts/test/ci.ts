@@ -20,6 +20,7 @@ const CHECKS = {
   'check:abi': node('scripts/generateAbi.ts', '--check'),
   'check:properties': node('scripts/checks/properties.ts'),
   'check:docs': node('scripts/checks/docs.ts'),
+  'check:static': node('scripts/checks/staticAnalysis.ts'),
 };
 
 const outcomes: Outcome[] = [];
@@ -32,6 +33,10 @@ outcomes.push(await runSolidity({ limitSeconds: 60 * Math.max(1, minutesLeft()) 
 title('mocha');
 const patterns = ['test/**/*.test.ts', '!test/kubo/', '!test/browser/'];
 outcomes.push(await runMocha('mocha', patterns, { limitSeconds: 60 * Math.max(1, minutesLeft()) }));
+title('anvil');
+// The scenarios once more, on an independent implementation of the chain.
+const onAnvil = { env: { ASSAY_CHAIN: 'anvil' }, limitSeconds: 60 * Math.max(1, minutesLeft()) };
+outcomes.push(await runMocha('anvil', ['test/scenarios/**/*.test.ts'], onAnvil));
 title('kubo');
 const ipfs = kubo();
 if (ipfs !== undefined) {

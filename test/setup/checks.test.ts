@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { findFalseStatements } from '../../scripts/checks/docs.ts';
 import { missingPlatformPackages } from '../../scripts/checks/lockFile.ts';
 import { findGaps } from '../../scripts/checks/properties.ts';
+import { excludedDetectors, findUnargued, readFindings } from '../../scripts/checks/staticAnalysis.ts';
 import { countSolidity, settle } from '../../scripts/test/suites.ts';
 
 describe('check of guarantees', () => {
@@ -33,6 +34,45 @@ describe('check of guarantees', () => {
   it('finds an invariant without an id', () => {
     const contracts = { 'A.sol': '// C-01\n// INVARIANT: nobody\n' };
     expect(findGaps({ ...sound, contracts })).to.deep.equal(['A.sol:2: an INVARIANT without an id']);
+  });
+});
+
+describe('static analysis', () => {
+  const page = [
+    '| `timestamp` | not asked | deadlines |',
+    '| `costly-loop` | `Money._burn` | bounded |',
+    '| `pragma` | `^0.8.20` | a package |',
+  ].join('\n');
+  const loop = { check: 'costly-loop', where: 'Money._burn', text: 'a loop' };
+  const pragma = { check: 'pragma', where: '^0.8.20', text: 'two versions' };
+
+  it('is content when every finding is argued', () => {
+    expect(findUnargued([loop, loop, pragma], page)).to.deep.equal([]);
+    expect(excludedDetectors(page)).to.deep.equal(['timestamp']);
+  });
+
+  it('finds what nobody argues, and arguments about what is gone', () => {
+    const shift = { check: 'incorrect-shift', where: 'A.b', text: 'a shift' };
+    expect(findUnargued([loop, shift], page)).to.deep.equal([
+      'gone: pragma ^0.8.20 (take its row out of the document)',
+      'new: incorrect-shift A.b\n    a shift',
+    ]);
+  });
+
+  it('names the place of a finding without its line', () => {
+    const contract = { type: 'contract', name: 'Money' };
+    const place = { type: 'function', name: '_burn', type_specific_fields: { parent: contract } };
+    const inner = { type: 'variable', name: 'sum', type_specific_fields: { parent: place } };
+    const detectors = [
+      { check: 'a', description: 'x\n', elements: [place] },
+      { check: 'b', description: 'y', elements: [inner] },
+      { check: 'c', description: 'z', elements: [] },
+    ];
+    expect(readFindings({ success: true, error: null, results: { detectors } })).to.deep.equal([
+      { check: 'a', where: 'Money._burn', text: 'x' },
+      { check: 'b', where: 'Money._burn.sum', text: 'y' },
+      { check: 'c', where: 'everywhere', text: 'z' },
+    ]);
   });
 });
 
