@@ -113,6 +113,14 @@ describe('creating a federation', () => {
       'ParameterOutOfRange',
       ['chunkSize', 2048n, 16n, 2007n],
     ],
+    ['C-69 an aggregator with more than everything', { aggregatorRewardBps: 10_001 }, 'ParameterOutOfRange'],
+    ['C-69 scores of more than everything', { contributionRewardBps: 10_001 }, 'ParameterOutOfRange'],
+    [
+      'C-69 scores without a Gram matrix',
+      { contributionRewardBps: 1, rule: { preAggregation: 0, combine: 2, byzantine: 1, selected: 0 } },
+      'ParameterOutOfRange',
+      ['contributionRewardBps', 1n, 0n, 0n],
+    ],
     ['C-64 more than 100 participants', { maxParticipants: 101 }, 'ParameterOutOfRange'],
     ['C-64 more participants at the start than at most', { minParticipants: 11 }, 'ParameterOutOfRange'],
     [

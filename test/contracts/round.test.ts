@@ -351,6 +351,20 @@ describe('a round', () => {
       await send({});
       await expectRevert(send({}), 'WrongPhase', [1n, Phase.Challenge, Phase.Aggregate]);
     });
+
+    it('C-37 C-38: takes no other set of submissions, and roots for what the rule and the step have, no others', async () => {
+      await world.contribute(1);
+      const leader = await world.leader(1);
+      const publication = await world.publication(1);
+      const send = (change: object) => world.send(leader, 'publishRound', [1n, { ...publication, ...change }]);
+      const other = keccak256('0x37');
+      await expectRevert(send({ submissionSet: other }), 'WrongSubmissionSet', [publication.submissionSet, other]);
+      await expectRevert(send({ submissionSet: zeroHash }), 'WrongSubmissionSet');
+      await expectRevert(send({ stateRoot: other }), 'UnexpectedRoot', ['stateRoot', other]);
+      await expectRevert(send({ gramRoot: zeroHash }), 'UnexpectedRoot', ['gramRoot', zeroHash]);
+      await expectRevert(send({ mixingHash: zeroHash }), 'UnexpectedRoot', ['mixingHash', zeroHash]);
+      await send({});
+    });
   });
 
   describe('Challenge', () => {
