@@ -107,6 +107,8 @@ function amountText({ parameters }: Federation, amount: bigint): string {
 
 /** That the account has the stake, in what the federation is paid in. */
 async function requireBalance(federation: Federation, account: Address, stake: bigint): Promise<void> {
+  const token = federation.parameters.stakeToken;
+  if (token !== zeroAddress) return requireTokens(federation, token, account, stake);
   const { connection, parameters } = federation;
   const { stakeToken } = parameters;
   if (stakeToken === zeroAddress) {
@@ -131,5 +133,22 @@ async function requireBalance(federation: Federation, account: Address, stake: b
     expected: `${stake} units of the token ${stakeToken}`,
     received: `${balance} units`,
     fix: 'send tokens to this address, then start again',
+  });
+}
+
+async function requireTokens(federation: Federation, token: Address, account: Address, stake: bigint): Promise<void> {
+  const { publicClient } = federation.connection;
+  const balance = await publicClient.readContract({
+    address: token,
+    abi: erc20Abi,
+    functionName: 'balanceOf',
+    args: [account],
+  });
+  if (balance >= stake) return;
+  throw new AssayError('UNFUNDED', {
+    summary: `${account} cannot pay the stake in the federation's token`,
+    expected: `${stake} units of the token ${token}`,
+    received: `${balance} units`,
+    fix: 'send tokens to this address, and coin for gas, then start again',
   });
 }
