@@ -47,6 +47,8 @@ describe('docs/spec/facts.md', () => {
       'export',
       'model',
       'leave',
+      'rewardsFund',
+      'rewardsWithdraw',
     ];
     expect(Object.keys(factsExamples())).to.have.members(commands);
   });

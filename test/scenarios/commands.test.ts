@@ -3,12 +3,13 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { Federation } from '../../chain/federation.ts';
+import { expectFields, factsExample, readFacts } from '../docs/factsExamples.ts';
 import { startAggregator, startParticipant } from './support/inProcess.ts';
 import { nodeFolder, startAssay } from './support/processes.ts';
-import { type TestFederation, useWorld, type World } from './support/world.ts';
+import { ETHER, type TestFederation, useWorld, type World } from './support/world.ts';
 
 describe('scenario: commands', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let world: World;
   useWorld((started) => {
     world = started;
@@ -115,5 +116,32 @@ describe('scenario: commands', function () {
     expect(federation.parameters).to.include({ openMembership: false, totalRounds: 3 });
     expect(await federation.isMember(member)).to.equal(true);
     expect(await federation.isMember(signer.account.address)).to.equal(false);
+  });
+
+  it('rewards: anybody funds the pool, a final round is paid out of it, who earned withdraws; status shows the rest', async () => {
+    const fed = await world.federation({ rounds: 1, roundReward: ETHER, aggregatorShare: 0.25 });
+    const sponsor = await nodeFolder(world, fed);
+    const north = await nodeFolder(world, fed);
+    const as = ({ folder }: typeof north) => [...place(fed), '--state', folder];
+    const facts = join(await world.newFolder('facts'), 'facts.json');
+    const funded = await assay('rewards', 'fund', ...as(sponsor), '--amount', '1.5', '--json', facts);
+    expect(funded.said, funded.stderr).to.match(/added 1\.5 ETH in 0x[0-9a-f]{64}; the pool holds 1\.5 ETH/);
+    expectFields(await readFacts(facts), factsExample('rewardsFund'), 'rewards fund');
+    const aggregator = await startAggregator(world, fed);
+    await startParticipant(world, fed, { folder: north.folder, signer: north.signer });
+    for (let i = 0; i < 2; i++) await startParticipant(world, fed);
+    await aggregator.waitFor('rewarded', 1);
+    await aggregator.waitFor('ended');
+
+    const distributed = await assay('rewards', 'distribute', ...as(sponsor));
+    expect(distributed.said, distributed.stderr).to.contain('nothing to distribute');
+    const withdrawn = await assay('rewards', 'withdraw', ...as(north), '--json', facts);
+    expect(withdrawn.said, withdrawn.stderr).to.match(/withdrew 0\.25 ETH in 0x/);
+    expectFields(await readFacts(facts), factsExample('rewardsWithdraw'), 'rewards withdraw');
+    expect((await assay('rewards', 'withdraw', ...as(north))).said).to.contain('has nothing to withdraw');
+    expect((await assay('status', ...place(fed))).said).to.contain(
+      'rewards 1 ETH a round, 25 % of it to the aggregator, 0 % of the rest by contribution; 0.5 ETH in the pool',
+    );
+    expect((await assay('rewards', 'reclaim', ...as(sponsor))).status, 'the owner only').to.equal(1);
   });
 });
