@@ -28,6 +28,9 @@ export interface Sent {
   readonly events: readonly FederationEvent[];
 }
 
+/** After this a transaction is left to its fate, which `fate` tells. */
+const MOST_WAITING_MILLISECONDS = 120_000;
+
 /** EIP-7825: no transaction may use more. */
 const MOST_GAS = 16_777_216n;
 
@@ -76,7 +79,7 @@ export class Account {
    *
    * @param onSigned told the hash before anything leaves this machine, so that a restarted process knows of it
    * @throws AssayError as `simulate`; `TRANSACTION_REVERTED` when the chain's state changed in between;
-   *   `TRANSACTION_COST` when the account cannot pay
+   *   `TRANSACTION_COST` when the account cannot pay, `TRANSACTION_PENDING` when no block has it after two minutes
    */
   send(call: Call, onSigned: (transaction: Hex) => Promise<void> | void = () => undefined): Promise<Sent> {
     const sent = this.turn.catch(() => undefined).then(() => this.sendNow(call, onSigned));
@@ -131,11 +134,20 @@ export class Account {
   }
 
   private async deliver(signed: string, transaction: Hex, what: string): Promise<TransactionReceipt> {
+    const until = Date.now() + MOST_WAITING_MILLISECONDS;
     for (let look = 0; ; look++) {
       // Sent again now and then: a node that restarts forgets what no block has.
       if (look % 20 === 0) await this.broadcast(signed, what);
       const receipt = await this.rpc.ask('a receipt', (provider) => provider.getTransactionReceipt(transaction));
       if (receipt !== null) return receipt;
+      if (Date.now() > until) {
+        throw new AssayError('TRANSACTION_PENDING', {
+          summary: `${what} is in no block yet`,
+          expected: 'a receipt within two minutes',
+          received: `nothing for transaction ${transaction}`,
+          fix: 'wait: the chain may be busy; it is not sent twice',
+        });
+      }
       await new Promise((resolve) => setTimeout(resolve, this.pauseMilliseconds));
     }
   }

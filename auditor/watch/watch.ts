@@ -68,7 +68,7 @@ export async function watch(options: WatchOptions): Promise<void> {
     const tower = new Watchtower(options, new Court(account, journal), account.address);
     const balanceWei = await account.balance();
     options.report({ type: 'watching', account: account.address, balanceWei, proofBondWei: parameters.proofBond });
-    await tower.look(facts);
+    await patiently(options, () => tower.look(facts));
     while (!options.signal.aborted && !tower.ended) {
       await pause(options.pollMilliseconds ?? 1000, options.signal);
       if (options.signal.aborted) break;
@@ -79,17 +79,23 @@ export async function watch(options: WatchOptions): Promise<void> {
   }
 }
 
-/** A chain that is away or moving is looked at again. */
+/**
+ * Once a watchtower has looked at its federation, nothing ends it but its user: whatever a node or a peer answers, it
+ * says so and looks again.
+ */
 async function patiently({ report }: WatchOptions, look: () => Promise<void>): Promise<void> {
   try {
     await look();
   } catch (error) {
-    if (!(error instanceof AssayError) || !AWAY.has(error.code)) throw error;
-    report({ type: 'waiting', reason: error.message.split('\n')[0]! });
+    report({ type: 'waiting', reason: reasonOf(error) });
   }
 }
 
-const AWAY = new Set(['RPC_UNREACHABLE', 'CHAIN_MOVING', 'BLOCK_MISSING', 'LOGS_REFUSED']);
+/** In one line. What is no message of ours is a fault of ours, with the place. */
+function reasonOf(error: unknown): string {
+  const text = error instanceof AssayError ? error.message : error instanceof Error ? error.stack : String(error);
+  return (text ?? '').replace(/\s*\n\s*/g, ' ').slice(0, 2000);
+}
 
 /** The last look at a round. */
 interface Look {
@@ -170,8 +176,11 @@ class Watchtower {
     const last = this.found.get(round.round);
     if (last !== undefined && last.basis === basis && started < last.again) return;
     const since = last?.basis === basis ? last.since : started;
-    const disputes = await this.audit(facts, events, round);
-    let open = false;
+    let disputes: readonly FiledDispute[] = [];
+    let open = !(await this.trying(round.round, 'the audit', async () => {
+      disputes = await this.audit(facts, events, round);
+      return true;
+    }));
     for (const dispute of disputes) {
       if (this.options.signal.aborted) return;
       const done =
@@ -327,9 +336,9 @@ class Watchtower {
     try {
       return await act();
     } catch (error) {
-      if (!(error instanceof AssayError) || AWAY.has(error.code)) throw error;
-      const { code, message } = error;
-      const reason = message.replace(/\s*\n\s*/g, ' ');
+      const code = error instanceof AssayError ? error.code : 'FAULT';
+      if (code === 'RPC_UNREACHABLE') throw error;
+      const reason = reasonOf(error);
       this.tellOnce(`refused/${round}/${what}/${code}`, { type: 'refused', round, what, code, reason });
       return false;
     }

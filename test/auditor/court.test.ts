@@ -3,8 +3,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { getAddress, Interface } from 'ethers';
 import type { Account, Call, Sent } from '../../auditor/chain/account.ts';
 import type { ChallengeOpened } from '../../auditor/chain/decodeEvents.ts';
+import { prepareBond } from '../../auditor/disputes/payment.ts';
 import { Court } from '../../auditor/watch/court.ts';
 import { Journal } from '../../auditor/watch/journal.ts';
 import type { Hex } from '../../protocol/encoding/bytes.ts';
@@ -39,6 +41,51 @@ class StubAccount {
 function sentAs(transaction: Hex): Sent {
   return { transaction, gasUsed: 21_000n, blockNumber: 1, events: [] };
 }
+
+describe('a bond', () => {
+  const token = account(0x20);
+  const erc20 = new Interface([
+    'function allowance(address owner, address spender) view returns (uint256)',
+    'function approve(address spender, uint256 value) returns (bool)',
+  ]);
+  const payerWith = (allowance: bigint) => {
+    const approvals: bigint[] = [];
+    const payer = {
+      address: account(7),
+      async simulate({ to, data }: Call) {
+        expect([to, erc20.parseTransaction({ data })?.args.toArray()]).to.deep.equal([
+          token,
+          [account(7), FEDERATION].map(getAddress),
+        ]);
+        return erc20.encodeFunctionResult('allowance', [allowance]);
+      },
+      async send({ to, data, value }: Call) {
+        const approval = erc20.parseTransaction({ data });
+        expect([to, value, approval?.name, approval?.args[0]]).to.deep.equal([
+          token,
+          0n,
+          'approve',
+          getAddress(FEDERATION),
+        ]);
+        approvals.push(approval?.args[1] as bigint);
+        return sentAs(hash(1));
+      },
+    };
+    return { payer: payer as unknown as Account, approvals };
+  };
+
+  it('goes along as coin, or is allowed to be taken as a token, no more than it takes', async () => {
+    const coin = payerWith(0n);
+    expect(await prepareBond(coin.payer, FEDERATION, { stakeToken: `0x${'00'.repeat(20)}` }, 9n)).to.equal(9n);
+    expect(coin.approvals).to.deep.equal([]);
+    const poor = payerWith(8n);
+    expect(await prepareBond(poor.payer, FEDERATION, { stakeToken: token }, 9n)).to.equal(0n);
+    expect(poor.approvals).to.deep.equal([9n]);
+    const allowed = payerWith(9n);
+    expect(await prepareBond(allowed.payer, FEDERATION, { stakeToken: token }, 9n)).to.equal(0n);
+    expect(allowed.approvals).to.deep.equal([]);
+  });
+});
 
 describe('the journal of a watchtower', () => {
   let folder: string;
