@@ -122,7 +122,12 @@ describe('the gas of an answer', () => {
     const { real, publication, openings, owners } = made;
     const gas = (await world.read('answerGas', [kind, 1n])) as bigint;
     await world.scratch(async () => {
-      const { id } = await real.ask(world.wallets[0]!, { kind, round: 1, publication }, gas * 10n ** 10n);
+      const { id, receipt: asked } = await real.ask(
+        world.wallets[0]!,
+        { kind, round: 1, publication },
+        gas * 10n ** 10n,
+      );
+      expect(asked.gasUsed < TRANSACTION_CAP).to.equal(true);
       // Each payee is paid for the first time: its credit is a new slot.
       const to = payees[payee++ % payees.length]!;
       const signature = signed ? await sign(owners[kind]!, id, to) : '0x';
@@ -137,7 +142,7 @@ describe('the gas of an answer', () => {
       const floor = 21_000 + 10 * (zeros + 4 * ((input.length - 2) / 2 - zeros));
       const { gasUsed } = receipt;
       table.push(
-        `    ${name.padEnd(44)}${String(openings[kind]!.length).padStart(7)} bytes${String(gasUsed).padStart(10)} gas, bond for ${gas}`,
+        `    ${name.padEnd(44)}${String(openings[kind]!.length).padStart(7)} bytes${String(gasUsed).padStart(10)} gas, bond for ${gas}, asked for ${asked.gasUsed}`,
       );
       expect(gasUsed >= BigInt(floor), 'this chain charges what EIP-7623 asks for').to.equal(true);
       expect(gasUsed <= gas, `${name}: the bond pays for ${gas}, the answer takes ${gasUsed}`).to.equal(true);
@@ -186,6 +191,8 @@ describe('the gas of an answer', () => {
         const made = await setting(dimension, chunkSize, n);
         await measure(`Gram, n = ${n}, ${name}`, made, Kind.Gram, false);
         await measure(`Gram, n = ${n}, ${name}, relayed`, made, Kind.Gram, true);
+        // Whoever asks for an update brings the round's reveals.
+        await measure(`update in a round of ${n}, ${name}`, made, Kind.Update, false);
       });
     }
   }

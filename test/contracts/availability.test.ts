@@ -11,6 +11,7 @@ import {
   type RealPublication,
   type RealUpdate,
   RealWorld,
+  realParameters,
   type Wallet,
 } from './support/asking.ts';
 import { Randomness } from './support/openings.ts';
@@ -400,6 +401,34 @@ describe('availability', () => {
     });
   });
 
+  it('in a token takes exactly the bond, pays who answers in it, and a coin beside it is refused', async () => {
+    const parameters = { ...realParameters, bondGasPrice: 7n };
+    await world.close();
+    real = await RealWorld.create({ participants: 0, aggregators: 0 });
+    world = real.world;
+    challenger = world.wallets[20]!;
+    await world.useToken(parameters);
+    for (let i = 0; i < 4; i++) await world.register(world.participant(i));
+    await world.registerAggregator(world.aggregator(0));
+    const { publication, model } = await real.play(1);
+    const question = { kind: Kind.Model, round: 1, publication };
+    const bond = (await world.read('answerGas', [Kind.Model, 1n])) * 7n;
+    expect(await world.read('availabilityBond', [Kind.Model, 1n]), 'the base fee is not in tokens').to.equal(bond);
+    await expectRevert(real.ask(challenger, question, 1n), 'WrongPayment', [0n, 1n]);
+    const held = await world.held(challenger.account.address);
+    const { id, receipt } = await real.ask(challenger, question, 0n);
+    expect(world.event(receipt, 'ChallengeOpened').bond).to.equal(bond);
+    expect(held - (await world.held(challenger.account.address))).to.equal(bond);
+    await world.checkBooks();
+    await real.answer(challenger, id, real.modelChunk(model, 0));
+    await world.send(challenger, 'withdrawCredit');
+    expect(await world.held(challenger.account.address)).to.equal(held);
+    const silent = await real.ask(challenger, { ...question, chunk: 1 }, 0n);
+    await real.silence();
+    expect(world.event(await real.settle(silent.id), 'Slashed').reward).to.equal(STAKE);
+    await world.checkBooks();
+  });
+
   describe('silence', () => {
     it('before the publication voids the update and slashes who withholds it; the round goes on without', async () => {
       await real.contribute(1);
@@ -544,7 +573,7 @@ describe('availability', () => {
   describe('the clocks', () => {
     const window = BigInt(baseParameters.aggregateWindowSeconds);
 
-    it('of the turn: a question gives the leader a whole turn after the answer, once a turn', async () => {
+    it('C-105: of the turn: a question gives the leader a whole turn after the answer, once a turn', async () => {
       await real.contribute(1);
       await world.increase(150);
       const first = await real.ask(challenger, { kind: Kind.Update, round: 1, index: 1 });
