@@ -74,6 +74,7 @@ contract SmartWallet is IERC1271 {
         address target = _target;
         if (target == address(0)) return;
         _target = address(0);
+        // solhint-disable-next-line avoid-low-level-calls
         (reentered, refusal) = target.call(_call);
     }
 }
