@@ -31,7 +31,7 @@ export const FINDING_KINDS = [
   'modelPayloadMismatch',
   /** Somebody published who was not the leader of the turn, or out of turn. */
   'wrongLeader',
-  /** The aggregator left out a submission that is neither voided, nor provably invalid, nor unavailable. */
+  /** The aggregator left out a submission that counts: every one that is not void does. */
   'wronglyExcluded',
   /** The evidence document contradicts the chain or the replay. */
   'evidenceMismatch',
@@ -43,8 +43,8 @@ export type FindingKind = (typeof FINDING_KINDS)[number];
 
 /**
  * `breach`: the published result of the round is wrong or cannot be checked; an audit with one fails. `misconduct`:
- * somebody misbehaved and the result stands without it, as when a participant's payload does not match what it
- * revealed and the aggregator rightly left it out (the evidence document's `excluded`).
+ * somebody misbehaved and no published result depends on it, as when a participant's payload does not match what it
+ * revealed and the round is not published yet.
  */
 export type Severity = 'breach' | 'misconduct';
 
