@@ -42,14 +42,11 @@ export function byzantineClients(options: DemoOptions, { clients }: Setting): re
 export async function runRounds(stage: Stage): Promise<Outcome | null> {
   const { options, setting, names, nodes, signal, say } = stage;
   const progress = new ProgressLine(options.clients);
-  const sayBetween = (line: string): void => {
-    progress.end();
-    say(line);
-  };
   const lastIsFinal = Promise.withResolvers<void>();
   const board: Scoreboard = new Scoreboard((round) => {
     if (board.round(round).published !== null && board.fresh.delete(round)) {
-      sayBetween(roundLine(round, options.rounds, board));
+      progress.end();
+      say(roundLine(round, options.rounds, board));
       if (round < options.rounds) progress.begin(`[ROUND ${round + 1}/${options.rounds}]`);
     }
     progress.show(board.round(board.newest + 1), board.registered);
@@ -57,7 +54,9 @@ export async function runRounds(stage: Stage): Promise<Outcome | null> {
   });
   board.addGas('deploy contracts', setting.gas.contracts);
   board.addGas('create federation', setting.gas.createFederation);
-  const justice = await Justice.at(setting.connection, setting.federation, names, sayBetween);
+  const justice = await Justice.at(setting.connection, setting.federation, names, (line) =>
+    progress.interrupt(() => say(line)),
+  );
 
   progress.begin(`[ROUND 1/${options.rounds}]`);
   const interrupted = stopped(signal).then(() => 'interrupted' as const);

@@ -91,7 +91,7 @@ describe('scenario: the demonstration', function () {
       /\[ROUND 1\] challenger accused client-\d falsely \(badSum\) and loses its bond of 0.1 ETH/,
     );
     expect(output.match(/\[ROUND 1\/2\] aggregate_train/g), 'published twice').to.have.length(2);
-    expect(facts.rounds[0]!.modelRoot, 'the model of the same seed without a lie').to.equal(first.rounds[0]!.modelRoot);
+    expect(facts.finalModelRoot, 'the model of the same seed without a lie').to.equal(first.finalModelRoot);
     expect(facts.audit).to.deep.equal({ ok: true, findings: [] });
     expect(facts.rounds.map(({ round, updates }) => [round, updates])).to.deep.equal([
       [1, 4],
