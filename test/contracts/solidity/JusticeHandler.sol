@@ -2,13 +2,14 @@
 pragma solidity ^0.8.37;
 
 import {AggregatorView, ParticipantView, Role} from "../../../contracts/types/Actors.sol";
-import {Answer, ChunkKind, CoordinateProof, GramLeafProof, MixingProof, RevealedUpdate, SumOpening} from "../../../contracts/types/Disputes.sol";
+import {Answer, ChunkKind, CoordinateProof, GramLeafProof, MixingProof, RevealedUpdate, SignedCommit, SignedReveal, SumOpening} from "../../../contracts/types/Disputes.sol";
 import {Publication, RoundPhase, RoundView} from "../../../contracts/types/Round.sol";
 import {JusticeLedger} from "./JusticeLedger.sol";
 import {JusticeWorld} from "./JusticeWorld.sol";
 import {TinyFederation} from "./TinyFederation.sol";
 import {TinyRules} from "./TinyRules.sol";
 import {TinyTrees} from "./TinyTrees.sol";
+import {vm} from "./Vm.sol";
 
 /// @notice For tests only: random people in random order, honest ones, liars, framers, hiders and watchers. Each action is tried as it
 ///         comes and may be refused by the federation; `succeeded` counts those that were not.
@@ -201,6 +202,86 @@ contract JusticeHandler is JusticeWorld {
                 _require(_answer(i, diligent()), "an honest answer was refused");
             }
         }
+    }
+
+    // ---- relayed
+
+    /// @dev Everybody's signed message of the phase in one batch, sent by anybody; some are signed by somebody else.
+    function relay(uint256 who, uint256 seed) public inTime {
+        RoundView memory seen = federation.round(federation.currentRound());
+        if (seen.phase == RoundPhase.Open || seen.phase == RoundPhase.Commit) _relayCommits(actor(who), seen, seed);
+        else if (seen.phase == RoundPhase.Reveal) _relayReveals(actor(who), seen, seed);
+    }
+
+    function _forged(uint256 i, uint256 seed) private pure returns (bool) {
+        return i != 0 && (seed >> (16 * i)) % 6 == 0;
+    }
+
+    function _relayCommits(address sender, RoundView memory seen, uint256 seed) private {
+        SignedCommit[] memory batch = new SignedCommit[](ACTORS);
+        Sealed[] memory own = new Sealed[](ACTORS);
+        bool[] memory done = new bool[](ACTORS);
+        for (uint256 i = 0; i < ACTORS; ++i) {
+            address person = actor(i);
+            done[i] = federation.hasCommitted(seen.number, person);
+            own[i] = Sealed(++_nonce, TinyTrees.Lie.None, keccak256(abi.encode(person, ++_nonce)));
+            batch[i] = SignedCommit(person, _seal(seen, person, own[i]), "");
+            bytes32 type_ = keccak256("CommitUpdate(uint64 round,uint32 opening,bytes32 commitHash)");
+            bytes32 message = keccak256(abi.encode(type_, seen.number, seen.opening, batch[i].commitHash));
+            batch[i].signature = _sign(_forged(i, seed) ? i + 1 : i, message);
+        }
+        if (!_act(sender, "relayedCommits", abi.encodeCall(federation.commitUpdates, (seen.number, batch)))) return;
+        for (uint256 i = 0; i < ACTORS; ++i) {
+            if (done[i] || !federation.hasCommitted(seen.number, actor(i))) continue;
+            _require(!_forged(i, seed), "somebody committed for another");
+            _sealed[actor(i)][seen.opening] = own[i];
+        }
+    }
+
+    function _relayReveals(address sender, RoundView memory seen, uint256 seed) private {
+        SignedReveal[] memory batch = new SignedReveal[](ACTORS);
+        bool[] memory done = new bool[](ACTORS);
+        for (uint256 i = 0; i < ACTORS; ++i) {
+            done[i] = federation.hasRevealed(seen.number, actor(i));
+            batch[i] = _signReveal(seen, i, _forged(i, seed) ? i + 1 : i);
+        }
+        if (!_act(sender, "relayedReveals", abi.encodeCall(federation.revealUpdates, (seen.number, batch)))) return;
+        for (uint256 i = 0; i < ACTORS; ++i) {
+            if (done[i] || !federation.hasRevealed(seen.number, actor(i))) continue;
+            _require(!_forged(i, seed), "somebody revealed for another");
+            _remember(seen, actor(i), _sealed[actor(i)][seen.opening]);
+        }
+    }
+
+    function _signReveal(
+        RoundView memory seen,
+        uint256 i,
+        uint256 signer
+    ) private view returns (SignedReveal memory signed) {
+        Sealed memory own = _sealed[actor(i)][seen.opening];
+        TinyTrees.SumTree memory tree = TinyTrees.sumTree(own.seed, own.lie);
+        bytes memory cid = TinyFederation.cid(own.seed);
+        bytes32 type_ = keccak256(
+            "RevealUpdate(uint64 round,uint32 opening,bytes32 root,uint64 normSq,bytes32 cidHash,bytes32 salt)"
+        );
+        bytes32 message = keccak256(
+            abi.encode(type_, seen.number, seen.opening, tree.root, tree.normSq, keccak256(cid), own.salt)
+        );
+        signed = SignedReveal(actor(i), tree.root, tree.normSq, cid, own.salt, _sign(signer, message));
+    }
+
+    function _sign(uint256 signer, bytes32 message) private view returns (bytes memory) {
+        bytes32 type_ = keccak256(
+            "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+        );
+        bytes32 domain = keccak256(
+            abi.encode(type_, keccak256("Assay"), keccak256("1"), block.chainid, address(federation))
+        );
+        (uint8 v, bytes32 r, bytes32 t) = vm.sign(
+            privateKey(signer),
+            keccak256(abi.encodePacked(bytes2(0x1901), domain, message))
+        );
+        return abi.encodePacked(r, t, v);
     }
 
     // ---- justice
@@ -470,7 +551,13 @@ contract JusticeHandler is JusticeWorld {
         Asked storage asked = _asked[which];
         Answer[] memory answers = new Answer[](1);
         answers[0] = Answer(asked.id, sender, _openingFor(asked), "");
-        if (!_send(sender, 0, "answered", abi.encodeCall(federation.answerChallenges, (answers)))) return false;
+        // Every other one goes through somebody else, signed by who owes the answer.
+        bool relayed = which % 2 == 1 && sender == asked.owner;
+        if (relayed) {
+            bytes32 type_ = keccak256("AnswerChallenge(bytes32 id,address payee)");
+            answers[0].signature = _sign(_number(sender), keccak256(abi.encode(type_, asked.id, sender)));
+        }
+        if (!_send(relayed ? actor(6) : sender, 0, "answered", abi.encodeCall(federation.answerChallenges, (answers)))) return false;
         _require(!asked.closed, "a challenge was answered twice");
         asked.closed = true;
         _returned(asked.challenger, asked.bond);
@@ -478,6 +565,10 @@ contract JusticeHandler is JusticeWorld {
         _mayGain(sender, asked.bond);
         _account("answered");
         return true;
+    }
+
+    function _number(address person) private view returns (uint256 i) {
+        while (actor(i) != person) ++i;
     }
 
     function _openingFor(Asked memory asked) private view returns (bytes memory) {
@@ -649,6 +740,19 @@ contract JusticeHandler is JusticeWorld {
         }
     }
 
+    /// @dev Up to a publication, without a transaction of any participant's own but the diligent one's.
+    function relayedRound() external byTest {
+        _goodWill();
+        for (uint256 i = 0; i < 4; ++i) {
+            uint64 number = federation.currentRound();
+            relay(6, type(uint256).max);
+            _wait(federation.currentPhase(number) == RoundPhase.Commit ? WINDOW : 1);
+            relay(6, type(uint256).max);
+            _wait(federation.currentPhase(number) == RoundPhase.Reveal ? WINDOW : 1);
+            if (_publish(address(0), Lying.Nothing, 0)) return;
+        }
+    }
+
     function _everybodyCommits(TinyTrees.Lie lie) private returns (bool lied) {
         lied = lie == TinyTrees.Lie.None;
         uint64 number = federation.currentRound();
@@ -719,22 +823,27 @@ contract JusticeHandler is JusticeWorld {
     function _commitUpdate(address sender, uint256 seed, TinyTrees.Lie lie) internal returns (bool ok) {
         RoundView memory seen = federation.round(federation.currentRound());
         bytes32 salt = keccak256(abi.encode(sender, ++_nonce));
-        TinyTrees.SumTree memory tree = TinyTrees.sumTree(seed, lie);
-        bytes32 sealed_ = keccak256(
-            abi.encode(
-                block.chainid,
-                address(federation),
-                seen.number,
-                seen.baseModelRoot,
-                sender,
-                tree.root,
-                tree.normSq,
-                keccak256(TinyFederation.cid(seed)),
-                salt
-            )
-        );
+        bytes32 sealed_ = _seal(seen, sender, Sealed(seed, lie, salt));
         ok = _act(sender, "commit", abi.encodeCall(federation.commitUpdate, (seen.number, sealed_)));
         if (ok) _sealed[sender][seen.opening] = Sealed(seed, lie, salt);
+    }
+
+    function _seal(RoundView memory seen, address sender, Sealed memory own) private view returns (bytes32) {
+        TinyTrees.SumTree memory tree = TinyTrees.sumTree(own.seed, own.lie);
+        return
+            keccak256(
+                abi.encode(
+                    block.chainid,
+                    address(federation),
+                    seen.number,
+                    seen.baseModelRoot,
+                    sender,
+                    tree.root,
+                    tree.normSq,
+                    keccak256(TinyFederation.cid(own.seed)),
+                    own.salt
+                )
+            );
     }
 
     function _reveal(address sender) internal returns (bool ok) {
@@ -748,14 +857,20 @@ contract JusticeHandler is JusticeWorld {
             (seen.number, tree.root, tree.normSq, cid, own.salt)
         );
         ok = _act(sender, "reveal", call_);
-        if (!ok) return false;
-        uint16 index = federation.participant(sender).index;
+        if (ok) _remember(seen, sender, own);
+    }
+
+    /// @dev What everybody knows after a reveal.
+    function _remember(RoundView memory seen, address sender, Sealed memory own) private {
+        TinyTrees.SumTree memory tree = TinyTrees.sumTree(own.seed, own.lie);
         Seen memory first = _firstSeen[tree.root];
         if (first.opening == 0 || federation.round(first.round).opening != first.opening) {
             _firstSeen[tree.root] = Seen(seen.number, seen.opening, _submissions[seen.opening].length);
         }
+        bytes32 cidHash = keccak256(TinyFederation.cid(own.seed));
+        uint16 index = federation.participant(sender).index;
         _submissions[seen.opening].push(
-            Submission(sender, index, own.seed, own.lie, tree.root, tree.normSq, keccak256(cid))
+            Submission(sender, index, own.seed, own.lie, tree.root, tree.normSq, cidHash)
         );
     }
 

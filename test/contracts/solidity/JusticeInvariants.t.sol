@@ -40,6 +40,7 @@ abstract contract JusticeInvariants {
         invariant_whoeverLiesPaysAndNobodyElse();
         _everyQuestionIsAnsweredOrSettled();
         invariant_whoeverLiesPaysAndNobodyElse();
+        _everybodyMayBeRelayed();
         _rewardsArePaid();
         handler.everybodyLeaves();
         invariant_whoeverLiesPaysAndNobodyElse();
@@ -87,6 +88,14 @@ abstract contract JusticeInvariants {
         handler.wholeRound(TinyTrees.Lie.None, JusticeWorld.Lying.Nothing);
         handler.askAndHearNothing(5);
         _moreThan(unavailable, "unavailable", "silence was not convicted");
+    }
+
+    function _everybodyMayBeRelayed() private {
+        uint256 commits = handler.succeeded("relayedCommits");
+        uint256 reveals = handler.succeeded("relayedReveals");
+        handler.relayedRound();
+        _moreThan(commits, "relayedCommits", "no commit was relayed");
+        _moreThan(reveals, "relayedReveals", "no reveal was relayed");
     }
 
     function _rewardsArePaid() private {
