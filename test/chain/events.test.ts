@@ -42,6 +42,12 @@ describe('chain: events from nodes that limit a question', () => {
     expect(asked).to.deep.equal([[5n, 36n]]);
   });
 
+  it('of blocks that are not there yet the node is not asked: some refuse that', async () => {
+    const { asked, read } = node(36n, 100n);
+    expect(await read({ fromBlock: 37n })).to.deep.equal([]);
+    expect(asked).to.deep.equal([]);
+  });
+
   it('a node that refuses even one block is an error, not an empty answer', async () => {
     const error = await node(36n, 0n)
       .read()
