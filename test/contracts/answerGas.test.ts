@@ -82,7 +82,8 @@ describe('the gas of an answer', () => {
       normSqBound: 2n ** 64n - 1n,
       serverStep: { optimizer: 1, learningRateQ16: 65536, momentumQ16: 32768 },
       minParticipants: 4,
-      maxParticipants: PEOPLE,
+      // The larger the chunks, the fewer participants a federation may have (C-96).
+      maxParticipants: chunkSize > 1024 ? 20 : PEOPLE,
       commitWindowSeconds: 100_000,
       revealWindowSeconds: 100_000,
       challengeWindowSeconds: 100_000,
