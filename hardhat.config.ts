@@ -34,5 +34,5 @@ export default defineConfig({
       allowBlocksWithSameTimestamp: true,
     },
   },
-  test: { solidity: { fuzz: { runs: 256, seed: '0xa55a' }, invariant: { runs: 8, depth: 60, failOnRevert: false } } },
+  test: { solidity: { fuzz: { runs: 256, seed: '0xa55a' }, invariant: { runs: 16, depth: 80, failOnRevert: false } } },
 });
