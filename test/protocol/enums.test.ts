@@ -33,6 +33,7 @@ describe('names shared with the contracts', () => {
       'bytes32 stateRoot',
       'bytes32 gramRoot',
       'bytes32 mixingHash',
+      'bytes32 submissionSet',
       'bytes modelCid',
       'bytes evidenceCid',
     ]);
