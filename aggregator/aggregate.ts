@@ -23,6 +23,7 @@ import { MissedReveals } from './missedReveals.ts';
 import { openHeld } from './openings.ts';
 import { PatchedPayloads } from './patchedPayloads.ts';
 import { prepareRound, sendPublication } from './publishRound.ts';
+import { Standby } from './standby.ts';
 
 /** Somebody else did it first, or the phase moved on between a look and an act: look again. */
 const LOST_RACES = new Set([
@@ -106,6 +107,7 @@ class RoundDesk {
   private readonly context: AggregatorContext;
   private readonly charges: MissedReveals;
   private readonly disputes: UpdateDisputes;
+  private readonly standby: Standby;
   private collector: UpdateCollector;
   private seenOpening = 0;
   private seenReveals = '';
@@ -121,6 +123,7 @@ class RoundDesk {
     this.context = context;
     this.charges = new MissedReveals(context);
     this.disputes = new UpdateDisputes(context, patched);
+    this.standby = new Standby(context);
     this.collector = new UpdateCollector(context);
   }
 
@@ -135,6 +138,7 @@ class RoundDesk {
     }
     await this.charges.settle(view);
     if (view.phase === 'reveal') await this.watchReveals(view);
+    if (view.phase === 'aggregate' && view.leader !== signer.account.address) await this.standby.attend(view);
     if (view.phase === 'aggregate' && view.leader === signer.account.address) {
       try {
         await this.publish(view);

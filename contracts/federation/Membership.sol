@@ -70,7 +70,7 @@ abstract contract Membership is Stakes {
         _pruneRotation(_state.lastFinalRound);
         // INVARIANT (C-03): loops over the rotation are bounded.
         if (_rotation.length >= MAX_AGGREGATORS) revert TooManyAggregators(MAX_AGGREGATORS);
-        uint32 from = _joiningRound(number, head.phase);
+        uint32 from = _joiningRound(number, head);
         account.stake = amount;
         account.registered = true;
         // SAFETY: fewer than MAX_AGGREGATORS.

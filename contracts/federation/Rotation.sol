@@ -7,9 +7,12 @@ import {Money} from "./Money.sol";
 
 /// @dev Whose turn it is. Turn t of a round belongs to active[(round - 1 + t) % count]; `active` are the entries whose
 ///      interval of rounds contains the round, in order of registration. An interval never changes for a round that has
-///      a commit, so joining and leaving cannot move a turn that others count on.
+///      a commit, so joining and leaving cannot move a turn that others count on; but when everybody who stood in it has
+///      missed a turn, or is gone, whoever stands ready for a later round leads this one, too.
 abstract contract Rotation is Money {
     uint16 internal constant MAX_AGGREGATORS = 32;
+    /// @dev `turnsChargedBefore` of a round in which nobody pays any more.
+    uint8 private constant MAX_CHARGED = 32;
 
     function _activeAggregators(uint256 number) internal view returns (address[] memory active) {
         uint256 length = _rotation.length;
@@ -56,7 +59,29 @@ abstract contract Rotation is Money {
         }
         head.turnsCharged = uint8(missed);
         _burn(burned);
+        if (missed == active.length && _callReserves(number)) {
+            // The clock is not ahead: a turn was missed since.
+            head.turnBase = _turn(head);
+            head.clock = _now();
+            head.turnsCharged = 0;
+            head.turnsChargedBefore = MAX_CHARGED;
+            _announceTurns(number, head);
+        }
         return true;
+    }
+
+    /// @dev Nobody is left to lead the round: whoever joined for a later one stands in this one's rotation. A federation
+    ///      whose aggregators are all dead or expelled goes on as soon as one other is there.
+    function _callReserves(uint256 number) internal returns (bool called) {
+        // INVARIANT (C-44): a round that nobody leads is open to whoever is ready to.
+        uint256 length = _rotation.length;
+        for (uint256 i = 0; i < length; ++i) {
+            AggregatorEntry storage entry = _rotation[i];
+            if (entry.activeFromRound <= number || entry.activeUntilRound < entry.activeFromRound) continue;
+            // SAFETY: rounds have 32 bits.
+            entry.activeFromRound = uint32(number);
+            called = true;
+        }
     }
 
     /// @dev Takes the penalty for a turn that produced nothing out of the stake; the caller burns it.
@@ -74,9 +99,11 @@ abstract contract Rotation is Money {
         }
     }
 
-    /// @dev A round in Aggregate that had nobody to lead it has somebody now: turns count from here, so that nobody pays
-    ///      for those that passed before it was there.
+    /// @dev A round in Aggregate that nobody led has somebody now: turns count from here, so that nobody pays for those
+    ///      that passed before it was there.
     function _restartTurns(uint256 number, RoundHead memory head) internal {
+        // Who was there has paid already; who joins them has not, and does not.
+        if (head.turnsCharged != 0) head.turnsChargedBefore = MAX_CHARGED;
         _countTurnsFrom(number, head, _now() < head.clock ? head.clock : _now());
     }
 
@@ -85,7 +112,7 @@ abstract contract Rotation is Money {
         head.turnBase = _turn(head);
         // Once everybody has paid it does not matter how often; there are at most MAX_AGGREGATORS.
         uint256 charged = uint256(head.turnsChargedBefore) + head.turnsCharged;
-        head.turnsChargedBefore = uint8(charged < MAX_AGGREGATORS ? charged : MAX_AGGREGATORS);
+        head.turnsChargedBefore = charged < MAX_CHARGED ? uint8(charged) : MAX_CHARGED;
         head.turnsCharged = 0;
         head.clock = clock;
         _storeHead(number, head);
@@ -102,11 +129,14 @@ abstract contract Rotation is Money {
         );
     }
 
-    /// @dev First round of an aggregator that joins now: the current one while nobody has committed to it or when
-    ///      nobody else would lead it, else the next.
-    function _joiningRound(uint256 number, RoundPhase phase) internal view returns (uint32) {
+    /// @dev First round of an aggregator that joins now: the current one while nobody has committed to it, or when
+    ///      nobody else leads it: nobody is there, or everybody who is has missed a turn. Else the next.
+    function _joiningRound(uint256 number, RoundHead memory head) internal view returns (uint32) {
         if (number == 0) return 1;
-        bool atOnce = phase == RoundPhase.Open || _activeAggregators(number).length == 0;
+        uint256 active = _activeAggregators(number).length;
+        bool atOnce = head.phase == RoundPhase.Open ||
+            active == 0 ||
+            (head.phase == RoundPhase.Aggregate && head.turnsCharged >= active);
         return uint32(atOnce ? number : number + 1);
     }
 

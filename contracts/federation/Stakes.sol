@@ -40,7 +40,7 @@ abstract contract Stakes is Penalties, IFederationMembership {
             AggregatorEntry storage entry = _rotation[account.position];
             if (entry.activeUntilRound != NO_END && stake >= _parameters.aggregatorStake) {
                 bool away = entry.activeUntilRound < number;
-                if (away) entry.activeFromRound = _joiningRound(number, head.phase);
+                if (away) entry.activeFromRound = _joiningRound(number, head);
                 entry.activeUntilRound = NO_END;
                 if (away && entry.activeFromRound == number && head.phase == RoundPhase.Aggregate) {
                     _restartTurns(number, head);

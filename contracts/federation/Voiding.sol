@@ -81,5 +81,6 @@ abstract contract Voiding is Penalties {
         // SAFETY: number_ <= current, which has 32 bits.
         _state.currentRound = uint32(number_);
         emit RoundVoided(number_, publisher, uint64(current));
+        if (_activeAggregators(number_).length == 0) _callReserves(number_);
     }
 }

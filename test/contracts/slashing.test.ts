@@ -315,6 +315,18 @@ describe('slashing', () => {
       await world.checkBooks();
     });
 
+    it('C-44: who stood alone while another stood ready for the next round: that one does the round again', async () => {
+      await begin({ aggregators: 1 });
+      await real.contribute(1);
+      await world.registerAggregator(world.aggregator(1));
+      expect((await world.aggregatorOf(world.aggregator(1))).activeFromRound).to.equal(2);
+      await convictPublisher(1, await real.publish(1));
+      expect((await world.round(1)).leader).to.match(is(world.aggregator(1)));
+      await real.publish(1);
+      expect((await world.round(1)).aggregator).to.match(is(world.aggregator(1)));
+      await world.checkBooks();
+    });
+
     it('takes it out of every round that is not final: it leads none that is opened again', async () => {
       await begin({ aggregators: 3, harness: true });
       await real.play(1);

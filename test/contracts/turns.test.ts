@@ -116,6 +116,78 @@ describe('turns', () => {
     expect(await world.scratch(() => order(2))).to.deep.equal([2, 3, 1, 2]);
   });
 
+  describe('when everybody who stands in a round has missed a turn', () => {
+    const dead = 0;
+    const reserve = 1;
+    beforeEach(async () => {
+      world.federation = await world.createFederation();
+      for (let i = 0; i < 4; i++) await world.register(world.participant(i));
+      await world.registerAggregator(world.aggregator(dead));
+      await world.commit(world.participant(0), 1);
+    });
+
+    const publishedBy = async (i: number) => {
+      await world.publish(world.aggregator(i), 1);
+      expect(await world.phase(1)).to.equal(Phase.Challenge);
+      await world.checkBooks();
+    };
+    const finishCommits = async () => {
+      for (let i = 1; i < 4; i++) await world.commit(world.participant(i), 1);
+      for (let i = 0; i < 4; i++) await world.reveal(world.participant(i), 1);
+    };
+
+    it('C-44: who stands ready for a later round leads this one: one dead aggregator ends no federation', async () => {
+      await world.registerAggregator(world.aggregator(reserve));
+      expect((await world.aggregatorOf(world.aggregator(reserve))).activeFromRound).to.equal(2);
+      await finishCommits();
+      expect(await world.scratch(() => order(1))).to.deep.equal([dead, dead, dead, dead]);
+      await world.passDeadline(1);
+      const receipt = await world.send(world.participant(0), 'advance', [1n]);
+      expect(world.eventNames(receipt)).to.include.members(['TurnMissed', 'AggregatePhaseOpened']);
+      expect((await world.aggregatorOf(world.aggregator(reserve))).activeFromRound).to.equal(1);
+      const turns = await world.scratch(() => order(1));
+      expect(turns.slice(0, 2).sort()).to.deep.equal([dead, reserve]);
+      if (turns[0] === dead) await world.passDeadline(1);
+      await publishedBy(reserve);
+    });
+
+    it('nobody pays for it a second time, however long it lasts', async () => {
+      await world.registerAggregator(world.aggregator(reserve));
+      await finishCommits();
+      await world.passDeadline(1);
+      await world.send(world.participant(0), 'advance', [1n]);
+      const burned = await world.read('totalBurned');
+      expect(burned).to.equal(STAKE / 5n);
+      await world.increase(5000);
+      await world.send(world.participant(0), 'advance', [1n]);
+      expect(await world.read('totalBurned')).to.equal(burned);
+      expect((await world.aggregatorOf(world.aggregator(reserve))).stake).to.equal(2n * STAKE);
+    });
+
+    it('who joins then stands in it at once, not before', async () => {
+      await finishCommits();
+      await world.scratch(async () => {
+        await world.registerAggregator(world.aggregator(reserve));
+        expect((await world.aggregatorOf(world.aggregator(reserve))).activeFromRound).to.equal(2);
+      });
+      await world.passDeadline(1);
+      const joined = await world.registerAggregator(world.aggregator(reserve));
+      expect(world.event(joined, 'AggregatorRegistered').activeFromRound).to.equal(1);
+      expect(world.eventNames(joined)).to.include('AggregatePhaseOpened');
+      if ((await world.scratch(() => order(1)))[0] === dead) await world.passDeadline(1);
+      await publishedBy(reserve);
+    });
+
+    it('who is about to leave is not called', async () => {
+      await world.registerAggregator(world.aggregator(reserve));
+      await world.send(world.aggregator(reserve), 'requestExit', [Role.Aggregator]);
+      await finishCommits();
+      await world.passDeadline(1);
+      await world.send(world.participant(0), 'advance', [1n]);
+      expect(await world.scratch(() => order(1))).to.deep.equal([dead, dead, dead, dead]);
+    });
+  });
+
   it('before the first commit joining and leaving count at once', async () => {
     await world.send(world.aggregator(0), 'requestExit', [Role.Aggregator]);
     await world.registerAggregator(world.aggregator(3));

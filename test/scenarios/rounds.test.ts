@@ -85,6 +85,18 @@ describe('scenario: rounds that do not go as planned', function () {
     expect((await world.audit(fed)).findings).to.deep.equal([]);
   });
 
+  it('an aggregator that is dead and alone: one that joined for the next round does this one, and the stakes come free', async () => {
+    const fed = await world.federation({ rounds: 1, aggregateWindow: 4 });
+    const dead = await openDesk(world, fed, 'aggregator');
+    for (let i = 0; i < 3; i++) await startParticipant(world, fed);
+    await untilPhase(fed, 1, 'aggregate');
+    const standby = await startAggregator(world, fed);
+    await standby.waitFor('published', 1);
+    expect((await fed.federation.round(1)).aggregator).to.not.equal(dead.signer.account.address);
+    await standby.waitFor('ended');
+    expect((await world.audit(fed)).findings).to.deep.equal([]);
+  });
+
   it('a commit without a reveal: the round goes on, the penalty is burned; who owes it joins again by topping up', async () => {
     const fed = await world.federation({ rounds: 3, revealWindow: 4 });
     const aggregator = await startAggregator(world, fed);
