@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
-import {Sha256} from "./Sha256.sol";
-
 /// @title The commitment of a Gram matrix
 /// @notice row i = SHA-256(0x13 | i64 G[i][i] | ... | i64 G[i][n-1])      matrix = SHA-256(0x12 | row 0 | ... | row n-1)
 ///         leaf  = SHA-256(0x10 | matrix)      node = SHA-256(0x11 | hash L | matrix L | hash R | matrix R)
@@ -171,7 +169,7 @@ library GramTree {
         }
     }
 
-    /// @notice Whether a preimage of a leaf's matrix hash is malformed: not 0x12 | n row hashes.
+    /// @notice Whether a preimage of a leaf's matrix hash has its shape: 0x12 | n row hashes.
     function isMatrix(bytes calldata preimage, uint256 n) internal pure returns (bool) {
         return preimage.length == 1 + 32 * n && preimage[0] == MATRIX_TAG;
     }
@@ -179,10 +177,5 @@ library GramTree {
     /// @notice Whether a preimage of a row's hash has its shape: 0x13 | n - i entries.
     function isRow(bytes calldata preimage, uint256 n, uint256 i) internal pure returns (bool) {
         return preimage.length == 1 + 8 * (n - i) && preimage[0] == ROW_TAG;
-    }
-
-    /// @notice Hash of `preimage`, whatever it is.
-    function hashOf(bytes calldata preimage) internal view returns (bytes32) {
-        return Sha256.ofCalldata(preimage);
     }
 }
