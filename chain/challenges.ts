@@ -3,9 +3,9 @@
  * convicts its owner. Spec: docs/spec/disputes.md, "Availability".
  */
 import { type Address, bytesToHex, hexToBytes, parseEventLogs, zeroAddress } from 'viem';
-import { type Hex, ZERO_HASH } from '../protocol/encoding/bytes.ts';
+import type { Hex } from '../protocol/encoding/bytes.ts';
 import { AssayError } from '../protocol/errors.ts';
-import type { Publication } from '../protocol/round/publication.ts';
+import { NO_PUBLICATION, type Publication } from '../protocol/round/publication.ts';
 import type { RevealedUpdate } from '../protocol/round/submission.ts';
 import { federationAbi } from './abi/federation.ts';
 import type { Federation } from './federation.ts';
@@ -61,16 +61,6 @@ export interface Answer {
   readonly payee?: Address;
   readonly signature?: Hex;
 }
-
-const NO_PUBLICATION: Publication = {
-  modelRoot: ZERO_HASH,
-  stateRoot: ZERO_HASH,
-  gramRoot: ZERO_HASH,
-  mixingHash: ZERO_HASH,
-  submissionSet: ZERO_HASH,
-  modelCid: new Uint8Array(0),
-  evidenceCid: new Uint8Array(0),
-};
 
 /** The publication as the contract's struct; the empty one for null. */
 export function publicationStruct(publication: Publication | null) {

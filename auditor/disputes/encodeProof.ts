@@ -2,20 +2,9 @@
 
 import { PUBLISHED_TREES } from '../../protocol/dispute/badVacancy.ts';
 import type { FraudProof } from '../../protocol/dispute/fraudProof.ts';
-import { concatBytes, type Hex, ZERO_HASH } from '../../protocol/encoding/bytes.ts';
-import type { Publication } from '../../protocol/round/publication.ts';
+import { concatBytes, type Hex } from '../../protocol/encoding/bytes.ts';
+import { NO_PUBLICATION } from '../../protocol/round/publication.ts';
 import { federationInterface } from '../chain/decodeEvents.ts';
-
-/** Stands for the publication that is not there: before the first, and for a step without state. */
-export const NO_PUBLICATION: Publication = {
-  modelRoot: ZERO_HASH,
-  stateRoot: ZERO_HASH,
-  gramRoot: ZERO_HASH,
-  mixingHash: ZERO_HASH,
-  submissionSet: ZERO_HASH,
-  modelCid: new Uint8Array(0),
-  evidenceCid: new Uint8Array(0),
-};
 
 /** Calldata. The field names of the proofs are those of the contract's structs. */
 export function encodeProof(proof: FraudProof): Hex {

@@ -5,14 +5,14 @@
 import type { FraudProof } from '../../protocol/dispute/fraudProof.ts';
 import type { Hex } from '../../protocol/encoding/bytes.ts';
 import { AssayError } from '../../protocol/errors.ts';
-import { publicationHash } from '../../protocol/round/publication.ts';
+import { NO_PUBLICATION, publicationHash } from '../../protocol/round/publication.ts';
 import type { Account, Call, Sent } from '../chain/account.ts';
 import type { RoundFacts } from '../chain/assembleRounds.ts';
 import type { ChainFacts } from '../chain/chainFacts.ts';
 import { CHUNK_KINDS, type ChallengeOpened, federationInterface } from '../chain/decodeEvents.ts';
 import type { ProofInHand, Question } from '../disputes/dispute.ts';
 import { revealsOf } from '../disputes/disputedRound.ts';
-import { encodeProof, NO_PUBLICATION } from '../disputes/encodeProof.ts';
+import { encodeProof } from '../disputes/encodeProof.ts';
 import { prepareBond } from '../disputes/payment.ts';
 import { type Judgement, judgementOf } from '../disputes/submitProof.ts';
 import type { Journal } from './journal.ts';

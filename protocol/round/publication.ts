@@ -1,7 +1,7 @@
 /** What the leader of a turn publishes for a round. */
 
 import { abiUint, abiWord, keccak256 } from '../commitment/keccak.ts';
-import { concatBytes, type Hex } from '../encoding/bytes.ts';
+import { concatBytes, type Hex, ZERO_HASH } from '../encoding/bytes.ts';
 
 /** The numbers that everybody who replays the round must find. */
 export interface RoundRoots {
@@ -19,6 +19,17 @@ export interface Publication extends RoundRoots {
   readonly modelCid: Uint8Array;
   readonly evidenceCid: Uint8Array;
 }
+
+/** Stands for the publication that is not there: before the first, and for a step without state. */
+export const NO_PUBLICATION: Publication = {
+  modelRoot: ZERO_HASH,
+  stateRoot: ZERO_HASH,
+  gramRoot: ZERO_HASH,
+  mixingHash: ZERO_HASH,
+  submissionSet: ZERO_HASH,
+  modelCid: new Uint8Array(0),
+  evidenceCid: new Uint8Array(0),
+};
 
 /**
  * keccak256(abi.encode(accumulator, voidedBitmap)): names every submission that counts. The contract refuses a
