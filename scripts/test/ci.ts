@@ -57,7 +57,7 @@ function kubo(): string | undefined {
   const named = process.env.ASSAY_IPFS_BIN;
   if (named !== undefined) return named;
   if (spawnSync('ipfs', ['--version'], { stdio: 'ignore' }).status === 0) return 'ipfs';
-  const timeout = Math.min(15, minutesLeft() - 6) * 60_000;
+  const timeout = Math.floor(Math.min(15, minutesLeft() - 6) * 60_000);
   if (timeout <= 0) return skip('kubo: no time left to build the daemon');
   const { status, stdout, stderr } = spawnSync(join(ROOT, '.ci', 'kubo.sh'), {
     encoding: 'utf8',
