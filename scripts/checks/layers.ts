@@ -20,10 +20,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const COMPOSERS = ['scripts', 'explorer', 'test', 'bench', 'ignition'];
 
 /** Inside protocol/ each folder may import itself and those before it; errors.ts and #sha256 are everybody's. */
-const PROTOCOL_ORDER = ['encoding', 'commitment', 'aggregation', 'round', 'dispute'];
+const PROTOCOL_ORDER = ['kernels', 'encoding', 'commitment', 'aggregation', 'round', 'dispute'];
 const PROTOCOL_EVERYBODYS = ['protocol/errors.ts', 'protocol/commitment/sha256.node.ts'];
 
 /** Files outside their layer's rule, each with its reason. */
+const ASSEMBLY_SCRIPT = /^protocol\/kernels\/assembly\//; // another language under the same ending
 const GENERATED_ABI = /^chain\/abi\//; // data, not code: the auditor decodes events with it through its own library
 
 /** Packages that only compute. Anything else in protocol/ would bring I/O, a clock or a platform with it. */
@@ -145,6 +146,7 @@ function sourceFiles(root: string): string[] {
     readdirSync(join(root, layer), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.d.ts'))
       .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'))
+      .filter((file) => !ASSEMBLY_SCRIPT.test(file))
       .sort(),
   );
 }

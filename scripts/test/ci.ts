@@ -17,6 +17,7 @@ const CHECKS = {
   typecheck: node('node_modules/typescript/bin/tsc', '--noEmit', '-p', '.'),
   layers: node('scripts/checks/layers.ts'),
   'check:lock': node('scripts/checks/lockFile.ts'),
+  'check:kernels': node('scripts/kernels/build.ts', '--check'),
   'check:abi': node('scripts/generateAbi.ts', '--check'),
   'check:properties': node('scripts/checks/properties.ts'),
   'check:docs': node('scripts/checks/docs.ts'),

@@ -3,6 +3,8 @@ import { expect } from 'chai';
 import { decodeFileNode, UnixfsFileBuilder } from '../../protocol/encoding/unixfsFile.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import * as protocol from '../../protocol/index.ts';
+import { Arena } from '../../protocol/kernels/arena.ts';
+import { compileKernels, createKernelMemory } from '../../protocol/kernels/kernelModule.ts';
 
 const layout = protocol.vectorLayout(20, 16);
 const parameters = {
@@ -26,6 +28,7 @@ const ways: Record<string, () => unknown> = {
   GRAM_LENGTH: () => protocol.decodeGramMatrix(new Uint8Array(7), 1),
   HEX: () => protocol.fromHex('beef'),
   JSON_VALUE: () => protocol.canonicalJson(Number.NaN),
+  KERNEL_MEMORY: () => new Arena(createKernelMemory(1)).allocate(1),
   LAYOUT: () => protocol.vectorLayout(0),
   LEAF_INDEX: () => protocol.proveUpdateChunk(new Uint8Array(64), layout, 2),
   MANIFEST: () => protocol.parseManifest(new TextEncoder().encode('{')),
@@ -33,6 +36,7 @@ const ways: Record<string, () => unknown> = {
   NORM_BOUND: () => protocol.checkLearningParameters({ ...parameters, normSqBound: 0n }),
   NOT_FINITE: () => protocol.floatToFixed(Float32Array.of(Number.NaN), 24),
   NO_GRAM: () => new protocol.RoundComputation(parameters, 3).gram(),
+  NO_SIMD: () => compileKernels(new Uint8Array(8)),
   OPENING_LENGTH: () => protocol.unpackModelPath(new Uint8Array(31), 1),
   PAYLOAD_LENGTH: () => protocol.decodeUpdate(new Uint8Array(63), layout),
   PAYLOAD_PADDING: () => protocol.decodeUpdate(new Uint8Array(64).fill(1), layout),

@@ -1,0 +1,7 @@
+/**
+ * The entry of the WASM module (AssemblyScript): every kernel that TypeScript calls is exported from here. Kernels work
+ * on memory they are given: pointers are byte addresses, `rowsPtr` is the address of n such pointers (u32), lengths are
+ * in coordinates and multiples of 16, the smallest chunk. No kernel keeps anything between calls and the module has no
+ * data of its own, so that every thread may instantiate it over one shared memory.
+ */
+export { readAll } from './readAll';

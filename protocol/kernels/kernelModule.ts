@@ -1,0 +1,59 @@
+/**
+ * The WASM module of the kernels over one shared memory. Every thread of a process instantiates the same module over
+ * the same memory, so that bytes are read into it once and nobody copies; a shared memory works with a single thread as
+ * well, in Node and in browsers alike.
+ *
+ *     main thread   const kernels = loadKernels();              arena: grows the memory
+ *     worker        loadKernels(memory, { start, end })         arena: the region that the main thread gave it
+ */
+import { AssayError } from '../errors.ts';
+import { Arena } from './arena.ts';
+import { KERNELS_BASE64 } from './kernels.wasm.ts';
+import { type WasmMemory, type WasmModule, wasm } from './webAssembly.ts';
+
+/** The exports of `assembly/kernels.ts`, where each is described. Addresses and lengths are numbers. */
+export interface KernelExports {
+  readAll(pointer: number, byteLength: number): number;
+}
+
+export interface Kernels {
+  readonly memory: WasmMemory;
+  readonly arena: Arena;
+  readonly exports: KernelExports;
+}
+
+/** 4 GiB, all that a 32-bit address reaches; only what is allocated costs memory. */
+const MAXIMUM_PAGES = 65_536;
+
+/** A memory for `loadKernels`. A browser that grants less than 4 GiB may be asked for fewer pages of 64 KiB. */
+export function createKernelMemory(maximumPages: number = MAXIMUM_PAGES): WasmMemory {
+  return new wasm.Memory({ initial: 1, maximum: maximumPages, shared: true });
+}
+
+/**
+ * The kernels over `memory`, with an arena of their own: the whole memory, or the region given.
+ * @throws AssayError `NO_SIMD` where WebAssembly lacks fixed-width SIMD or threads.
+ */
+export function loadKernels(
+  memory: WasmMemory = createKernelMemory(),
+  region?: { readonly start: number; readonly end: number },
+): Kernels {
+  compiled ??= compileKernels(Uint8Array.from(atob(KERNELS_BASE64), (character) => character.charCodeAt(0)));
+  const exports = new wasm.Instance(compiled, { env: { memory } }).exports as KernelExports;
+  return { memory, exports, arena: new Arena(memory, region?.start, region?.end) };
+}
+
+let compiled: WasmModule | undefined;
+
+/** @throws AssayError `NO_SIMD` when this machine's WebAssembly does not take the module. */
+export function compileKernels(bytes: Uint8Array): WasmModule {
+  if (!wasm.validate(bytes)) {
+    throw new AssayError('NO_SIMD', {
+      summary: 'this WebAssembly cannot run the kernels',
+      expected: 'WebAssembly 2.0 with fixed-width SIMD and shared memory (Node 20, Chrome 91, Firefox 89, Safari 16.4)',
+      received: `an engine that refuses the module of ${bytes.length} bytes`,
+      fix: 'use --engine reference: the same bits in plain TypeScript, slower',
+    });
+  }
+  return new wasm.Module(bytes);
+}
