@@ -20,6 +20,7 @@ const parameters = {
 /** One way to meet every error of the protocol. */
 const ways: Record<string, () => unknown> = {
   ABI_WORD: () => protocol.abiWord('0x12'),
+  BLOCK_CHUNKS: () => protocol.blockLayout(layout, 3, 5),
   CHUNK_COUNT: () => new protocol.RoundComputation(parameters, 3).finish(),
   CHUNK_SHAPE: () => new protocol.RoundComputation(parameters, 3).addGramChunk([new Int16Array(16)]),
   CID_INVALID: () => protocol.parseCid('bafy'),
@@ -43,6 +44,11 @@ const ways: Record<string, () => unknown> = {
   PROOF_FILE: () => protocol.parseProofFile(new TextEncoder().encode('{')),
   PROOF_MALFORMED: () => protocol.checkLength('the row', new Uint8Array(1), 2),
   REWARD_SHARES: () => protocol.splitReward(1n, 0, { aggregatorRewardBps: 0, contributionRewardBps: 0 }, null),
+  ROUND_INPUT: () =>
+    protocol.checkRoundInput(
+      { indices: [0], seed: protocol.ZERO_HASH },
+      { rows: [], model: () => undefined, state: null, previousModel: null },
+    ),
   RULE_NAME: () => protocol.parseRule('average', 0),
   RULE_PARAMETERS: () => protocol.minimumUpdates({ ...parameters.rule, byzantine: 60 }),
   SERVER_STEP: () => protocol.checkServerStep({ ...protocol.FED_AVG, learningRateQ16: 0 }),

@@ -1,0 +1,115 @@
+/**
+ * The reference: plain TypeScript, chunk by chunk, one thread. Slow, and what every other engine is held to.
+ */
+import { combineChunk, combineDenominator } from '../../aggregation/combine/combineChunk.ts';
+import { addGramChunk } from '../../aggregation/gram.ts';
+import { type Mixing, mixChunk } from '../../aggregation/preAggregation/mixing.ts';
+import { stepChunk } from '../../aggregation/serverStep.ts';
+import { countTrimmed, trimSampleStride } from '../../aggregation/trimming.ts';
+import { GRAM_SPAN } from '../../commitment/gramTree.ts';
+import { merkleKind, modelLeaf } from '../../commitment/merkle.ts';
+import { merkleSumKind, type SumNode, updateLeaf } from '../../commitment/merkleSum.ts';
+import { bytesOf } from '../../encoding/vectors.ts';
+import { subtreeRoot } from '../blockLayout.ts';
+import { fractionShift } from '../parameters.ts';
+import type {
+  BlockAnalysis,
+  BlockBuffers,
+  BlockComputer,
+  BlockWants,
+  CombinedBlock,
+  CombineWants,
+  RoundEngine,
+  RoundShape,
+} from './roundEngine.ts';
+
+export const referenceEngine: RoundEngine = {
+  name: 'reference',
+  threads: 1,
+  open: (shape) => new ReferenceComputer(shape),
+  close: async () => undefined,
+};
+
+class ReferenceComputer implements BlockComputer {
+  readonly slots: readonly BlockBuffers[];
+  private readonly shape: RoundShape;
+  private mixing: Mixing | null = null;
+
+  constructor(shape: RoundShape) {
+    const coordinates = shape.blocks.chunks * shape.blocks.layout.chunkSize;
+    this.shape = shape;
+    this.slots = Array.from({ length: 2 }, () => ({
+      rows: Array.from({ length: shape.rows }, () => new Int16Array(coordinates)),
+      model: new Int32Array(coordinates),
+      state: new Int32Array(coordinates * shape.statePlanes),
+    }));
+  }
+
+  analyse(slot: number, chunks: number, wants: BlockWants): BlockAnalysis {
+    const { rows } = this.shape;
+    const spans: BigInt64Array[] = [];
+    for (let chunk = 0; wants.gram && chunk < chunks; chunk++) {
+      if (chunk % GRAM_SPAN === 0) spans.push(new BigInt64Array((rows * (rows + 1)) / 2));
+      addGramChunk(spans.at(-1)!, this.rowsOf(slot, chunk));
+    }
+    return { spans, commitments: wants.commitments ? this.commit(slot, chunks) : [], signs: [] };
+  }
+
+  mixBy(mixing: Mixing | null): void {
+    this.mixing = mixing;
+  }
+
+  combine(slot: number, chunks: number, { commitments, firstChunk }: CombineWants): CombinedBlock {
+    const { mixing } = this;
+    const { parameters, blocks, statePlanes } = this.shape;
+    const { rule, serverStep } = parameters;
+    const { chunkSize, chunkCount } = blocks.layout;
+    const buffers = this.slots[slot]!;
+    const stride = rule.combine === 'trimmedMean' ? trimSampleStride(chunkCount) : Number.POSITIVE_INFINITY;
+    const trimmed = Array.from({ length: mixing?.rows ?? this.shape.rows }, () => 0);
+    const models: Uint8Array[] = [];
+    const states: Uint8Array[] = [];
+    for (let chunk = 0; chunk < chunks; chunk++) {
+      const rows = this.rowsOf(slot, chunk);
+      const mixed = mixing === null ? rows : mixChunk(mixing, rows);
+      if ((firstChunk + chunk) % stride === 0) countTrimmed(trimmed, mixed, rule.byzantine);
+      const numerators = combineChunk(rule.combine, rule.byzantine, mixed);
+      const denominator = combineDenominator(rule.combine, mixed.length, rule.byzantine) * (mixing?.denominator ?? 1);
+      const model = buffers.model.subarray(chunk * chunkSize, (chunk + 1) * chunkSize);
+      const state = buffers.state.subarray(chunk * chunkSize * statePlanes, (chunk + 1) * chunkSize * statePlanes);
+      stepChunk(
+        serverStep,
+        model,
+        statePlanes === 0 ? null : state,
+        numerators,
+        denominator,
+        fractionShift(parameters),
+      );
+      models.push(modelLeaf(bytesOf(model)));
+      if (statePlanes > 0) states.push(modelLeaf(bytesOf(state)));
+    }
+    return {
+      model: subtreeRoot(merkleKind, blocks.depth, models),
+      state: statePlanes === 0 ? null : subtreeRoot(merkleKind, blocks.depth, states),
+      commitments: commitments ? this.commit(slot, chunks) : [],
+      trimmed,
+    };
+  }
+
+  release(): void {}
+
+  private rowsOf(slot: number, chunk: number): Int16Array[] {
+    const { chunkSize } = this.shape.blocks.layout;
+    return this.slots[slot]!.rows.map((row) => row.subarray(chunk * chunkSize, (chunk + 1) * chunkSize));
+  }
+
+  private commit(slot: number, chunks: number): SumNode[] {
+    const { layout, depth } = this.shape.blocks;
+    return this.slots[slot]!.rows.map((row) => {
+      const leaves = Array.from({ length: chunks }, (_, chunk) =>
+        updateLeaf(bytesOf(row.subarray(chunk * layout.chunkSize, (chunk + 1) * layout.chunkSize))),
+      );
+      return subtreeRoot(merkleSumKind, depth, leaves);
+    });
+  }
+}

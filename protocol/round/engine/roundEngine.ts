@@ -1,0 +1,87 @@
+/**
+ * How the numbers of a block of chunks are computed. Every engine gives the same bits (test/protocol/round); they
+ * differ in speed only, and nobody is given another one than was asked for:
+ *
+ *     reference    plain TypeScript, what the others are held to
+ *     wasm         SIMD kernels, in this thread or in worker threads over one shared memory
+ */
+import type { Mixing } from '../../aggregation/preAggregation/mixing.ts';
+import type { SumNode } from '../../commitment/merkleSum.ts';
+import type { BlockLayout } from '../blockLayout.ts';
+import type { LearningParameters } from '../parameters.ts';
+
+export const ENGINES = ['wasm', 'reference'] as const;
+export type EngineName = (typeof ENGINES)[number];
+
+export interface RoundEngine {
+  readonly name: EngineName;
+  /** Threads that compute; 1: the caller's own. */
+  readonly threads: number;
+  /** Takes what one round needs: memory for blocks, threads. */
+  open(shape: RoundShape): BlockComputer | Promise<BlockComputer>;
+  /** Ends its threads. */
+  close(): Promise<void>;
+}
+
+/** What all blocks of a round have in common. */
+export interface RoundShape {
+  readonly parameters: LearningParameters;
+  readonly blocks: BlockLayout;
+  /** Rows of a block: the updates, and the history row where the rule has one. */
+  readonly rows: number;
+  /** Int32 planes of the server state. */
+  readonly statePlanes: number;
+}
+
+/** The memory of one block, for as many chunks as a block has. */
+export interface BlockBuffers {
+  /** One for each row of the shape. */
+  readonly rows: readonly Int16Array[];
+  readonly model: Int32Array;
+  /** K coordinates of every plane, chunk after chunk; empty for a stateless step. */
+  readonly state: Int32Array;
+}
+
+/** Computes blocks in its `slots`, several side by side where it has threads. */
+export interface BlockComputer {
+  readonly slots: readonly BlockBuffers[];
+  /** First pass: what the rows of the first `chunks` chunks of the slot are worth. */
+  analyse(slot: number, chunks: number, wants: BlockWants): BlockAnalysis | Promise<BlockAnalysis>;
+  /** Before the first `combine`: the mixing matrix, null for a rule without one. */
+  mixBy(mixing: Mixing | null): void;
+  /** Replaces model and state in the slot by their next values. `firstChunk`: the block's first, for statistics. */
+  combine(slot: number, chunks: number, wants: CombineWants): CombinedBlock | Promise<CombinedBlock>;
+  /** Gives the memory back; nothing may be under way. */
+  release(): void;
+}
+
+export interface BlockWants {
+  /** Commitments of the updates' parts in this block. */
+  readonly commitments: boolean;
+  readonly gram: boolean;
+  readonly signs: boolean;
+}
+
+export interface BlockAnalysis {
+  /** The upper triangle of every Gram span of the block. */
+  readonly spans: readonly BigInt64Array[];
+  /** Root of the subtree over each update's chunks here, missing ones being zero. Empty unless asked for. */
+  readonly commitments: readonly SumNode[];
+  /** Per update, its coordinates above and below zero. Empty unless asked for. */
+  readonly signs: readonly { readonly positive: number; readonly negative: number }[];
+}
+
+export interface CombineWants {
+  readonly commitments: boolean;
+  /** The block's first chunk in the vector: which of its chunks are counted depends on it. */
+  readonly firstChunk: number;
+}
+
+export interface CombinedBlock {
+  /** Roots of the subtrees over this block's chunks of the next model and the next state (null: no state). */
+  readonly model: Uint8Array;
+  readonly state: Uint8Array | null;
+  readonly commitments: readonly SumNode[];
+  /** Counts of this block; empty where the rule trims nothing. */
+  readonly trimmed: readonly number[];
+}

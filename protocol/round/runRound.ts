@@ -1,0 +1,265 @@
+/**
+ * One round's numbers, block by block: what the aggregator that publishes and the auditor that replays both drive, each
+ * with its own reading and writing. Memory is a few blocks of n rows, whatever the model's size; the next block is read
+ * while others are computed; the results are the same for every engine, number of threads and size of blocks.
+ *
+ *     first pass, for a rule with a Gram matrix:  G (and its tree), sign statistics, the updates' commitments if asked
+ *     W = pre(G)
+ *     second pass, or the only one:               mix, combine, server step, the next model and state and their trees
+ */
+import { type Mixing, mixingHash } from '../aggregation/preAggregation/mixing.ts';
+import { checkRowCount, needsGram } from '../aggregation/rule.ts';
+import { hasServerState } from '../aggregation/serverStep.ts';
+import { encodeGramMatrix, GramCommitter } from '../commitment/gramTree.ts';
+import { merkleKind } from '../commitment/merkle.ts';
+import { merkleSumKind, type SumNode } from '../commitment/merkleSum.ts';
+import type { PerfectTreeBuilder } from '../commitment/perfectTree.ts';
+import { concatBytes, toHex, ZERO_HASH } from '../encoding/bytes.ts';
+import { bytesOf, isZeroPadded, MODEL_COORDINATE_BYTES, UPDATE_COORDINATE_BYTES } from '../encoding/vectors.ts';
+import { AssayError } from '../errors.ts';
+import { type BlockLayout, blockLayout, chunksInBlock, treeOfBlocks } from './blockLayout.ts';
+import type { BlockBuffers, BlockComputer, RoundEngine } from './engine/roundEngine.ts';
+import { type LearningParameters, layoutOf } from './parameters.ts';
+import { preAggregate } from './roundComputation.ts';
+import type { RoundContext, RoundIo, RoundOptions, RoundResult, UpdateFacts } from './roundIo.ts';
+
+/**
+ * @throws AssayError `TOO_FEW_UPDATES` when the rule is not defined for this number of rows, `ROUND_INPUT` when what
+ * `io` and `context` bring is not what the rule needs; and whatever reading and writing throw.
+ */
+export async function runRound(
+  engine: RoundEngine,
+  parameters: LearningParameters,
+  context: RoundContext,
+  io: RoundIo,
+  options: RoundOptions = {},
+): Promise<RoundResult> {
+  const { rule, serverStep } = parameters;
+  const n = io.rows.length;
+  checkRowCount(rule, n);
+  checkRoundInput(context, io);
+  const statePlanes = hasServerState(serverStep) ? 1 : 0;
+  const blocks = blockLayout(layoutOf(parameters), n, options.blockChunks);
+  const computer = await engine.open({ parameters, blocks, rows: n, statePlanes });
+  try {
+    const run = new Run(parameters, io, blocks, computer, options.commitUpdates ?? false);
+    let mixing = options.mixing ?? null;
+    if (needsGram(rule) && mixing === null) mixing = await run.analyse();
+    return await run.combine(mixing);
+  } finally {
+    computer.release();
+  }
+}
+
+/** The two passes over the data, and the trees that they grow. */
+class Run {
+  private readonly parameters: LearningParameters;
+  private readonly io: RoundIo;
+  private readonly blocks: BlockLayout;
+  private readonly computer: BlockComputer;
+  private readonly n: number;
+  /** Trees of the updates, as long as they have not been grown. */
+  private uncommitted: PerfectTreeBuilder<SumNode>[] | null;
+  private readonly zeroPadded: boolean[] = [];
+  private gram: Pick<RoundResult, 'gram'> & { readonly gramRoot: RoundResult['roots']['gramRoot'] } = {
+    gram: null,
+    gramRoot: ZERO_HASH,
+  };
+  private updates: UpdateFacts[] | null = null;
+
+  constructor(
+    parameters: LearningParameters,
+    io: RoundIo,
+    blocks: BlockLayout,
+    computer: BlockComputer,
+    commitUpdates: boolean,
+  ) {
+    this.parameters = parameters;
+    this.io = io;
+    this.blocks = blocks;
+    this.computer = computer;
+    this.n = io.rows.length;
+    this.uncommitted = commitUpdates ? io.rows.map(() => treeOfBlocks(merkleSumKind, blocks)) : null;
+  }
+
+  /** First pass. Gives W. */
+  async analyse(): Promise<Mixing> {
+    const { n, computer } = this;
+    const committer = new GramCommitter(n, this.blocks.layout.chunkCount);
+    const wants = { commitments: this.uncommitted !== null, gram: true, signs: false };
+    await this.eachBlock(
+      (block, slot) => this.readRows(block, slot),
+      (block, slot) => computer.analyse(slot, chunksInBlock(this.blocks, block), wants),
+      async ({ spans, commitments }) => {
+        for (const span of spans) committer.appendSpan(span);
+        this.growUpdates(commitments);
+        await this.io.writeGram?.(concatBytes(...spans.map(encodeGramMatrix)));
+      },
+    );
+    const { gramRoot, matrix } = committer.finish();
+    const gram = { n, values: matrix };
+    this.gram = { gram, gramRoot };
+    this.finishUpdates();
+    return preAggregate(this.parameters.rule, gram);
+  }
+
+  /** Second pass, or the only one. */
+  async combine(mixing: Mixing | null): Promise<RoundResult> {
+    const { io, computer, blocks } = this;
+    const { rule, serverStep } = this.parameters;
+    const model = treeOfBlocks(merkleKind, blocks);
+    const state = hasServerState(serverStep) ? treeOfBlocks(merkleKind, blocks) : null;
+    const trimmed = rule.combine === 'trimmedMean' ? Array.from({ length: mixing?.rows ?? this.n }, () => 0) : null;
+    const wants = { commitments: this.uncommitted !== null };
+    computer.mixBy(mixing);
+    await this.eachBlock(
+      async (block, slot) => {
+        await Promise.all([this.readRows(block, slot), this.readModel(block, slot)]);
+      },
+      (block, slot) =>
+        computer.combine(slot, chunksInBlock(blocks, block), { ...wants, firstChunk: block * blocks.chunks }),
+      async (combined, block, slot) => {
+        model.append(combined.model);
+        if (combined.state !== null) state?.append(combined.state);
+        this.growUpdates(combined.commitments);
+        trimmed?.forEach((count, row) => {
+          trimmed[row] = count + combined.trimmed[row]!;
+        });
+        const buffers = this.vectorsOf(block, slot);
+        await io.writeModel?.(buffers.model);
+        if (state !== null) await io.writeState?.(buffers.state);
+      },
+    );
+    this.finishUpdates();
+    return {
+      roots: {
+        modelRoot: toHex(model.finish()),
+        stateRoot: state === null ? ZERO_HASH : toHex(state.finish()),
+        gramRoot: this.gram.gramRoot,
+        mixingHash: mixing === null ? ZERO_HASH : mixingHash(mixing),
+      },
+      gram: this.gram.gram,
+      mixing,
+      trimmed,
+      updates: this.updates,
+    };
+  }
+
+  /**
+   * Reads one block after the other while earlier ones are computed, as many side by side as there are slots; `take`
+   * is given the results in order.
+   */
+  private async eachBlock<Result>(
+    read: (block: number, slot: number) => Promise<void>,
+    compute: (block: number, slot: number) => Result | Promise<Result>,
+    take: (result: Result, block: number, slot: number) => Promise<void>,
+  ): Promise<void> {
+    const slots = this.computer.slots.length;
+    /** Of every block: settled when its slot is free again. */
+    const done: Promise<void>[] = [];
+    let reading: Promise<void> | undefined;
+    let failed = false;
+    try {
+      for (let block = 0; block < this.blocks.count; block++) {
+        const slot = block % slots;
+        reading ??= read(block, slot);
+        await reading;
+        reading = undefined;
+        // The reading of the next block begins before this one is computed, which may be in this very thread.
+        const next = block + 1;
+        if (next < this.blocks.count && slots > 1) {
+          if (next >= slots) await done[next - slots];
+          reading = read(next, next % slots);
+          reading.catch(() => undefined); // awaited above, or settled below
+        }
+        const computed = Promise.resolve(compute(block, slot));
+        const before = done[block - 1];
+        const taken = (async () => {
+          const result = await computed; // before all else: whatever happens, it uses the memory until then
+          await before;
+          if (!failed) await take(result, block, slot);
+        })();
+        taken.catch(() => undefined);
+        done[block] = taken;
+        if (block >= slots) delete done[block - slots];
+        if (slots === 1) await taken;
+      }
+      await done[this.blocks.count - 1];
+    } catch (error) {
+      failed = true;
+      throw error;
+    } finally {
+      await Promise.allSettled([reading, ...done.slice(-slots - 1)]); // nothing may use the memory any more
+    }
+  }
+
+  private async readRows(block: number, slot: number): Promise<void> {
+    const { layout, chunks } = this.blocks;
+    const { rows } = this.computer.slots[slot]!;
+    const coordinates = chunksInBlock(this.blocks, block) * layout.chunkSize;
+    const offset = block * chunks * layout.chunkSize * UPDATE_COORDINATE_BYTES;
+    await all(this.io.rows.map((row, i) => row(offset, bytesOf(rows[i]!.subarray(0, coordinates)))));
+    if (block === this.blocks.count - 1) {
+      for (let i = 0; i < this.n; i++) {
+        this.zeroPadded[i] = isZeroPadded(rows[i]!.subarray(coordinates - layout.chunkSize, coordinates), layout);
+      }
+    }
+  }
+
+  private async readModel(block: number, slot: number): Promise<void> {
+    const { io } = this;
+    const { layout, chunks } = this.blocks;
+    const offset = block * chunks * layout.chunkSize * MODEL_COORDINATE_BYTES;
+    const { model, state } = this.vectorsOf(block, slot);
+    const planes = this.planes(slot);
+    if (io.state === null) state.fill(0);
+    await all([io.model(offset, model), planes > 0 ? io.state?.(offset * planes, state) : undefined]);
+  }
+
+  /** The bytes of the block's model and state. */
+  private vectorsOf(block: number, slot: number): { readonly model: Uint8Array; readonly state: Uint8Array } {
+    const { model, state } = this.computer.slots[slot]!;
+    const coordinates = chunksInBlock(this.blocks, block) * this.blocks.layout.chunkSize;
+    return {
+      model: bytesOf(model.subarray(0, coordinates)),
+      state: bytesOf(state.subarray(0, coordinates * this.planes(slot))),
+    };
+  }
+
+  private planes(slot: number): number {
+    const { model, state }: BlockBuffers = this.computer.slots[slot]!;
+    return state.length / model.length;
+  }
+
+  private growUpdates(commitments: readonly SumNode[]): void {
+    this.uncommitted?.forEach((tree, i) => {
+      tree.append(commitments[i]!);
+    });
+  }
+
+  private finishUpdates(): void {
+    if (this.uncommitted === null) return;
+    this.updates = this.uncommitted.map((tree, i) => {
+      const { hash, sum } = tree.finish();
+      return { root: toHex(hash), normSq: sum, zeroPadded: this.zeroPadded[i]! };
+    });
+    this.uncommitted = null;
+  }
+}
+
+/** Waits only where there is something to wait for. Every one has settled when it throws. */
+async function all(pending: readonly (void | Promise<void>)[]): Promise<void> {
+  const promises = pending.filter((promise) => promise !== undefined);
+  if (promises.length === 0) return;
+  for (const outcome of await Promise.allSettled(promises)) if (outcome.status === 'rejected') throw outcome.reason;
+}
+
+/** @throws AssayError `ROUND_INPUT` when rows and context do not belong together. */
+export function checkRoundInput(context: RoundContext, io: RoundIo): void {
+  if (context.indices.length === io.rows.length) return;
+  throw new AssayError('ROUND_INPUT', {
+    summary: 'every row of a round has a participant index',
+    expected: `${io.rows.length} indices, one for each row`,
+    received: `${context.indices.length}`,
+  });
+}
