@@ -23,7 +23,7 @@ export interface Kernels {
 }
 
 /** 4 GiB, all that a 32-bit address reaches; only what is allocated costs memory. */
-const MAXIMUM_PAGES = 65_536;
+export const MAXIMUM_PAGES = 65_536;
 
 /** A memory for `loadKernels`. A browser that grants less than 4 GiB may be asked for fewer pages of 64 KiB. */
 export function createKernelMemory(maximumPages: number = MAXIMUM_PAGES): WasmMemory {
