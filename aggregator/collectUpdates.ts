@@ -3,18 +3,17 @@
  * not valid here, because its bytes disprove what was revealed or because nobody serves it, is taken to the chain
  * (disputeUpdates.ts).
  */
-import { UpdateCommitter } from '../protocol/commitment/merkleSum.ts';
 import { cidFromBytes } from '../protocol/encoding/cid.ts';
 import type { VectorLayout } from '../protocol/encoding/layout.ts';
-import { isZeroPadded, updatePayloadLength, viewInt16 } from '../protocol/encoding/vectors.ts';
+import { updatePayloadLength } from '../protocol/encoding/vectors.ts';
 import { AssayError } from '../protocol/errors.ts';
 import { layoutOf } from '../protocol/round/parameters.ts';
 import type { Submission } from '../protocol/round/submission.ts';
 import { PROVABLY_INVALID } from '../storage/fetchPayload.ts';
 import type { PayloadAccess } from '../storage/payloadAccess.ts';
 import type { PayloadStore } from '../storage/payloadStore.ts';
-import { ChunkReader } from './chunkReader.ts';
 import type { AggregatorContext } from './context.ts';
+import { commitStoredUpdate } from './storedVectors.ts';
 
 export interface Exclusion {
   readonly submission: Submission;
@@ -129,20 +128,9 @@ async function verifyCommitment(
   submission: Submission,
   layout: VectorLayout,
 ): Promise<Verdict> {
-  const committer = new UpdateCommitter(layout);
-  const reader = new ChunkReader(store.read(cid), layout.chunkSize * 2);
-  let last: Uint8Array = new Uint8Array(0);
-  try {
-    for (let chunk = 0; chunk < layout.chunkCount; chunk++) {
-      last = await reader.next();
-      committer.append(last);
-    }
-  } finally {
-    await reader.close();
-  }
+  const { root, normSq, zeroPadded } = await commitStoredUpdate(store, cid, layout);
   const lie = (detail: string): Verdict => ({ ok: false, detail, readable: true });
-  if (!isZeroPadded(viewInt16(last), layout)) return lie('its padding is not zero');
-  const { root, normSq } = committer.finish();
+  if (!zeroPadded) return lie('its padding is not zero');
   if (root !== submission.root) return lie(`its root is ${root}, revealed was ${submission.root}`);
   if (normSq !== submission.normSq) return lie(`its squared norm is ${normSq}, revealed was ${submission.normSq}`);
   return { ok: true };

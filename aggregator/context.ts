@@ -1,6 +1,7 @@
 /** What an aggregator's node works with. `scripts/` composes it. */
 import type { Federation } from '../chain/federation.ts';
 import type { Signer } from '../chain/rpc.ts';
+import type { RoundEngine } from '../protocol/round/engine/roundEngine.ts';
 import type { PayloadAccess } from '../storage/payloadAccess.ts';
 import type { StateFolder } from '../storage/stateFolder.ts';
 import type { Metrics } from './aggregateRound.ts';
@@ -11,6 +12,8 @@ export interface AggregatorContext {
   readonly signer: Signer;
   readonly state: StateFolder;
   readonly payloads: PayloadAccess;
+  /** What computes the rounds. */
+  readonly engine: RoundEngine;
   /** Evaluates a model on held-out data, where the operator has some. */
   readonly evaluate?: (model: Int32Array) => Promise<Metrics>;
   /** Only to demonstrate what an audit finds: changes the model before it is published. */

@@ -14,13 +14,16 @@ import { revealedUpdate, voidedIndices } from '../protocol/round/submission.ts';
 import { chunkReads } from '../storage/chunkReads.ts';
 import type { AggregatorContext } from './context.ts';
 
+/** Paying out computes nothing. */
+export type RewardContext = Omit<AggregatorContext, 'engine'>;
+
 export class RewardDesk {
-  private readonly context: AggregatorContext;
+  private readonly context: RewardContext;
   private looked = 0;
   /** Final rounds whose reward could not be distributed yet. */
   private owed: number[] = [];
 
-  constructor(context: AggregatorContext) {
+  constructor(context: RewardContext) {
     this.context = context;
   }
 

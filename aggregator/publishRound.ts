@@ -15,10 +15,10 @@ import {
 } from '../protocol/round/evidence.ts';
 import { layoutOf } from '../protocol/round/parameters.ts';
 import { type Publication, submissionSet } from '../protocol/round/publication.ts';
-import { verifyModel } from '../protocol/round/verifyModel.ts';
-import { type AggregatedRound, aggregateRound, type Metrics } from './aggregateRound.ts';
+import { type AggregatedRound, aggregateRound, type Metrics, type RoundInput } from './aggregateRound.ts';
 import type { AggregatorContext } from './context.ts';
 import type { Row } from './disputeUpdates.ts';
+import { verifyStoredModel } from './storedVectors.ts';
 
 export interface PreparedRound {
   readonly publication: Publication;
@@ -33,14 +33,16 @@ export async function prepareRound(
   view: RoundView,
   rows: readonly Row[],
 ): Promise<PreparedRound> {
-  const { federation, evaluate, sabotage } = context;
+  const { engine, federation, evaluate, sabotage } = context;
   const { store } = context.payloads;
   const { parameters } = federation;
   const input = {
     rows: rows.map(({ cid }) => cid),
+    indices: rows.map(({ submission }) => submission.index),
+    seed: view.seed,
     ...(await fetchBase(context, view)),
   };
-  const aggregated = await aggregateRound(parameters, store, input);
+  const aggregated = await aggregateRound(engine, parameters, store, input);
   let { roots, modelCid } = aggregated;
   const layout = layoutOf(parameters);
   if (sabotage !== undefined) {
@@ -49,7 +51,7 @@ export async function prepareRound(
     modelCid = (await store.put(encodeModel(model, layout))).cid;
     roots = { ...roots, modelRoot: commitModel(model, layout) };
   }
-  const measured = (await evaluate?.(decodeModel(await store.readAll(modelCid), layout))) ?? null;
+  const measured = evaluate === undefined ? null : await evaluate(decodeModel(await store.readAll(modelCid), layout));
   // Attackers can drive weights to where the loss overflows; such a model is published like any other, without a claim.
   const metrics = measured !== null && [measured.accuracy, measured.loss].every(Number.isFinite) ? measured : null;
   const evidence = describeRound(context, view, rows, { ...aggregated, roots }, metrics);
@@ -76,7 +78,7 @@ export function sendPublication(context: AggregatorContext, view: RoundView, pre
 async function fetchBase(
   context: AggregatorContext,
   view: RoundView,
-): Promise<{ model: string; velocity: string | null }> {
+): Promise<Pick<RoundInput, 'model' | 'state' | 'previousModel'>> {
   const { federation, payloads } = context;
   const { store } = payloads;
   const layout = layoutOf(federation.parameters);
@@ -84,9 +86,9 @@ async function fetchBase(
   const owner = base.publisher === null ? {} : { owner: base.publisher };
   const wish = { expectedBytes: modelPayloadLength(layout), ...owner };
   await payloads.fetch(base.cid, wish);
-  verifyModel(await store.readAll(base.cid), layout, view.baseModelRoot);
+  await verifyStoredModel(store, base.cid, layout, view.baseModelRoot);
   if (!hasServerState(federation.parameters.serverStep) || base.evidenceCid === null || base.stateRoot === null) {
-    return { model: base.cid, velocity: null };
+    return { model: base.cid, state: null, previousModel: null };
   }
   await payloads.fetch(base.evidenceCid, { maxBytes: MAX_EVIDENCE_BYTES, ...owner });
   const { stateCid } = parseEvidence(await store.readAll(base.evidenceCid, { maxBytes: MAX_EVIDENCE_BYTES }));
@@ -99,8 +101,8 @@ async function fetchBase(
     });
   }
   await payloads.fetch(stateCid, wish);
-  verifyModel(await store.readAll(stateCid), layout, base.stateRoot);
-  return { model: base.cid, velocity: stateCid };
+  await verifyStoredModel(store, stateCid, layout, base.stateRoot);
+  return { model: base.cid, state: stateCid, previousModel: null };
 }
 
 /** Whether what another aggregator wrote is a CID at all. */
@@ -116,10 +118,9 @@ function describeRound(
   context: AggregatorContext,
   view: RoundView,
   rows: readonly Row[],
-  { roots, stateCid, gramCid, computation, trimmed }: AggregatedRound,
+  { roots, stateCid, gramCid, gram, mixing, trimmed }: AggregatedRound,
   metrics: Metrics | null,
 ): Evidence {
-  const { needsGramPass } = computation;
   return {
     format: EVIDENCE_FORMAT,
     chainId: context.federation.connection.chainId,
@@ -137,8 +138,8 @@ function describeRound(
       cid: cidFromBytes(cid),
       trimmed: trimmed?.[row] ?? null,
     })),
-    gram: needsGramPass ? Array.from(computation.gram().values, String) : null,
-    mixing: needsGramPass ? { ...computation.mixing(), weights: [...computation.mixing().weights] } : null,
+    gram: gram === null ? null : Array.from(gram.values, String),
+    mixing: mixing === null ? null : { ...mixing, weights: [...mixing.weights] },
     metrics,
   };
 }

@@ -6,6 +6,7 @@ import { RelayDesk } from '../../aggregator/relay/relayDesk.ts';
 import { relayRoute } from '../../aggregator/relay/relayRoute.ts';
 import { ensureRegistered } from '../../chain/ensureRegistered.ts';
 import { AssayError } from '../../protocol/errors.ts';
+import { referenceEngine } from '../../protocol/round/engine/referenceEngine.ts';
 import { evaluator } from '../node/evaluator.ts';
 import { fetchManifest } from '../node/fetchManifest.ts';
 import { openNode } from '../node/openNode.ts';
@@ -82,6 +83,7 @@ async function runAggregator(options: AggregatorOptions): Promise<void> {
       );
       report({ type: 'registered', account: signer.account.address, stakeWei: stake, ...registration });
       await aggregate({
+        engine: referenceEngine,
         federation,
         signer,
         state,

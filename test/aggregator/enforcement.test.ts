@@ -1,4 +1,5 @@
 /** What nodes do about publications that are asked for, fall, or become final: real nodes on a real chain. */
+
 import { expect } from 'chai';
 import type { AggregatorContext } from '../../aggregator/context.ts';
 import { prepareRound } from '../../aggregator/publishRound.ts';
@@ -6,6 +7,7 @@ import { type ChunkKind, challengeAvailability, settleChallenge } from '../../ch
 import { creditOf, fundRewards, rewardPool, withdrawCredit } from '../../chain/rewards.ts';
 import { cidFromBytes } from '../../protocol/encoding/cid.ts';
 import { updatePayloadLength } from '../../protocol/encoding/vectors.ts';
+import { referenceEngine } from '../../protocol/round/engine/referenceEngine.ts';
 import { layoutOf } from '../../protocol/round/parameters.ts';
 import { revealedUpdate } from '../../protocol/round/submission.ts';
 import { type Desk, openDesk, startAggregator, startParticipant, untilPhase } from '../scenarios/support/inProcess.ts';
@@ -143,7 +145,12 @@ describe('nodes: what was published is answered for', function () {
     for (const { cid, submission } of rows) {
       await desk.payloads.fetch(cid, { expectedBytes, owner: submission.participant });
     }
-    const context: AggregatorContext = { ...desk, report: () => undefined, signal: new AbortController().signal };
+    const context: AggregatorContext = {
+      ...desk,
+      engine: referenceEngine,
+      report: () => undefined,
+      signal: new AbortController().signal,
+    };
     const { publication } = await prepareRound(context, view, rows);
     await fed.federation.publishRound(desk.signer, 1, publication);
   }

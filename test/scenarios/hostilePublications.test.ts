@@ -1,4 +1,5 @@
 /** What one dishonest publication may not do: end the nodes of those who read it. */
+
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import * as dagPb from '@ipld/dag-pb';
@@ -10,6 +11,7 @@ import { ModelCommitter } from '../../protocol/commitment/merkle.ts';
 import { cidFromBytes, cidToBytes } from '../../protocol/encoding/cid.ts';
 import { blockCid, DAG_PB_CODEC } from '../../protocol/encoding/unixfsFile.ts';
 import { bytesOf, updatePayloadLength, viewInt32 } from '../../protocol/encoding/vectors.ts';
+import { referenceEngine } from '../../protocol/round/engine/referenceEngine.ts';
 import { type Evidence, encodeEvidence, parseEvidence } from '../../protocol/round/evidence.ts';
 import { layoutOf } from '../../protocol/round/parameters.ts';
 import type { Publication } from '../../protocol/round/publication.ts';
@@ -37,7 +39,12 @@ describe('scenario: a dishonest publication', function () {
     const valid = (await fed.federation.submissions(view)).sort((a, b) => a.index - b.index);
     const expectedBytes = updatePayloadLength(layoutOf(fed.federation.parameters));
     for (const { cid } of valid) await liar.payloads.fetch(cidFromBytes(cid), { expectedBytes });
-    const context: AggregatorContext = { ...liar, report: () => undefined, signal: new AbortController().signal };
+    const context: AggregatorContext = {
+      ...liar,
+      engine: referenceEngine,
+      report: () => undefined,
+      signal: new AbortController().signal,
+    };
     const { publication, evidenceCid } = await prepareRound(
       context,
       view,

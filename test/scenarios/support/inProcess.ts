@@ -2,6 +2,7 @@
  * Nodes of a federation inside the test's own process: the real ones, put together as scripts/ does it, with a trainer
  * that needs no engine. A test may do a dishonest node's part by hand with the same pieces.
  */
+
 import { aggregate } from '../../../aggregator/aggregate.ts';
 import type { AggregatorContext } from '../../../aggregator/context.ts';
 import type { AggregatorEvent } from '../../../aggregator/events.ts';
@@ -16,6 +17,7 @@ import { commitUpdate } from '../../../protocol/commitment/merkleSum.ts';
 import type { Hex } from '../../../protocol/encoding/bytes.ts';
 import { cidToBytes } from '../../../protocol/encoding/cid.ts';
 import { encodeUpdate } from '../../../protocol/encoding/vectors.ts';
+import { referenceEngine } from '../../../protocol/round/engine/referenceEngine.ts';
 import { layoutOf } from '../../../protocol/round/parameters.ts';
 import { nodePayloads } from '../../../scripts/node/sources.ts';
 import type { SourceOptions } from '../../../scripts/options/shared.ts';
@@ -141,7 +143,17 @@ export function runAggregator(
 ): RunningNode<AggregatorEvent> {
   const { federation, signer, state, payloads } = desk;
   return run<AggregatorEvent>(world, desk, (report, signal) =>
-    aggregate({ federation, signer, state, payloads, report, signal, pollMs: POLL_MS, ...change }),
+    aggregate({
+      engine: referenceEngine,
+      federation,
+      signer,
+      state,
+      payloads,
+      report,
+      signal,
+      pollMs: POLL_MS,
+      ...change,
+    }),
   );
 }
 
