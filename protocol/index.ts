@@ -44,6 +44,7 @@ export * from './round/blockLayout.ts';
 export * from './round/computeRound.ts';
 export * from './round/engine/referenceEngine.ts';
 export * from './round/engine/roundEngine.ts';
+export * from './round/engine/wasmEngine.ts';
 export * from './round/evidence.ts';
 export * from './round/memoryRound.ts';
 export * from './round/parameters.ts';

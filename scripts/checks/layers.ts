@@ -27,6 +27,13 @@ const PROTOCOL_EVERYBODYS = ['protocol/errors.ts', 'protocol/commitment/sha256.n
 const ASSEMBLY_SCRIPT = /^protocol\/kernels\/assembly\//; // another language under the same ending
 const GENERATED_ABI = /^chain\/abi\//; // data, not code: the auditor decodes events with it through its own library
 
+/** What only Node loads: a browser gets the `default` of package.json's `imports` instead. */
+const NODE_ONLY = [
+  'protocol/commitment/sha256.node.ts',
+  'protocol/round/engine/threads.node.ts',
+  'protocol/round/engine/blockThread.ts', // the thread that threads.node.ts starts
+];
+
 /** Packages that only compute. Anything else in protocol/ would bring I/O, a clock or a platform with it. */
 const PROTOCOL_PACKAGES = /^(@noble\/hashes|multiformats|@ipld\/dag-pb|ipfs-unixfs|zod)(\/|$)/;
 
@@ -48,13 +55,13 @@ const IMPURE =
 export function findBreaches(root: string): string[] {
   const files = sourceFiles(root);
   const facts = new Map(files.map((file) => [file, readFacts(readFileSync(join(root, file), 'utf8'))]));
-  const sha256 = posix.normalize(aliases(root)['#sha256'] ?? '');
+  const ownNames = aliases(root);
   const breaches: string[] = [];
   const graph = new Map<string, string[]>();
   for (const [file, { imports, uses }] of facts) {
     const targets: string[] = [];
     for (const { specifier, line, kind } of imports) {
-      const target = resolveImport(file, specifier, sha256);
+      const target = resolveImport(file, specifier, ownNames);
       const complaint = judge(file, target, specifier, kind);
       if (complaint !== undefined) breaches.push(`${file}:${line}: ${complaint}`);
       if (target === undefined) continue;
@@ -89,9 +96,7 @@ function judge(file: string, target: string | undefined, specifier: string, kind
 function judgePackage(file: string, layer: string, specifier: string): string | undefined {
   if (layer === 'protocol') {
     if (isBuiltin(specifier)) {
-      return file === 'protocol/commitment/sha256.node.ts'
-        ? undefined
-        : `imports ${specifier}; protocol/ runs in browsers`;
+      return NODE_ONLY.includes(file) ? undefined : `imports ${specifier}; protocol/ runs in browsers`;
     }
     return PROTOCOL_PACKAGES.test(specifier) ? undefined : `imports the package ${specifier}; protocol/ is pure`;
   }
@@ -105,8 +110,8 @@ function impurities(file: string, uses: FileFacts['uses']): string[] {
 }
 
 /** A path relative to the root, or nothing for packages and builtins. */
-function resolveImport(file: string, specifier: string, sha256: string): string | undefined {
-  if (specifier === '#sha256') return sha256;
+function resolveImport(file: string, specifier: string, ownNames: Record<string, string>): string | undefined {
+  if (specifier.startsWith('#')) return posix.normalize(ownNames[specifier] ?? '');
   return specifier.startsWith('.') ? posix.normalize(posix.join(posix.dirname(file), specifier)) : undefined;
 }
 

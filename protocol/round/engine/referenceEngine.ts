@@ -46,70 +46,82 @@ class ReferenceComputer implements BlockComputer {
   }
 
   analyse(slot: number, chunks: number, wants: BlockWants): BlockAnalysis {
-    const { rows } = this.shape;
-    const spans: BigInt64Array[] = [];
-    for (let chunk = 0; wants.gram && chunk < chunks; chunk++) {
-      if (chunk % GRAM_SPAN === 0) spans.push(new BigInt64Array((rows * (rows + 1)) / 2));
-      addGramChunk(spans.at(-1)!, this.rowsOf(slot, chunk));
-    }
-    return { spans, commitments: wants.commitments ? this.commit(slot, chunks) : [], signs: [] };
+    return analyseBlock(this.shape, this.slots[slot]!, chunks, wants);
   }
 
   mixBy(mixing: Mixing | null): void {
     this.mixing = mixing;
   }
 
-  combine(slot: number, chunks: number, { commitments, firstChunk }: CombineWants): CombinedBlock {
-    const { mixing } = this;
-    const { parameters, blocks, statePlanes } = this.shape;
-    const { rule, serverStep } = parameters;
-    const { chunkSize, chunkCount } = blocks.layout;
-    const buffers = this.slots[slot]!;
-    const stride = rule.combine === 'trimmedMean' ? trimSampleStride(chunkCount) : Number.POSITIVE_INFINITY;
-    const trimmed = Array.from({ length: mixing?.rows ?? this.shape.rows }, () => 0);
-    const models: Uint8Array[] = [];
-    const states: Uint8Array[] = [];
-    for (let chunk = 0; chunk < chunks; chunk++) {
-      const rows = this.rowsOf(slot, chunk);
-      const mixed = mixing === null ? rows : mixChunk(mixing, rows);
-      if ((firstChunk + chunk) % stride === 0) countTrimmed(trimmed, mixed, rule.byzantine);
-      const numerators = combineChunk(rule.combine, rule.byzantine, mixed);
-      const denominator = combineDenominator(rule.combine, mixed.length, rule.byzantine) * (mixing?.denominator ?? 1);
-      const model = buffers.model.subarray(chunk * chunkSize, (chunk + 1) * chunkSize);
-      const state = buffers.state.subarray(chunk * chunkSize * statePlanes, (chunk + 1) * chunkSize * statePlanes);
-      stepChunk(
-        serverStep,
-        model,
-        statePlanes === 0 ? null : state,
-        numerators,
-        denominator,
-        fractionShift(parameters),
-      );
-      models.push(modelLeaf(bytesOf(model)));
-      if (statePlanes > 0) states.push(modelLeaf(bytesOf(state)));
-    }
-    return {
-      model: subtreeRoot(merkleKind, blocks.depth, models),
-      state: statePlanes === 0 ? null : subtreeRoot(merkleKind, blocks.depth, states),
-      commitments: commitments ? this.commit(slot, chunks) : [],
-      trimmed,
-    };
+  combine(slot: number, chunks: number, wants: CombineWants): CombinedBlock {
+    return combineBlock(this.shape, this.mixing, this.slots[slot]!, chunks, wants);
   }
 
   release(): void {}
+}
 
-  private rowsOf(slot: number, chunk: number): Int16Array[] {
-    const { chunkSize } = this.shape.blocks.layout;
-    return this.slots[slot]!.rows.map((row) => row.subarray(chunk * chunkSize, (chunk + 1) * chunkSize));
+/** What `BlockComputer.analyse` says of the vectors in `buffers`. */
+export function analyseBlock(
+  shape: RoundShape,
+  buffers: BlockBuffers,
+  chunks: number,
+  wants: BlockWants,
+): BlockAnalysis {
+  const { rows } = shape;
+  const spans: BigInt64Array[] = [];
+  for (let chunk = 0; wants.gram && chunk < chunks; chunk++) {
+    if (chunk % GRAM_SPAN === 0) spans.push(new BigInt64Array((rows * (rows + 1)) / 2));
+    addGramChunk(spans.at(-1)!, rowsOf(shape, buffers, chunk));
   }
+  return { spans, commitments: wants.commitments ? commitRows(shape, buffers, chunks) : [], signs: [] };
+}
 
-  private commit(slot: number, chunks: number): SumNode[] {
-    const { layout, depth } = this.shape.blocks;
-    return this.slots[slot]!.rows.map((row) => {
-      const leaves = Array.from({ length: chunks }, (_, chunk) =>
-        updateLeaf(bytesOf(row.subarray(chunk * layout.chunkSize, (chunk + 1) * layout.chunkSize))),
-      );
-      return subtreeRoot(merkleSumKind, depth, leaves);
-    });
+/** What `BlockComputer.combine` does to the vectors in `buffers`. */
+export function combineBlock(
+  shape: RoundShape,
+  mixing: Mixing | null,
+  buffers: BlockBuffers,
+  chunks: number,
+  { commitments, firstChunk }: CombineWants,
+): CombinedBlock {
+  const { parameters, blocks, statePlanes } = shape;
+  const { rule, serverStep } = parameters;
+  const { chunkSize, chunkCount } = blocks.layout;
+  const stride = rule.combine === 'trimmedMean' ? trimSampleStride(chunkCount) : Number.POSITIVE_INFINITY;
+  const trimmed = Array.from({ length: mixing?.rows ?? shape.rows }, () => 0);
+  const models: Uint8Array[] = [];
+  const states: Uint8Array[] = [];
+  for (let chunk = 0; chunk < chunks; chunk++) {
+    const rows = rowsOf(shape, buffers, chunk);
+    const mixed = mixing === null ? rows : mixChunk(mixing, rows);
+    if ((firstChunk + chunk) % stride === 0) countTrimmed(trimmed, mixed, rule.byzantine);
+    const numerators = combineChunk(rule.combine, rule.byzantine, mixed);
+    const denominator = combineDenominator(rule.combine, mixed.length, rule.byzantine) * (mixing?.denominator ?? 1);
+    const model = buffers.model.subarray(chunk * chunkSize, (chunk + 1) * chunkSize);
+    const state = buffers.state.subarray(chunk * chunkSize * statePlanes, (chunk + 1) * chunkSize * statePlanes);
+    stepChunk(serverStep, model, statePlanes === 0 ? null : state, numerators, denominator, fractionShift(parameters));
+    models.push(modelLeaf(bytesOf(model)));
+    if (statePlanes > 0) states.push(modelLeaf(bytesOf(state)));
   }
+  return {
+    model: subtreeRoot(merkleKind, blocks.depth, models),
+    state: statePlanes === 0 ? null : subtreeRoot(merkleKind, blocks.depth, states),
+    commitments: commitments ? commitRows(shape, buffers, chunks) : [],
+    trimmed,
+  };
+}
+
+function rowsOf({ blocks }: RoundShape, { rows }: BlockBuffers, chunk: number): Int16Array[] {
+  const { chunkSize } = blocks.layout;
+  return rows.map((row) => row.subarray(chunk * chunkSize, (chunk + 1) * chunkSize));
+}
+
+function commitRows({ blocks }: RoundShape, { rows }: BlockBuffers, chunks: number): SumNode[] {
+  const { layout, depth } = blocks;
+  return rows.map((row) => {
+    const leaves = Array.from({ length: chunks }, (_, chunk) =>
+      updateLeaf(bytesOf(row.subarray(chunk * layout.chunkSize, (chunk + 1) * layout.chunkSize))),
+    );
+    return subtreeRoot(merkleSumKind, depth, leaves);
+  });
 }

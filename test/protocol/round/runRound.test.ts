@@ -11,6 +11,7 @@ import { decodeModel, encodeModel, viewInt16, viewInt32 } from '../../../protoco
 import { computeRound } from '../../../protocol/round/computeRound.ts';
 import { referenceEngine } from '../../../protocol/round/engine/referenceEngine.ts';
 import type { RoundEngine } from '../../../protocol/round/engine/roundEngine.ts';
+import { createWasmEngine } from '../../../protocol/round/engine/wasmEngine.ts';
 import { type MemoryRound, readMemory, runRoundInMemory } from '../../../protocol/round/memoryRound.ts';
 import { type LearningParameters, layoutOf } from '../../../protocol/round/parameters.ts';
 import type { RoundContext, RoundIo } from '../../../protocol/round/roundIo.ts';
@@ -19,7 +20,11 @@ import { expectError } from '../../client/support/expectError.ts';
 import { runs } from '../support/arbitraries.ts';
 import { KINDS, randomRound, randomState, roundParameters } from '../support/randomRounds.ts';
 
-const ENGINES: readonly RoundEngine[] = [referenceEngine];
+const ENGINES: readonly RoundEngine[] = [
+  referenceEngine,
+  createWasmEngine({ threads: 1 }),
+  createWasmEngine({ threads: 3 }),
+];
 const STEPS: readonly ServerStep[] = [
   FED_AVG,
   { optimizer: 'fedAvgM', learningRateQ16: Q16 / 2, momentumQ16: (Q16 * 9) / 10 },

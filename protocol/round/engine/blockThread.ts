@@ -1,0 +1,48 @@
+/** A thread of the engine (see `threads.node.ts`): computes the blocks that it is told of, one after the other. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { AssayError } from '../../errors.ts';
+import { loadKernels } from '../../kernels/kernelModule.ts';
+import { BlockMachine } from './blockMachine.ts';
+import type { ThreadMessage, ThreadReply, ThreadSetup } from './thread.ts';
+
+const { memory } = workerData as ThreadSetup;
+let machine: BlockMachine | undefined;
+/** Why there is none: told to whoever asks for a block. */
+let refusal: unknown;
+
+parentPort?.on('message', (message: ThreadMessage) => {
+  try {
+    const value = obey(message);
+    if (value !== undefined) reply({ value });
+  } catch (error) {
+    if (message.verb === 'analyse' || message.verb === 'combine') reply({ error: describe(error) });
+    else refusal = error;
+  }
+});
+
+function obey(message: ThreadMessage) {
+  if (message.verb === 'open') {
+    refusal = undefined;
+    machine = undefined;
+    machine = new BlockMachine(loadKernels(memory, message.region), message.setup);
+    return undefined;
+  }
+  if (refusal !== undefined) throw refusal;
+  if (message.verb === 'mixBy') machine!.mixBy(message.mixing);
+  if (message.verb === 'analyse') return machine!.analyse(message.slot, message.chunks, message.wants);
+  if (message.verb === 'combine') return machine!.combine(message.slot, message.chunks, message.wants);
+  return undefined;
+}
+
+function reply(message: ThreadReply): void {
+  parentPort?.postMessage(message);
+}
+
+function describe(error: unknown): Extract<ThreadReply, { error: unknown }>['error'] {
+  if (error instanceof AssayError) {
+    const { cause, ...details } = error.details;
+    return { code: error.code, details };
+  }
+  const summary = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { code: 'THREAD_FAILED', details: { summary } };
+}

@@ -1,0 +1,256 @@
+/**
+ * The fast engine: the kernels over one shared memory, in this thread or in worker threads. Blocks are handed to
+ * whichever thread has least to do; their results are put in order by `runRound`, so their number changes no bit.
+ */
+import { PROCESSORS, startThread } from '#threads';
+import type { Mixing } from '../../aggregation/preAggregation/mixing.ts';
+import { AssayError } from '../../errors.ts';
+import { createKernelMemory, type Kernels, loadKernels } from '../../kernels/kernelModule.ts';
+import { BlockMachine, type MachineSetup, machineBytes, type SlotAddresses, viewSlot } from './blockMachine.ts';
+import type {
+  BlockAnalysis,
+  BlockBuffers,
+  BlockComputer,
+  BlockWants,
+  CombinedBlock,
+  CombineWants,
+  RoundEngine,
+  RoundShape,
+} from './roundEngine.ts';
+import type { Region, Thread, ThreadMessage } from './thread.ts';
+
+/** Bytes of all rows of a round from which threads pay: several times what handing blocks to them costs. */
+const THREADED_BYTES = 2 ** 24;
+/** Rows start this much beyond a multiple of the block's length: equal addresses modulo 4096 would share cache sets. */
+const ROW_SKEW_BYTES = 192;
+/** Blocks of which a thread always has the next one at hand. */
+const SLOTS_PER_THREAD = 2;
+
+export interface WasmEngineOptions {
+  /** Threads that compute. Default: one for each processor in rounds that are large enough, else the caller's own. */
+  readonly threads?: number;
+}
+
+/** @throws AssayError `NO_SIMD`, `ENGINE_THREADS` */
+export function createWasmEngine({ threads }: WasmEngineOptions = {}): RoundEngine {
+  if (threads !== undefined && (!Number.isInteger(threads) || threads < 1 || threads > 64)) {
+    throw new AssayError('ENGINE_THREADS', {
+      summary: 'impossible number of threads',
+      expected: 'a whole number from 1 to 64',
+      received: String(threads),
+    });
+  }
+  return new WasmEngine(threads ?? PROCESSORS, threads === undefined);
+}
+
+class WasmEngine implements RoundEngine {
+  readonly name = 'wasm';
+  readonly threads: number;
+  private readonly onlyLarge: boolean;
+  private readonly kernels: Kernels;
+  private readonly crew: Crew;
+  /** One round at a time: its memory is given back as a whole. */
+  private free: Promise<void> = Promise.resolve();
+
+  constructor(threads: number, onlyLarge: boolean) {
+    this.threads = threads;
+    this.onlyLarge = onlyLarge;
+    this.kernels = loadKernels(createKernelMemory());
+    this.crew = new Crew(this.kernels);
+  }
+
+  async open(shape: RoundShape): Promise<BlockComputer> {
+    const turn = this.free;
+    const { promise, resolve: giveBack } = Promise.withResolvers<void>();
+    this.free = promise;
+    await turn;
+    const { arena } = this.kernels;
+    const mark = arena.mark();
+    const release = () => {
+      arena.release(mark);
+      giveBack();
+    };
+    try {
+      const { layout } = shape.blocks;
+      const bytes = shape.rows * layout.chunkCount * layout.chunkSize * 2;
+      const threads = this.onlyLarge && bytes < THREADED_BYTES ? 1 : this.threads;
+      const useful = Math.min(threads, shape.blocks.count);
+      const slots = Array.from({ length: Math.min(SLOTS_PER_THREAD * useful + 1, shape.blocks.count) }, () =>
+        this.allocateSlot(shape),
+      );
+      const setup: MachineSetup = { shape, slots };
+      const buffers = slots.map((slot) => viewSlot(this.kernels, shape, slot));
+      if (useful === 1) return new OwnThread(new BlockMachine(this.kernels, setup), buffers, release);
+      const regions = Array.from({ length: useful }, () => this.allocateRegion(shape));
+      return new ManyThreads(this.crew.open(setup, regions), buffers, release);
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.crew.end();
+  }
+
+  private allocateSlot({ rows, blocks, statePlanes }: RoundShape): SlotAddresses {
+    const coordinates = blocks.chunks * blocks.layout.chunkSize;
+    const { arena } = this.kernels;
+    return {
+      rows: Array.from({ length: rows }, () => arena.allocate(2 * coordinates + ROW_SKEW_BYTES)),
+      model: arena.allocate(4 * coordinates),
+      state: arena.allocate(4 * coordinates * statePlanes),
+    };
+  }
+
+  private allocateRegion(shape: RoundShape): Region {
+    const length = machineBytes(shape);
+    const start = this.kernels.arena.allocate(length);
+    return { start, end: start + length };
+  }
+}
+
+/** Everything in the caller's thread. */
+class OwnThread implements BlockComputer {
+  readonly slots: readonly BlockBuffers[];
+  readonly release: () => void;
+  private readonly machine: BlockMachine;
+
+  constructor(machine: BlockMachine, slots: readonly BlockBuffers[], release: () => void) {
+    this.machine = machine;
+    this.slots = slots;
+    this.release = release;
+  }
+
+  mixBy(mixing: Mixing | null): void {
+    this.machine.mixBy(mixing);
+  }
+
+  analyse(slot: number, chunks: number, wants: BlockWants): BlockAnalysis {
+    return this.machine.analyse(slot, chunks, wants);
+  }
+
+  combine(slot: number, chunks: number, wants: CombineWants): CombinedBlock {
+    return this.machine.combine(slot, chunks, wants);
+  }
+}
+
+/** Each block in the thread that has least to do. */
+class ManyThreads implements BlockComputer {
+  readonly slots: readonly BlockBuffers[];
+  readonly release: () => void;
+  private readonly members: readonly Member[];
+
+  constructor(members: readonly Member[], slots: readonly BlockBuffers[], release: () => void) {
+    this.members = members;
+    this.slots = slots;
+    this.release = release;
+  }
+
+  mixBy(mixing: Mixing | null): void {
+    for (const member of this.members) member.tell({ verb: 'mixBy', mixing });
+  }
+
+  analyse(slot: number, chunks: number, wants: BlockWants): Promise<BlockAnalysis> {
+    return this.leastBusy().ask({ verb: 'analyse', slot, chunks, wants });
+  }
+
+  combine(slot: number, chunks: number, wants: CombineWants): Promise<CombinedBlock> {
+    return this.leastBusy().ask({ verb: 'combine', slot, chunks, wants });
+  }
+
+  private leastBusy(): Member {
+    return this.members.reduce((best, member) => (member.busy < best.busy ? member : best));
+  }
+}
+
+/** The threads of an engine: started when a round first needs them, kept for the next one. */
+class Crew {
+  private readonly kernels: Kernels;
+  private members: Member[] = [];
+
+  constructor(kernels: Kernels) {
+    this.kernels = kernels;
+  }
+
+  /** As many members as regions, ready for a round. */
+  open(setup: MachineSetup, regions: readonly Region[]): Member[] {
+    this.members = this.members.filter((member) => !member.dead);
+    while (this.members.length < regions.length) this.members.push(new Member(this.kernels));
+    const chosen = this.members.slice(0, regions.length);
+    chosen.forEach((member, i) => {
+      member.tell({ verb: 'open', setup, region: regions[i]! });
+    });
+    return chosen;
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(this.members.splice(0).map((member) => member.end()));
+  }
+}
+
+interface Question {
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** One thread, and what it has been asked and not answered yet. */
+class Member {
+  dead = false;
+  private readonly thread: Thread;
+  private readonly questions: Question[] = [];
+  private reason = 'the engine was closed';
+
+  constructor({ memory }: Kernels) {
+    this.thread = startThread(
+      { memory },
+      (reply) => {
+        const question = this.questions.shift();
+        if (this.busy === 0) this.thread.keepAlive(false);
+        if ('value' in reply) question?.resolve(reply.value as never);
+        else question?.reject(new AssayError(reply.error.code, reply.error.details));
+      },
+      (reason) => this.die(reason),
+    );
+  }
+
+  get busy(): number {
+    return this.questions.length;
+  }
+
+  tell(message: ThreadMessage): void {
+    this.thread.post(message);
+  }
+
+  ask<Value>(message: ThreadMessage): Promise<Value> {
+    return new Promise((resolve, reject) => {
+      if (this.dead) {
+        reject(this.death());
+        return;
+      }
+      this.thread.keepAlive(true);
+      this.questions.push({ resolve, reject });
+      this.thread.post(message);
+    });
+  }
+
+  async end(): Promise<void> {
+    this.die('the engine was closed');
+    await this.thread.end();
+  }
+
+  private die(reason: string): void {
+    this.dead = true;
+    this.reason = reason;
+    for (const { reject } of this.questions.splice(0)) reject(this.death());
+  }
+
+  private death(): AssayError {
+    return new AssayError('THREAD_DIED', {
+      summary: 'a thread of the computation died',
+      expected: 'the numbers of a block',
+      received: this.reason,
+      fix: 'run it again: new threads start; if they die again, give the process more memory or use --threads 1',
+    });
+  }
+}
