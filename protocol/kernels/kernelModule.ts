@@ -14,6 +14,33 @@ import { type WasmMemory, type WasmModule, wasm } from './webAssembly.ts';
 /** The exports of `assembly/kernels.ts`, where each is described. Addresses and lengths are numbers. */
 export interface KernelExports {
   readAll(pointer: number, byteLength: number): number;
+
+  gramSpan(rowsPtr: number, n: number, byteOffset: number, length: number, out: number, scratch: number): void;
+
+  hashUpdateLeaves(data: number, leafBytes: number, count: number, hashes: number, sums: number, scratch: number): void;
+  hashModelLeaves(data: number, leafBytes: number, count: number, hashes: number, scratch: number): void;
+  joinUpdateNodes(hashes: number, sums: number, count: number, levels: number, scratch: number): void;
+  joinModelNodes(hashes: number, count: number, levels: number, scratch: number): void;
+  sumSquaresOfLeaves(data: number, leafBytes: number, count: number, sums: number): void;
+
+  countSigns(data: number, length: number, out: number): void;
+  largestMagnitude(data: number, length: number): number;
+
+  quantizeStochastic(
+    update: number,
+    error: number,
+    randoms: number,
+    length: number,
+    unit: number,
+    quantized: number,
+    leftover: number,
+  ): number;
+  allFinite(values: number, length: number): number;
+  subtractFloats(a: number, b: number, length: number): void;
+  scaleFloats(values: number, length: number, factor: number): void;
+  scaleIntegers(values: number, length: number, scaleQ16: number): void;
+  fixedToFloat(fixed: number, floats: number, length: number, scale: number): void;
+  floatToFixed(floats: number, fixed: number, length: number, scale: number): void;
 }
 
 export interface Kernels {

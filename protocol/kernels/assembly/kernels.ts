@@ -5,3 +5,7 @@
  * data of its own, so that every thread may instantiate it over one shared memory.
  */
 export { readAll } from './readAll';
+export { gramSpan } from './gram';
+export { hashUpdateLeaves, hashModelLeaves, joinUpdateNodes, joinModelNodes, sumSquaresOfLeaves } from './sha256';
+export { countSigns, largestMagnitude } from './signs';
+export { allFinite, fixedToFloat, floatToFixed, quantizeStochastic, scaleFloats, scaleIntegers, subtractFloats } from './quantize';

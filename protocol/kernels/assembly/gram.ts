@@ -1,0 +1,270 @@
+/**
+ * The exact Gram matrix of int16 rows. One instruction multiplies eight coordinates of two rows and adds them pairwise
+ * into four 32-bit lanes; everything up to the end of a strip stays in those lanes, modulo 2^32, in tiles of two rows
+ * against four.
+ *
+ * Arithmetic modulo 2^32 loses nothing as long as the TRUE product of a strip lies within +-2^31, however often lanes
+ * wrapped on the way (the one product pair that the instruction itself cannot hold, twice (-2^15)^2 = 2^31, included).
+ * That is known from the norms (Cauchy and Schwarz: |x.y|^2 <= |x|^2 |y|^2). Where they do not settle it, a second
+ * product of the rows shifted down by 4 bits says which multiple of 2^32 is missing (see `pairsByTwo`). So time depends
+ * on the data, the result never does.
+ */
+/** Coordinates of a strip: 20 rows of it stay in the first-level cache. */
+const STRIP: i32 = 1024;
+/** Of a strip whose norms do not fit: 256 coordinates keep the error of the shifted product below 2^31. */
+const SHORT_STRIP: i32 = 256;
+const SHIFT: i32 = 4;
+/** Less than (2^31)^2, by more than what float64 rounding can add. */
+const LARGEST_NORM_PRODUCT: f64 = 4.6e18;
+
+/**
+ * Writes the packed upper triangle (int64, row-major) of the inner products of n rows over `length` coordinates, from
+ * `byteOffset` of every row on, to `out`. `scratch`: see `gramScratchBytes` of protocol/kernels/gram.ts.
+ */
+export function gramSpan(rowsPtr: usize, n: i32, byteOffset: usize, length: i32, out: usize, scratch: usize): void {
+  memory.fill(out, 0, <usize>(n * (n + 1)) << 2);
+  for (let from = 0; from < length; from += STRIP) {
+    const strip = min(STRIP, length - from);
+    const at = byteOffset + (<usize>from << 1);
+    if (addStrip(rowsPtr, n, at, strip, out, scratch)) continue;
+    for (let part = 0; part < strip; part += SHORT_STRIP) {
+      const short = min(SHORT_STRIP, strip - part);
+      const partAt = at + (<usize>part << 1);
+      if (!addStrip(rowsPtr, n, partAt, short, out, scratch)) pairsByTwo(rowsPtr, n, partAt, short, out, scratch);
+    }
+  }
+}
+
+/** Adds a strip's products, or adds nothing and says false when the norms do not prove that they fit. */
+function addStrip(rowsPtr: usize, n: i32, at: usize, length: i32, out: usize, norms: usize): bool {
+  const bytes = <usize>length << 1;
+  let largest: i64 = 0;
+  let second: i64 = 0;
+  for (let i = 0; i < n; i++) {
+    const norm = normSq(row(rowsPtr, i, at), bytes);
+    store<i64>(norms + (<usize>i << 3), norm);
+    second = max(second, min(largest, norm));
+    largest = max(largest, norm);
+  }
+  if (<f64>largest * <f64>second > LARGEST_NORM_PRODUCT) return false;
+  for (let i = 0; i < n; i++) addTo(entry(out, n, i, i), load<i64>(norms + (<usize>i << 3)));
+  addPairs(rowsPtr, n, at, bytes, out);
+  return true;
+}
+
+/**
+ * Products of a short strip with rows of any size. With X = x >> 4 an entry is known twice:
+ *
+ *     r = x.y modulo 2^32          a = 2^8 X.Y,  |a - x.y| <= 256 * 2 * 15 * 2^15 < 2^28
+ *
+ * because |x - 16 X| <= 15 and |x|, |16 X| <= 2^15. X.Y itself fits: 256 * 2^22 = 2^30. So x.y is the number that is
+ * r modulo 2^32 and nearest to a.
+ */
+function pairsByTwo(rowsPtr: usize, n: i32, at: usize, length: i32, out: usize, scratch: usize): void {
+  const pairs = (n * (n + 1)) >> 1;
+  const bytes = <usize>length << 1;
+  const remainders = scratch + (<usize>n << 3);
+  const shifted = remainders + (<usize>pairs << 3);
+  const table = shifted + (<usize>pairs << 3);
+  let copy = table + ((<usize>n * 4 + 15) & ~15);
+  memory.fill(remainders, 0, <usize>pairs << 4);
+  for (let i = 0; i < n; i++) {
+    store<u32>(table + (<usize>i << 2), <u32>copy);
+    let from = row(rowsPtr, i, at);
+    for (const end = from + bytes; from < end; from += 16, copy += 16) {
+      v128.store(copy, i16x8.shr_s(v128.load(from), SHIFT));
+    }
+  }
+  addPairs(rowsPtr, n, at, bytes, remainders);
+  addPairs(table, n, 0, bytes, shifted);
+  for (let i = 0; i < n; i++) {
+    addTo(entry(out, n, i, i), load<i64>(scratch + (<usize>i << 3))); // the norm that `addStrip` left here
+    for (let j = i + 1; j < n; j++) {
+      const place = entry(0, n, i, j);
+      const near = load<i64>(shifted + place) << (2 * SHIFT);
+      addTo(out + place, near + <i64><i32>(load<i64>(remainders + place) - near));
+    }
+  }
+}
+
+/** Adds the products of all pairs i < j, modulo 2^32 as signed numbers, to the packed triangle at `out`. */
+function addPairs(rowsPtr: usize, n: i32, at: usize, bytes: usize, out: usize): void {
+  for (let i = 0; i + 1 < n; i += 2) {
+    const x0 = row(rowsPtr, i, at);
+    const x1 = row(rowsPtr, i + 1, at);
+    tile1x1(x0, x1, bytes, entry(out, n, i, i + 1));
+    let out0 = entry(out, n, i, i + 2);
+    let out1 = entry(out, n, i + 1, i + 2);
+    let j = i + 2;
+    for (; j + 4 <= n; j += 4) {
+      const y0 = row(rowsPtr, j, at);
+      const y1 = row(rowsPtr, j + 1, at);
+      const y2 = row(rowsPtr, j + 2, at);
+      const y3 = row(rowsPtr, j + 3, at);
+      tile2x4(x0, x1, y0, y1, y2, y3, bytes, out0, out1);
+      out0 += 32;
+      out1 += 32;
+    }
+    if (j + 2 <= n) {
+      tile2x2(x0, x1, row(rowsPtr, j, at), row(rowsPtr, j + 1, at), bytes, out0, out1);
+      out0 += 16;
+      out1 += 16;
+      j += 2;
+    }
+    if (j < n) {
+      tile1x1(x0, row(rowsPtr, j, at), bytes, out0);
+      tile1x1(x1, row(rowsPtr, j, at), bytes, out1);
+    }
+  }
+}
+
+/**
+ * |x|^2. Squares add up without wrapping as long as none of them, times the number of steps, exceeds 32 bits (their OR
+ * is at least as large as any of them); else in 64 bits.
+ */
+function normSq(x: usize, bytes: usize): i64 {
+  let sum = i32x4.splat(0);
+  let seen = i32x4.splat(0);
+  const end = x + bytes;
+  for (let from = x; from < end; from += 16) {
+    const a = v128.load(from);
+    const squares = i32x4.dot_i16x8_s(a, a);
+    seen = v128.or(seen, squares);
+    sum = i32x4.add(sum, squares);
+  }
+  const most = i32x4.extract_lane(seen, 0) | i32x4.extract_lane(seen, 1) | i32x4.extract_lane(seen, 2) | i32x4.extract_lane(seen, 3);
+  let wide = i64x2.add(i64x2.extend_low_i32x4_u(sum), i64x2.extend_high_i32x4_u(sum));
+  if (<u64><u32>most * (<u64>bytes >> 4) > 0xffffffff) {
+    wide = i64x2.splat(0);
+    for (let from = x; from < end; from += 16) {
+      const a = v128.load(from);
+      const squares = i32x4.dot_i16x8_s(a, a); // at most 2^31, unsigned
+      wide = i64x2.add(wide, i64x2.add(i64x2.extend_low_i32x4_u(squares), i64x2.extend_high_i32x4_u(squares)));
+    }
+  }
+  return i64x2.extract_lane(wide, 0) + i64x2.extract_lane(wide, 1);
+}
+
+/** Two rows against four. Lengths are multiples of 16 coordinates, so every step takes two vectors of each row. */
+function tile2x4(
+  x0: usize, x1: usize, y0: usize, y1: usize, y2: usize, y3: usize, bytes: usize, out0: usize, out1: usize,
+): void {
+  let a0 = i32x4.splat(0);
+  let a1 = i32x4.splat(0);
+  let a2 = i32x4.splat(0);
+  let a3 = i32x4.splat(0);
+  let b0 = i32x4.splat(0);
+  let b1 = i32x4.splat(0);
+  let b2 = i32x4.splat(0);
+  let b3 = i32x4.splat(0);
+  for (const end = x0 + bytes; x0 < end; ) {
+    let x = v128.load(x0);
+    let z = v128.load(x1);
+    let y = v128.load(y0);
+    a0 = i32x4.add(a0, i32x4.dot_i16x8_s(x, y));
+    b0 = i32x4.add(b0, i32x4.dot_i16x8_s(z, y));
+    y = v128.load(y1);
+    a1 = i32x4.add(a1, i32x4.dot_i16x8_s(x, y));
+    b1 = i32x4.add(b1, i32x4.dot_i16x8_s(z, y));
+    y = v128.load(y2);
+    a2 = i32x4.add(a2, i32x4.dot_i16x8_s(x, y));
+    b2 = i32x4.add(b2, i32x4.dot_i16x8_s(z, y));
+    y = v128.load(y3);
+    a3 = i32x4.add(a3, i32x4.dot_i16x8_s(x, y));
+    b3 = i32x4.add(b3, i32x4.dot_i16x8_s(z, y));
+    x = v128.load(x0, 16);
+    z = v128.load(x1, 16);
+    y = v128.load(y0, 16);
+    a0 = i32x4.add(a0, i32x4.dot_i16x8_s(x, y));
+    b0 = i32x4.add(b0, i32x4.dot_i16x8_s(z, y));
+    y = v128.load(y1, 16);
+    a1 = i32x4.add(a1, i32x4.dot_i16x8_s(x, y));
+    b1 = i32x4.add(b1, i32x4.dot_i16x8_s(z, y));
+    y = v128.load(y2, 16);
+    a2 = i32x4.add(a2, i32x4.dot_i16x8_s(x, y));
+    b2 = i32x4.add(b2, i32x4.dot_i16x8_s(z, y));
+    y = v128.load(y3, 16);
+    a3 = i32x4.add(a3, i32x4.dot_i16x8_s(x, y));
+    b3 = i32x4.add(b3, i32x4.dot_i16x8_s(z, y));
+    x0 += 32;
+    x1 += 32;
+    y0 += 32;
+    y1 += 32;
+    y2 += 32;
+    y3 += 32;
+  }
+  const a = totals(a0, a1, a2, a3);
+  const b = totals(b0, b1, b2, b3);
+  addLow(out0, a);
+  addHigh(out0 + 16, a);
+  addLow(out1, b);
+  addHigh(out1 + 16, b);
+}
+
+function tile2x2(x0: usize, x1: usize, y0: usize, y1: usize, bytes: usize, out0: usize, out1: usize): void {
+  let a0 = i32x4.splat(0);
+  let a1 = i32x4.splat(0);
+  let b0 = i32x4.splat(0);
+  let b1 = i32x4.splat(0);
+  for (const end = x0 + bytes; x0 < end; x0 += 16, x1 += 16, y0 += 16, y1 += 16) {
+    const x = v128.load(x0);
+    const z = v128.load(x1);
+    let y = v128.load(y0);
+    a0 = i32x4.add(a0, i32x4.dot_i16x8_s(x, y));
+    b0 = i32x4.add(b0, i32x4.dot_i16x8_s(z, y));
+    y = v128.load(y1);
+    a1 = i32x4.add(a1, i32x4.dot_i16x8_s(x, y));
+    b1 = i32x4.add(b1, i32x4.dot_i16x8_s(z, y));
+  }
+  const both = totals(a0, a1, b0, b1);
+  addLow(out0, both);
+  addHigh(out1, both);
+}
+
+function tile1x1(x: usize, y: usize, bytes: usize, out: usize): void {
+  let sum = i32x4.splat(0);
+  for (const end = x + bytes; x < end; x += 16, y += 16) {
+    sum = i32x4.add(sum, i32x4.dot_i16x8_s(v128.load(x), v128.load(y)));
+  }
+  addTo(out, <i64>i32x4.extract_lane(totals(sum, sum, sum, sum), 0));
+}
+
+/** The four lanes of each argument added up: lane k holds the total of argument k. */
+// @ts-ignore: decorator
+@inline
+function totals(a: v128, b: v128, c: v128, d: v128): v128 {
+  const ab = i32x4.add(v128.shuffle<i32>(a, b, 0, 4, 1, 5), v128.shuffle<i32>(a, b, 2, 6, 3, 7));
+  const cd = i32x4.add(v128.shuffle<i32>(c, d, 0, 4, 1, 5), v128.shuffle<i32>(c, d, 2, 6, 3, 7));
+  return i32x4.add(v128.shuffle<i64>(ab, cd, 0, 2), v128.shuffle<i64>(ab, cd, 1, 3));
+}
+
+// @ts-ignore: decorator
+@inline
+function addLow(at: usize, totals: v128): void {
+  v128.store(at, i64x2.add(v128.load(at), i64x2.extend_low_i32x4_s(totals)));
+}
+
+// @ts-ignore: decorator
+@inline
+function addHigh(at: usize, totals: v128): void {
+  v128.store(at, i64x2.add(v128.load(at), i64x2.extend_high_i32x4_s(totals)));
+}
+
+// @ts-ignore: decorator
+@inline
+function addTo(at: usize, value: i64): void {
+  store<i64>(at, load<i64>(at) + value);
+}
+
+// @ts-ignore: decorator
+@inline
+function row(rowsPtr: usize, i: i32, at: usize): usize {
+  return <usize>load<u32>(rowsPtr + (<usize>i << 2)) + at;
+}
+
+/** Address of entry (i, j), i <= j, of the packed upper triangle. */
+// @ts-ignore: decorator
+@inline
+function entry(out: usize, n: i32, i: i32, j: i32): usize {
+  return out + (<usize>(i * n - ((i * (i - 1)) >> 1) + (j - i)) << 3);
+}
