@@ -57,7 +57,7 @@ export async function verifyStoredModel(
   if (received === root && zeroPadded) return;
   throw new AssayError(zeroPadded ? 'MODEL_ROOT' : 'PAYLOAD_PADDING', {
     summary: zeroPadded
-      ? 'what is stored under a published CID is not the model or state of the published root'
+      ? 'the model stored under the published CID is not the model of the published root'
       : 'a published model or state is not zero beyond its last coordinate',
     expected: `root ${root}`,
     received: `root ${received}`,

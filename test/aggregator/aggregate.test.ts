@@ -14,6 +14,7 @@ import type { Hex } from '../../protocol/encoding/bytes.ts';
 import { cidFromBytes, cidToBytes } from '../../protocol/encoding/cid.ts';
 import { encodeModel, encodeUpdate } from '../../protocol/encoding/vectors.ts';
 import { AssayError } from '../../protocol/errors.ts';
+import { referenceEngine } from '../../protocol/round/engine/referenceEngine.ts';
 import { parseEvidence } from '../../protocol/round/evidence.ts';
 import { layoutOf } from '../../protocol/round/parameters.ts';
 import type { Publication } from '../../protocol/round/publication.ts';
@@ -135,6 +136,7 @@ describe('aggregator: what it does about what it sees', () => {
       federation,
       signer: { account: { address: ACCOUNT } },
       state: { readJson: async () => undefined },
+      engine: referenceEngine,
       payloads: { store, fetch: async () => undefined, share: async () => undefined },
       report: (event: AggregatorEvent) => events.push(event),
       signal: controller.signal,
