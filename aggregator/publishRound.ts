@@ -1,7 +1,7 @@
 /** From a round's collected updates to its publication on the chain. */
 import type { RoundView } from '../chain/convert.ts';
 import type { Sent } from '../chain/transaction.ts';
-import { hasServerState } from '../protocol/aggregation/serverStep.ts';
+import { hasServerState, stateVectors } from '../protocol/aggregation/serverStep.ts';
 import { commitModel } from '../protocol/commitment/merkle.ts';
 import { cidFromBytes, cidToBytes, parseCid } from '../protocol/encoding/cid.ts';
 import { decodeModel, encodeModel, modelPayloadLength } from '../protocol/encoding/vectors.ts';
@@ -15,6 +15,7 @@ import {
 } from '../protocol/round/evidence.ts';
 import { layoutOf } from '../protocol/round/parameters.ts';
 import { type Publication, submissionSet } from '../protocol/round/publication.ts';
+import { statePayloadLength } from '../protocol/round/verifyModel.ts';
 import { type AggregatedRound, aggregateRound, type Metrics, type RoundInput } from './aggregateRound.ts';
 import type { AggregatorContext } from './context.ts';
 import type { Row } from './disputeUpdates.ts';
@@ -100,8 +101,9 @@ async function fetchBase(
       fix: `audit round ${base.round} with \`assay audit\``,
     });
   }
-  await payloads.fetch(stateCid, wish);
-  await verifyStoredModel(store, stateCid, layout, base.stateRoot);
+  const { serverStep } = federation.parameters;
+  await payloads.fetch(stateCid, { ...wish, expectedBytes: statePayloadLength(layout, serverStep) });
+  await verifyStoredModel(store, stateCid, layout, base.stateRoot, stateVectors(serverStep));
   return { model: base.cid, state: stateCid, previousModel: null };
 }
 

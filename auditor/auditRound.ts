@@ -3,6 +3,7 @@ import { minimumUpdates } from '../protocol/aggregation/rule.ts';
 import { hasServerState } from '../protocol/aggregation/serverStep.ts';
 import { EQUAL_SHARE_Q16, keptWeightsQ16, trimSampleSize } from '../protocol/aggregation/trimming.ts';
 import type { Finding } from '../protocol/dispute/finding.ts';
+import { ZERO_HASH } from '../protocol/encoding/bytes.ts';
 import type { Evidence } from '../protocol/round/evidence.ts';
 import type { Submission } from '../protocol/round/submission.ts';
 import type { AuditContext } from './auditContext.ts';
@@ -157,7 +158,7 @@ async function auditPublication(
   } else if (rows.length < minimumUpdates(facts.parameters.rule)) {
     notes.push(`Not computed anew: the rule is not defined for the ${rows.length} updates that count.`);
   } else {
-    const input = replayInput(context, held, start);
+    const input = replayInput(context, round, held, start);
     computed = { input, replay: await context.pool.replay(input) };
     const whole = { context, round, published, model, state, evidence, rows, ...computed };
     findings.push(...publishedNumbersHold(whole));
@@ -268,10 +269,12 @@ function holdsOf(updates: readonly AuditedUpdate[]): readonly HeldUpdate[] | nul
 
 function replayInput(
   { facts }: AuditContext,
+  round: RoundFacts,
   rows: readonly HeldUpdate[],
   { base, velocity }: Extract<Start, { readonly base: Int32Array }>,
 ): ReplayInput {
-  return { parameters: facts.parameters, rows: rows.map(({ row }) => row), base, velocity };
+  const context = { indices: rows.map(({ submission }) => submission.index), seed: round.state?.seed ?? ZERO_HASH };
+  return { parameters: facts.parameters, context, rows: rows.map(({ row }) => row), base, velocity };
 }
 
 function keptWeights(

@@ -103,7 +103,6 @@ export async function simulate(options: Simulation): Promise<SimulatedRound[]> {
       parameters,
       updates.map(({ quantized }) => quantized),
       model,
-      null,
     ).model;
     previousBase = base;
     const honest = updates.slice(attack === null ? 0 : options.byzantine);

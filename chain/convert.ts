@@ -1,6 +1,6 @@
 /** Between the contract's structs, as viem decodes them, and the protocol's types. */
 import { type Address, bytesToHex, type ContractFunctionReturnType, hexToBytes } from 'viem';
-import { COMBINES, PRE_AGGREGATIONS } from '../protocol/aggregation/rule.ts';
+import { COMBINES, PRE_AGGREGATIONS, type PreAggregation } from '../protocol/aggregation/rule.ts';
 import { SERVER_OPTIMIZERS } from '../protocol/aggregation/serverStep.ts';
 import type { Hex } from '../protocol/encoding/bytes.ts';
 import type { FederationParameters } from '../protocol/round/parameters.ts';
@@ -54,12 +54,24 @@ export function toParameters(raw: RawParameters): FederationParameters {
     manifestCid: hexToBytes(raw.manifestCid),
     genesisModelCid: hexToBytes(raw.genesisModelCid),
     dimension: Number(raw.dimension),
+    enforced: true,
     rule: {
-      ...raw.rule,
-      preAggregation: PRE_AGGREGATIONS[raw.rule.preAggregation]!,
+      preAggregations:
+        raw.rule.preAggregation === 0 ? [] : [PRE_AGGREGATIONS[raw.rule.preAggregation] as PreAggregation],
       combine: COMBINES[raw.rule.combine]!,
+      byzantine: raw.rule.byzantine,
+      selected: raw.rule.selected,
+      bucketSize: 0,
+      iterations: 0,
+      reference: 0,
+      radius: 0n,
     },
-    serverStep: { ...raw.serverStep, optimizer: SERVER_OPTIMIZERS[raw.serverStep.optimizer]! },
+    serverStep: {
+      ...raw.serverStep,
+      optimizer: SERVER_OPTIMIZERS[raw.serverStep.optimizer]!,
+      secondMomentQ16: 0,
+      adaptivity: 0,
+    },
   };
 }
 
@@ -72,7 +84,7 @@ export function fromParameters(parameters: FederationParameters): RawParameters 
     dimension: BigInt(parameters.dimension),
     rule: {
       ...rule,
-      preAggregation: PRE_AGGREGATIONS.indexOf(rule.preAggregation),
+      preAggregation: PRE_AGGREGATIONS.indexOf(rule.preAggregations[0] ?? 'none'),
       combine: COMBINES.indexOf(rule.combine),
     },
     serverStep: { ...serverStep, optimizer: SERVER_OPTIMIZERS.indexOf(serverStep.optimizer) },

@@ -2,9 +2,11 @@
 
 export * from './aggregation/combine/combineChunk.ts';
 export * from './aggregation/gram.ts';
+export * from './aggregation/history.ts';
 export * from './aggregation/preAggregation/mixing.ts';
 export * from './aggregation/preAggregation/multiKrum.ts';
 export * from './aggregation/preAggregation/nearestNeighborMixing.ts';
+export * from './aggregation/preAggregation/preAggregate.ts';
 export * from './aggregation/rule.ts';
 export * from './aggregation/serverStep.ts';
 export * from './aggregation/trimming.ts';

@@ -8,12 +8,12 @@
  */
 import { gramIndex } from '../../protocol/aggregation/gram.ts';
 import { mixingHash } from '../../protocol/aggregation/preAggregation/mixing.ts';
+import { preAggregate } from '../../protocol/aggregation/preAggregation/preAggregate.ts';
 import { hasServerState } from '../../protocol/aggregation/serverStep.ts';
 import { findFirstDivergence } from '../../protocol/dispute/findFirstDivergence.ts';
 import type { Divergence, Finding } from '../../protocol/dispute/finding.ts';
 import { type Hex, ZERO_HASH } from '../../protocol/encoding/bytes.ts';
 import type { Evidence } from '../../protocol/round/evidence.ts';
-import { preAggregate } from '../../protocol/round/roundComputation.ts';
 import type { Submission } from '../../protocol/round/submission.ts';
 import type { AuditContext } from '../auditContext.ts';
 import type { PublishedModel, RoundFacts } from '../chain/assembleRounds.ts';
@@ -184,7 +184,11 @@ function followsFromClaimedGram({ evidence, rows, published, input }: PublishedR
   const claimed = evidence?.gram ?? null;
   const n = rows.length;
   if (claimed === null || claimed.length !== (n * (n + 1)) / 2) return false;
-  const mixing = preAggregate(input.parameters.rule, { n, values: BigInt64Array.from(claimed, BigInt) });
+  const mixing = preAggregate(
+    input.parameters.rule,
+    { n, values: BigInt64Array.from(claimed, BigInt) },
+    { ...input.context, signs: null, dimension: input.parameters.dimension },
+  );
   return mixingHash(mixing) === published.publication.mixingHash;
 }
 

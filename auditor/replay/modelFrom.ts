@@ -5,9 +5,8 @@
  */
 import { combineChunk, combineDenominator } from '../../protocol/aggregation/combine/combineChunk.ts';
 import { type Mixing, mixChunk } from '../../protocol/aggregation/preAggregation/mixing.ts';
-import { Q16, stepChunk } from '../../protocol/aggregation/serverStep.ts';
-import { saturateInt32 } from '../../protocol/encoding/fixedPoint.ts';
-import { fractionShift, type LearningParameters } from '../../protocol/round/parameters.ts';
+import { modelFromState as moveByState, stateVectors, stepChunk } from '../../protocol/aggregation/serverStep.ts';
+import type { LearningParameters } from '../../protocol/round/parameters.ts';
 import type { ReplayInput } from './replayRound.ts';
 
 /** The next model and velocity when the rows are mixed by `mixing`, whatever the rule would have chosen. */
@@ -18,7 +17,8 @@ export function modelFromMixing(
 ): { readonly model: Int32Array; readonly velocity: Int32Array | null } {
   const { rule, serverStep, chunkSize } = parameters;
   const model = base.slice();
-  const state = stateful ? (velocity?.slice() ?? new Int32Array(base.length)) : null;
+  const planes = stateVectors(serverStep);
+  const state = stateful ? (velocity?.slice() ?? new Int32Array(planes * base.length)) : null;
   const denominator = combineDenominator(rule.combine, mixing.rows, rule.byzantine) * mixing.denominator;
   for (let start = 0; start < model.length; start += chunkSize) {
     const mixed = mixChunk(
@@ -27,14 +27,20 @@ export function modelFromMixing(
     );
     const numerators = combineChunk(rule.combine, rule.byzantine, mixed);
     const chunk = model.subarray(start, start + chunkSize);
-    const stateChunk = state?.subarray(start, start + chunkSize) ?? null;
-    stepChunk(serverStep, chunk, stateChunk, numerators, denominator, fractionShift(parameters));
+    const stateChunk = state?.subarray(planes * start, planes * (start + chunkSize)) ?? null;
+    stepChunk(serverStep, chunk, stateChunk, numerators, denominator, parameters);
   }
   return { model, velocity: state };
 }
 
-/** w' = sat(w + trunc(lr * v' / 2^16)): the model that a server state leads to (FedAvgM's last line). */
-export function modelFromState({ serverStep }: LearningParameters, base: Int32Array, state: Int32Array): Int32Array {
-  // lr <= 2^20 and |v| <= 2^31 keep the product below 2^52
-  return base.map((w, k) => saturateInt32(w + Math.trunc((serverStep.learningRateQ16 * state[k]!) / Q16)));
+/** The model that a server state leads to: the last line of every step with state. */
+export function modelFromState(parameters: LearningParameters, base: Int32Array, state: Int32Array): Int32Array {
+  const { serverStep, chunkSize } = parameters;
+  const planes = stateVectors(serverStep);
+  const model = base.slice();
+  for (let start = 0; start < model.length; start += chunkSize) {
+    const chunk = model.subarray(start, start + chunkSize);
+    moveByState(serverStep, chunk, state.subarray(planes * start, planes * (start + chunkSize)), parameters);
+  }
+  return model;
 }

@@ -4,15 +4,17 @@
  */
 
 import type { Mixing } from '../../protocol/aggregation/preAggregation/mixing.ts';
-import { hasServerState } from '../../protocol/aggregation/serverStep.ts';
+import { stateVectors } from '../../protocol/aggregation/serverStep.ts';
 import { countTrimmed, trimSampleStride } from '../../protocol/aggregation/trimming.ts';
 import type { LearningParameters } from '../../protocol/round/parameters.ts';
 import type { RoundRoots } from '../../protocol/round/publication.ts';
 import { RoundComputation } from '../../protocol/round/roundComputation.ts';
+import type { RoundContext } from '../../protocol/round/roundIo.ts';
 
 /** All vectors are padded to whole chunks. */
 export interface ReplayInput {
   readonly parameters: LearningParameters;
+  readonly context: RoundContext;
   /** Shape [n, chunkCount * K], in participant order. */
   readonly rows: readonly Int16Array[];
   readonly base: Int32Array;
@@ -32,13 +34,12 @@ export interface Replay {
 }
 
 /** @throws AssayError when the rule is not defined for this number of rows. */
-export function replayRound({ parameters, rows, base, velocity }: ReplayInput): Replay {
-  const computation = new RoundComputation(parameters, rows.length);
+export function replayRound({ parameters, context, rows, base, velocity }: ReplayInput): Replay {
+  const computation = new RoundComputation(parameters, context);
   const { chunkCount, chunkSize } = computation.layout;
   const nextModel = base.slice();
-  const nextVelocity = hasServerState(parameters.serverStep)
-    ? (velocity?.slice() ?? new Int32Array(base.length))
-    : null;
+  const planes = stateVectors(parameters.serverStep);
+  const nextVelocity = planes > 0 ? (velocity?.slice() ?? new Int32Array(planes * base.length)) : null;
   const trimmed = parameters.rule.combine === 'trimmedMean' ? rows.map(() => 0) : null;
   const stride = trimSampleStride(chunkCount);
   const chunkOfRows = (chunk: number) => rows.map((row) => row.subarray(chunk * chunkSize, (chunk + 1) * chunkSize));
@@ -51,7 +52,7 @@ export function replayRound({ parameters, rows, base, velocity }: ReplayInput): 
     const combined = computation.combineChunk(
       chunkOfRows(chunk),
       slice(nextModel),
-      nextVelocity === null ? null : slice(nextVelocity),
+      nextVelocity?.subarray(chunk * planes * chunkSize, (chunk + 1) * planes * chunkSize) ?? null,
     );
     if (trimmed !== null && chunk % stride === 0) countTrimmed(trimmed, combined, parameters.rule.byzantine);
   }

@@ -3,7 +3,7 @@
  * among the f lowest or the f highest. A statistic, no part of the model, taken over every s-th chunk so that its cost
  * does not grow with the model.
  */
-import type { Mixing } from './preAggregation/mixing.ts';
+import type { CombinedRow, Mixing } from './preAggregation/mixing.ts';
 
 const SAMPLED_CHUNKS = 256;
 
@@ -18,7 +18,7 @@ export function trimSampleSize(chunkCount: number, chunkSize: number): number {
 }
 
 /** Adds one chunk's counts to `counts` (length m). Shape of `rows`: m x K. Of equal values the lower index is lower. */
-export function countTrimmed(counts: number[], rows: readonly (Int16Array | Int32Array)[], f: number): void {
+export function countTrimmed(counts: number[], rows: readonly CombinedRow[], f: number): void {
   const m = rows.length;
   if (f === 0) return;
   const width = rows[0]?.length ?? 0;
@@ -53,10 +53,11 @@ export function keptWeightsQ16(
   mixing: Mixing | null,
   n: number,
 ): number[] {
+  const weightOf = (r: number, i: number) =>
+    BigInt(mixing === null ? Number(r === i) : mixing.weights[r * mixing.columns + i]!);
   const kept = Array.from({ length: n }, (_, i) =>
-    trimmed.reduce((sum, count, r) => sum + (sampled - count) * (mixing?.weights[r * n + i] ?? (r === i ? 1 : 0)), 0),
+    trimmed.reduce((sum, count, r) => sum + BigInt(sampled - count) * weightOf(r, i), 0n),
   );
-  // Entries <= 100 rows * 2^20, the total <= 2^34: times n and 2^16 stays below 2^50.
-  const total = kept.reduce((sum, weight) => sum + weight, 0);
-  return kept.map((weight) => (total === 0 ? 0 : Math.trunc((EQUAL_SHARE_Q16 * n * weight) / total)));
+  const total = kept.reduce((sum, weight) => sum + weight, 0n);
+  return kept.map((weight) => (total === 0n ? 0 : Number((BigInt(EQUAL_SHARE_Q16 * n) * weight) / total)));
 }

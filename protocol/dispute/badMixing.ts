@@ -4,15 +4,16 @@
  */
 import { sha256 } from '#sha256';
 import type { InnerProducts } from '../aggregation/gram.ts';
-import { mixingPreimage } from '../aggregation/preAggregation/mixing.ts';
+import { type Mixing, mixingPreimage } from '../aggregation/preAggregation/mixing.ts';
 import { nearestOthers } from '../aggregation/preAggregation/nearestNeighborMixing.ts';
+import { preAggregate } from '../aggregation/preAggregation/preAggregate.ts';
 import { needsGram, type Rule } from '../aggregation/rule.ts';
 import { gramLeafHash, gramMatrixBytes, gramNodeHash, gramTreeDepth } from '../commitment/gramTree.ts';
 import { isRoot, matrixBytesHash } from '../commitment/openings.ts';
 import { toHex } from '../encoding/bytes.ts';
 import { layoutOf } from '../round/parameters.ts';
 import type { Publication } from '../round/publication.ts';
-import { preAggregate } from '../round/roundComputation.ts';
+import { plainContext } from '../round/roundComputation.ts';
 import type { RevealedUpdate } from '../round/submission.ts';
 import { readChildren } from './badGramNode.ts';
 import {
@@ -47,7 +48,7 @@ export function judgeBadMixing(round: DisputedRound, proof: BadMixingProof): Ver
   checkPublication(round, publication);
   const n = validRows(round, proof.reveals).length;
   const gram = readGramRoot(round, publication, n, proof.root);
-  const right = mixingPreimage(preAggregate(rule, gram));
+  const right = mixingPreimage(rightMixing(round, gram));
   if (!sameBytes(proof.mixing, right)) throw malformed('this is not the right mixing matrix');
   const nearest = nearestBitmaps(rule, gram);
   if (nearest.length !== proof.nearest.length || nearest.some((bitmap, i) => bitmap !== proof.nearest[i])) {
@@ -80,9 +81,14 @@ export function readGramRoot(
   return { n, values: Array.from({ length: opening.length / 8 }, (_, e) => view.getBigInt64(8 * e)) };
 }
 
+/** Rules that the contract judges take nothing but the Gram matrix. */
+function rightMixing({ parameters: { rule, dimension } }: DisputedRound, gram: InnerProducts): Mixing {
+  return preAggregate(rule, gram, { ...plainContext(gram.n), signs: null, dimension });
+}
+
 /** The contract's hints for Krum's scores; none for another rule. */
 export function nearestBitmaps(rule: Rule, gram: InnerProducts): bigint[] {
-  if (rule.preAggregation !== 'multiKrum') return [];
+  if (rule.preAggregations[0] !== 'multiKrum') return [];
   const count = gram.n - rule.byzantine - 2;
   return Array.from({ length: gram.n }, (_, i) =>
     nearestOthers(gram, i)
@@ -107,7 +113,7 @@ export function buildBadMixing(
     publication,
     reveals,
     root,
-    mixing: mixingPreimage(preAggregate(rule, gram)),
+    mixing: mixingPreimage(rightMixing(round, gram)),
     nearest: nearestBitmaps(rule, gram),
   };
   return judgeBadMixing(round, proof) === 'guilty' ? proof : null;

@@ -18,7 +18,7 @@ export interface ReadMixing {
 /** The shape that a rule's mixing matrix has for n updates. */
 export function mixingShape(rule: Rule, n: number): { readonly rows: number; readonly denominator: number } {
   const f = rule.byzantine;
-  if (rule.preAggregation === 'nearestNeighborMixing') return { rows: n, denominator: n - f };
+  if (rule.preAggregations[0] === 'nearestNeighborMixing') return { rows: n, denominator: n - f };
   return { rows: rule.selected === 0 ? n - f : rule.selected, denominator: 1 };
 }
 

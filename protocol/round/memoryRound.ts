@@ -6,6 +6,7 @@ import type { RoundEngine } from './engine/roundEngine.ts';
 import { type LearningParameters, layoutOf } from './parameters.ts';
 import type { ReadRange, RoundContext, RoundOptions, RoundResult, WriteNext } from './roundIo.ts';
 import { runRound } from './runRound.ts';
+import { statePayloadLength } from './verifyModel.ts';
 
 /** Encoded vectors: whole chunks, padded with zeros (`encodeUpdate`, `encodeModel`). */
 export interface MemoryRound {
@@ -31,9 +32,10 @@ export async function runRoundInMemory(
   round: MemoryRound,
   options: RoundOptions = {},
 ): Promise<MemoryResult> {
-  const length = modelPayloadLength(layoutOf(parameters));
-  const model = new Uint8Array(length);
-  const state = hasServerState(parameters.serverStep) ? new Uint8Array(length) : null;
+  const layout = layoutOf(parameters);
+  const { serverStep } = parameters;
+  const model = new Uint8Array(modelPayloadLength(layout));
+  const state = hasServerState(serverStep) ? new Uint8Array(statePayloadLength(layout, serverStep)) : null;
   const spans: Uint8Array[] = [];
   const result = await runRound(
     engine,

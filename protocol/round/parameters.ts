@@ -30,6 +30,11 @@ export interface LearningParameters {
 
 /** All of them; contracts/types/FederationParameters.sol says what each is for. */
 export interface FederationParameters extends LearningParameters {
+  /**
+   * Whether fraud proofs about the rule's numbers are accepted: then the rule is one that the contract can judge
+   * (`isEnforceable`). A federation without is audited only.
+   */
+  readonly enforced: boolean;
   /** Binary CIDv1 of the manifest. */
   readonly manifestCid: Uint8Array;
   readonly genesisModelRoot: Hex;

@@ -8,8 +8,9 @@
  *     second pass, or the only one:               mix, combine, server step, the next model and state and their trees
  */
 import { type Mixing, mixingHash } from '../aggregation/preAggregation/mixing.ts';
+import { preAggregate } from '../aggregation/preAggregation/preAggregate.ts';
 import { checkRowCount, needsGram } from '../aggregation/rule.ts';
-import { hasServerState } from '../aggregation/serverStep.ts';
+import { hasServerState, stateVectors } from '../aggregation/serverStep.ts';
 import { encodeGramMatrix, GramCommitter } from '../commitment/gramTree.ts';
 import { merkleKind } from '../commitment/merkle.ts';
 import { merkleSumKind, type SumNode } from '../commitment/merkleSum.ts';
@@ -20,7 +21,6 @@ import { AssayError } from '../errors.ts';
 import { type BlockLayout, blockLayout, chunksInBlock, treeOfBlocks } from './blockLayout.ts';
 import type { BlockBuffers, BlockComputer, RoundEngine } from './engine/roundEngine.ts';
 import { type LearningParameters, layoutOf } from './parameters.ts';
-import { preAggregate } from './roundComputation.ts';
 import type { RoundContext, RoundIo, RoundOptions, RoundResult, UpdateFacts } from './roundIo.ts';
 
 /**
@@ -38,11 +38,11 @@ export async function runRound(
   const n = io.rows.length;
   checkRowCount(rule, n);
   checkRoundInput(context, io);
-  const statePlanes = hasServerState(serverStep) ? 1 : 0;
+  const statePlanes = stateVectors(serverStep);
   const blocks = blockLayout(layoutOf(parameters), n, options.blockChunks);
   const computer = await engine.open({ parameters, blocks, rows: n, statePlanes });
   try {
-    const run = new Run(parameters, io, blocks, computer, options.commitUpdates ?? false);
+    const run = new Run(parameters, context, io, blocks, computer, options.commitUpdates ?? false);
     let mixing = options.mixing ?? null;
     if (needsGram(rule) && mixing === null) mixing = await run.analyse();
     return await run.combine(mixing);
@@ -54,6 +54,7 @@ export async function runRound(
 /** The two passes over the data, and the trees that they grow. */
 class Run {
   private readonly parameters: LearningParameters;
+  private readonly context: RoundContext;
   private readonly io: RoundIo;
   private readonly blocks: BlockLayout;
   private readonly computer: BlockComputer;
@@ -69,12 +70,14 @@ class Run {
 
   constructor(
     parameters: LearningParameters,
+    context: RoundContext,
     io: RoundIo,
     blocks: BlockLayout,
     computer: BlockComputer,
     commitUpdates: boolean,
   ) {
     this.parameters = parameters;
+    this.context = context;
     this.io = io;
     this.blocks = blocks;
     this.computer = computer;
@@ -100,7 +103,8 @@ class Run {
     const gram = { n, values: matrix };
     this.gram = { gram, gramRoot };
     this.finishUpdates();
-    return preAggregate(this.parameters.rule, gram);
+    const { rule, dimension } = this.parameters;
+    return preAggregate(rule, gram, { ...this.context, signs: null, dimension });
   }
 
   /** Second pass, or the only one. */

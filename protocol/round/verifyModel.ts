@@ -1,7 +1,9 @@
-import { commitModel } from '../commitment/merkle.ts';
+import { type ServerStep, stateVectors } from '../aggregation/serverStep.ts';
+import { commitModel, ModelCommitter } from '../commitment/merkle.ts';
+import { payloadChunks } from '../commitment/merkleSum.ts';
 import type { Hex } from '../encoding/bytes.ts';
 import type { VectorLayout } from '../encoding/layout.ts';
-import { decodeModel } from '../encoding/vectors.ts';
+import { decodeModel, modelPayloadLength, viewInt32 } from '../encoding/vectors.ts';
 import { AssayError } from '../errors.ts';
 
 /**
@@ -22,4 +24,18 @@ export function verifyModel(payload: Uint8Array, layout: VectorLayout, root: Hex
     });
   }
   return model;
+}
+
+/** Length of a server state's payload: chunkCount * stateVectors * K * 4 bytes. */
+export function statePayloadLength(layout: VectorLayout, step: ServerStep): number {
+  return stateVectors(step) * modelPayloadLength(layout);
+}
+
+/** The root of a server state in its stored form: as a model's, over chunks of stateVectors * K int32. */
+export function commitState(state: Uint8Array, layout: VectorLayout, step: ServerStep): Hex {
+  const committer = new ModelCommitter(layout);
+  for (const chunk of payloadChunks(state, 4 * layout.chunkSize * stateVectors(step))) {
+    committer.append(viewInt32(chunk));
+  }
+  return committer.finish();
 }

@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import { zeroAddress } from 'viem';
 import { normSqBoundOf } from '../../client/update/clipUpdate.ts';
-import { minimumUpdates, parseRule, RULE_NAMES } from '../../protocol/aggregation/rule.ts';
+import { minimumUpdates, needsGram, parseRule, RULE_NAMES } from '../../protocol/aggregation/rule.ts';
 import { Q16, SERVER_OPTIMIZERS, type ServerOptimizer } from '../../protocol/aggregation/serverStep.ts';
 import type { Hex } from '../../protocol/encoding/bytes.ts';
 import { cidToBytes } from '../../protocol/encoding/cid.ts';
@@ -123,7 +123,7 @@ export function planParameters(
   genesis: StoredGenesis,
   openMembership: boolean,
 ): FederationParameters {
-  const rule = parseRule(settings.rule, settings.byzantine, settings.selected);
+  const rule = parseRule(settings.rule, settings.byzantine, { selected: settings.selected });
   const parameters: FederationParameters = {
     manifestCid: cidToBytes(genesis.manifestCid),
     genesisModelCid: cidToBytes(genesis.modelCid),
@@ -134,10 +134,13 @@ export function planParameters(
     updateFractionBits: DEFAULT_UPDATE_FRACTION_BITS,
     normSqBound: parseNormBound(settings.normBound, genesis.maxUpdateNorm),
     rule,
+    enforced: true,
     serverStep: {
       optimizer: settings.server,
       learningRateQ16: Math.round(settings.serverLearningRate * Q16),
       momentumQ16: Math.round(settings.serverMomentum * Q16),
+      secondMomentQ16: 0,
+      adaptivity: 0,
     },
     openMembership,
     minParticipants: settings.participants,
@@ -162,7 +165,7 @@ export function planParameters(
     contributionRewardBps: Math.round(settings.contributionShare * BPS),
   };
   checkLearningParameters(parameters);
-  if (parameters.contributionRewardBps > 0 && rule.preAggregation === 'none') {
+  if (parameters.contributionRewardBps > 0 && !needsGram(rule)) {
     throw new AssayError('CONTRIBUTION_SHARE', {
       summary: `${settings.rule} commits to no Gram matrix, from which contribution scores are computed`,
       expected: '--contribution-share 0, or a rule of the Krum or NNM family',

@@ -8,7 +8,7 @@ import { expect } from 'chai';
 import { aggregateRound } from '../../aggregator/aggregateRound.ts';
 import { createRandom } from '../../client/random.ts';
 import { ZERO_HASH } from '../../protocol/encoding/bytes.ts';
-import { decodeModel } from '../../protocol/encoding/vectors.ts';
+import { decodeModel, encodeModel, viewInt32 } from '../../protocol/encoding/vectors.ts';
 import { computeRound } from '../../protocol/round/computeRound.ts';
 import { referenceEngine } from '../../protocol/round/engine/referenceEngine.ts';
 import { layoutOf } from '../../protocol/round/parameters.ts';
@@ -64,17 +64,19 @@ describe('aggregator: aggregateRound', () => {
         });
         const {
           model: expected,
-          velocity: expectedVelocity,
+          state: expectedState,
           gramPayload,
           mixing,
           ...roots
-        } = computeRound(parameters, rows, base, velocity);
+        } = computeRound(parameters, rows, base, {
+          state: velocity && viewInt32(encodeModel(velocity, layoutOf(parameters))),
+        });
         expect(aggregated.roots).to.deep.equal(roots);
         const layout = layoutOf(parameters);
         expect(decodeModel(await store.readAll(aggregated.modelCid), layout)).to.deep.equal(expected);
         expect(aggregated.stateCid === null).to.equal(velocity === null);
         if (aggregated.stateCid !== null) {
-          expect(decodeModel(await store.readAll(aggregated.stateCid), layout)).to.deep.equal(expectedVelocity);
+          expect(viewInt32(await store.readAll(aggregated.stateCid))).to.deep.equal(expectedState);
         }
         expect(aggregated.gramCid === null, 'where the Gram tree is').to.equal(gramPayload === null);
         if (aggregated.gramCid !== null) {
@@ -98,7 +100,7 @@ describe('aggregator: aggregateRound', () => {
       state: null,
       previousModel: null,
     });
-    expect(roots.modelRoot).to.equal(computeRound(parameters, rows, base, new Int32Array(300)).modelRoot);
+    expect(roots.modelRoot).to.equal(computeRound(parameters, rows, base).modelRoot);
   });
 
   it('bytes that changed on the disk are an error, and no model comes of them', async () => {

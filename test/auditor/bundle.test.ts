@@ -13,7 +13,13 @@ import { parseRule, type ServerStep } from '../../protocol/index.ts';
 import { auditWorld, buildWorld, FEDERATION, memoryPayloads, rootOf, type World } from './fixtures/federation.ts';
 import { startRpcServer } from './fixtures/rpcServer.ts';
 
-const MOMENTUM: ServerStep = { optimizer: 'fedAvgM', learningRateQ16: 60_000, momentumQ16: 58_982 };
+const MOMENTUM: ServerStep = {
+  optimizer: 'fedAvgM',
+  learningRateQ16: 60_000,
+  momentumQ16: 58_982,
+  secondMomentQ16: 0,
+  adaptivity: 0,
+};
 
 describe('the evidence bundle', () => {
   let folder: string;

@@ -8,6 +8,7 @@ import { type Hex, ZERO_HASH } from '../../protocol/encoding/bytes.ts';
 import { payloadCid } from '../../protocol/encoding/cid.ts';
 import { bytesOf } from '../../protocol/encoding/vectors.ts';
 import { parseRule } from '../../protocol/index.ts';
+import { plainContext } from '../../protocol/round/roundComputation.ts';
 import { expectError } from '../client/support/expectError.ts';
 import { auditWorld, buildWorld, rootOf, type World } from './fixtures/federation.ts';
 
@@ -109,12 +110,15 @@ describe('replaying in worker threads', () => {
     const rows = Array.from({ length: 7 }, (_, i) =>
       Int16Array.from({ length }, (_, k) => ((k * (i + 3)) % 900) - 450),
     );
-    const input = { parameters: facts.parameters, rows, base: new Int32Array(length).fill(7), velocity: null };
+    const context = plainContext(rows.length);
+    const input = { parameters: facts.parameters, context, rows, base: new Int32Array(length).fill(7), velocity: null };
     const pool = new ReplayPool({ workers: 2, workerCoordinates: 0 });
     try {
       const replays = await Promise.all([1, 2, 3, 4, 5].map(() => pool.replay(input)));
       for (const replay of replays) expect(replay).to.deep.equal(replayRound(input));
-      const error = await pool.replay({ ...input, rows: rows.slice(0, 2) }).catch((e: Error) => e);
+      const error = await pool
+        .replay({ ...input, rows: rows.slice(0, 2), context: plainContext(2) })
+        .catch((e: Error) => e);
       expect(error).to.be.instanceOf(Error);
       expect((error as Error).message).to.contain('not defined for this number of updates');
       expect(await pool.replay(input)).to.deep.equal(replayRound(input));

@@ -25,6 +25,7 @@ import { cidFromBytes, cidToBytes, payloadCid } from '../../protocol/encoding/ci
 import { bytesOf, viewInt16 } from '../../protocol/encoding/vectors.ts';
 import { mixingHash, parseRule, type ServerStep } from '../../protocol/index.ts';
 import { layoutOf } from '../../protocol/round/parameters.ts';
+import { plainContext } from '../../protocol/round/roundComputation.ts';
 import {
   account,
   auditWorld,
@@ -38,7 +39,13 @@ import {
 } from './fixtures/federation.ts';
 import { lyingCommitment } from './fixtures/lies.ts';
 
-const MOMENTUM: ServerStep = { optimizer: 'fedAvgM', learningRateQ16: 60_000, momentumQ16: 58_982 };
+const MOMENTUM: ServerStep = {
+  optimizer: 'fedAvgM',
+  learningRateQ16: 60_000,
+  momentumQ16: 58_982,
+  secondMomentQ16: 0,
+  adaptivity: 0,
+};
 const NNM = parseRule('nnm+trimmed-mean', 2);
 const KRUM = parseRule('multi-krum', 2);
 const TRIMMED = parseRule('trimmed-mean', 2);
@@ -221,7 +228,8 @@ describe('what an audit proves about an aggregator', () => {
           draft.roots.mixingHash = mixingHash(mixing);
           const rows = draft.evidence.submissions.map(({ cid }) => viewInt16(honest.payloads.get(cid)!));
           const { parameters } = honest.facts;
-          const input = { parameters, rows, base: honest.models[ROUND - 1]!, velocity: null };
+          const context = plainContext(rows.length);
+          const input = { parameters, context, rows, base: honest.models[ROUND - 1]!, velocity: null };
           draft.model = modelFromMixing(input, mixing, false).model;
           draft.roots.modelRoot = paddedRoot(draft.model);
         }),

@@ -4,7 +4,13 @@ import { parseRule, type ServerStep } from '../../protocol/index.ts';
 import { expectError } from '../client/support/expectError.ts';
 import { auditWorld, buildWorld } from './fixtures/federation.ts';
 
-const MOMENTUM: ServerStep = { optimizer: 'fedAvgM', learningRateQ16: 60_000, momentumQ16: 58_982 };
+const MOMENTUM: ServerStep = {
+  optimizer: 'fedAvgM',
+  learningRateQ16: 60_000,
+  momentumQ16: 58_982,
+  secondMomentQ16: 0,
+  adaptivity: 0,
+};
 
 describe('auditing an honest federation', () => {
   for (const [name, f] of [

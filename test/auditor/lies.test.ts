@@ -14,6 +14,7 @@ import { cidFromBytes, cidToBytes, payloadCid } from '../../protocol/encoding/ci
 import { bytesOf, viewInt16 } from '../../protocol/encoding/vectors.ts';
 import { mixingHash as mixingHashOf, parseRule, type Rule, type ServerStep } from '../../protocol/index.ts';
 import { layoutOf } from '../../protocol/round/parameters.ts';
+import { plainContext } from '../../protocol/round/roundComputation.ts';
 import {
   AGGREGATE_WINDOW,
   account,
@@ -26,7 +27,13 @@ import {
   type WorldOptions,
 } from './fixtures/federation.ts';
 
-const MOMENTUM: ServerStep = { optimizer: 'fedAvgM', learningRateQ16: 60_000, momentumQ16: 58_982 };
+const MOMENTUM: ServerStep = {
+  optimizer: 'fedAvgM',
+  learningRateQ16: 60_000,
+  momentumQ16: 58_982,
+  secondMomentQ16: 0,
+  adaptivity: 0,
+};
 const NNM = parseRule('nnm+trimmed-mean', 2);
 const TRIMMED = parseRule('trimmed-mean', 2);
 const KRUM = parseRule('multi-krum', 2);
@@ -210,7 +217,8 @@ describe('lies of an aggregator', () => {
             draft.mixing = mixing;
             draft.roots.mixingHash = hash;
             const rows = draft.evidence.submissions.map(({ cid }) => viewInt16(honest.payloads.get(cid)!));
-            const input = { parameters, rows, base: honest.models[round - 1]!, velocity: null };
+            const context = plainContext(rows.length);
+            const input = { parameters, context, rows, base: honest.models[round - 1]!, velocity: null };
             draft.model = modelFromMixing(input, mixing, false).model;
             draft.roots.modelRoot = rootOf(parameters, draft.model);
           },
@@ -238,7 +246,8 @@ describe('lies of an aggregator', () => {
             draft.mixing = mixing;
             draft.roots.mixingHash = mixingHashOf(mixing);
             const rows = draft.evidence.submissions.map(({ cid }) => viewInt16(honest.payloads.get(cid)!));
-            const input = { parameters, rows, base: honest.models[round - 1]!, velocity: null };
+            const context = plainContext(rows.length);
+            const input = { parameters, context, rows, base: honest.models[round - 1]!, velocity: null };
             draft.model = modelFromMixing(input, mixing, false).model;
             draft.roots.modelRoot = rootOf(parameters, draft.model);
           },

@@ -80,7 +80,7 @@ describe('the gas of an answer', () => {
       dimension: BigInt(dimension),
       chunkSize,
       normSqBound: 2n ** 64n - 1n,
-      serverStep: { optimizer: 1, learningRateQ16: 65536, momentumQ16: 32768 },
+      serverStep: { optimizer: 1, learningRateQ16: 65536, momentumQ16: 32768, secondMomentQ16: 0, adaptivity: 0 },
       minParticipants: 4,
       // The larger the chunks, the fewer participants a federation may have (C-96).
       maxParticipants: chunkSize > 1024 ? 20 : PEOPLE,

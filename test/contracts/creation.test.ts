@@ -143,22 +143,30 @@ describe('creating a federation', () => {
     ],
     [
       'C-61 a learning rate of zero',
-      { serverStep: { optimizer: 0, learningRateQ16: 0, momentumQ16: 0 } },
+      { serverStep: { optimizer: 0, learningRateQ16: 0, momentumQ16: 0, secondMomentQ16: 0, adaptivity: 0 } },
       'ImpossibleServerStep',
     ],
     [
       'C-61 a learning rate above 16',
-      { serverStep: { optimizer: 0, learningRateQ16: 16 * 65536 + 1, momentumQ16: 0 } },
+      {
+        serverStep: {
+          optimizer: 0,
+          learningRateQ16: 16 * 65536 + 1,
+          momentumQ16: 0,
+          secondMomentQ16: 0,
+          adaptivity: 0,
+        },
+      },
       'ImpossibleServerStep',
     ],
     [
       'C-61 momentum for FedAvg',
-      { serverStep: { optimizer: 0, learningRateQ16: 1, momentumQ16: 1 } },
+      { serverStep: { optimizer: 0, learningRateQ16: 1, momentumQ16: 1, secondMomentQ16: 0, adaptivity: 0 } },
       'ImpossibleServerStep',
     ],
     [
       'C-61 momentum of one',
-      { serverStep: { optimizer: 1, learningRateQ16: 1, momentumQ16: 65536 } },
+      { serverStep: { optimizer: 1, learningRateQ16: 1, momentumQ16: 65536, secondMomentQ16: 0, adaptivity: 0 } },
       'ImpossibleServerStep',
     ],
     ['C-65 a penalty above the stake', { missedRevealPenalty: STAKE + 1n }, 'ParameterOutOfRange'],
@@ -184,7 +192,9 @@ describe('creating a federation', () => {
       dimension: 2n ** 32n,
     });
     await world.createFederation({ maxParticipants: 100, participantStake: 0n, missedRevealPenalty: 0n });
-    await world.createFederation({ serverStep: { optimizer: 1, learningRateQ16: 16 * 65536, momentumQ16: 65535 } });
+    await world.createFederation({
+      serverStep: { optimizer: 1, learningRateQ16: 16 * 65536, momentumQ16: 65535, secondMomentQ16: 0, adaptivity: 0 },
+    });
   });
 });
 

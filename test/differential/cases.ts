@@ -5,6 +5,7 @@
 
 import { sha256 } from '#sha256';
 import { mixingPreimage } from '../../protocol/aggregation/preAggregation/mixing.ts';
+import { needsGram } from '../../protocol/aggregation/rule.ts';
 import type { ServerStep } from '../../protocol/aggregation/serverStep.ts';
 import {
   encodeGramMatrix,
@@ -43,7 +44,6 @@ import { mixingShape, readMixing, recomputeCoordinate } from '../../protocol/dis
 import { gramTree } from '../../protocol/dispute/trees.ts';
 import { concatBytes, type Hex, toHex, ZERO_HASH } from '../../protocol/encoding/bytes.ts';
 import { AssayError } from '../../protocol/errors.ts';
-import { preAggregate } from '../../protocol/round/roundComputation.ts';
 import {
   type DisputeWorld,
   honestRound,
@@ -63,6 +63,7 @@ import {
   lyingSumTree,
   pathIn,
 } from '../protocol/support/lyingTrees.ts';
+import { preAggregate } from '../protocol/support/preAggregateRows.ts';
 import type { Question } from './harness.ts';
 import {
   abiRule,
@@ -195,9 +196,11 @@ function coordinateCase(random: Random): Case {
     optimizer: stateful ? 'fedAvgM' : 'fedAvg',
     learningRateQ16: random.pick([65_536, 1, 2 ** 20, random.int(1, 2 ** 20)]),
     momentumQ16: stateful ? random.pick([0, 65_535, random.int(0, 65_535)]) : 0,
+    secondMomentQ16: 0,
+    adaptivity: 0,
   };
   const least =
-    rule.preAggregation === 'multiKrum'
+    rule.preAggregations[0] === 'multiKrum'
       ? Math.max(2 * rule.byzantine + 3, rule.selected + rule.byzantine)
       : 2 * rule.byzantine + 1;
   const n = random.int(0, 40) === 0 ? 100 : least + random.int(0, 6);
@@ -207,7 +210,7 @@ function coordinateCase(random: Random): Case {
     BigInt(wide === 0 ? random.int(-2, 2) : wide === 1 ? random.pick([-32768, 32767]) : random.int(-32768, 32767)),
   );
   let mixing: Uint8Array = NO_BYTES;
-  if (rule.preAggregation !== 'none') {
+  if (needsGram(rule)) {
     const { rows, denominator } = mixingShape(rule, n);
     const weights = Int32Array.from({ length: rows * n }, () =>
       random.int(0, 9) === 0 ? random.u32() | 0 : random.int(0, 1),
@@ -217,7 +220,7 @@ function coordinateCase(random: Random): Case {
   const int32 = () => BigInt(random.pick([2 ** 31 - 1, -(2 ** 31), 0, random.int(-1000, 1000), random.u32() | 0]));
   const model = int32();
   const velocity = stateful ? int32() : null;
-  const read = rule.preAggregation === 'none' ? null : readMixing(rule, n, mixing);
+  const read = !needsGram(rule) ? null : readMixing(rule, n, mixing);
   const right = recomputeCoordinate(rule, step, shift, column, read, model, velocity);
   return {
     expected: `${right.model} ${right.velocity ?? 0n}`,
@@ -526,7 +529,7 @@ async function mixingCase(random: Random): Promise<Case> {
 function isRightMixingCase(random: Random): Case {
   const rule = randomRule(random, random.pick(GRAM_RULES));
   const least =
-    rule.preAggregation === 'multiKrum'
+    rule.preAggregations[0] === 'multiKrum'
       ? Math.max(2 * rule.byzantine + 3, rule.selected + rule.byzantine)
       : 2 * rule.byzantine + 1;
   const n = least + random.int(0, 6);

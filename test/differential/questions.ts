@@ -1,6 +1,6 @@
 /** The judges of LibraryHarness, asked about proofs of protocol/dispute. */
 import type { Rule } from '../../protocol/aggregation/rule.ts';
-import { COMBINES, PRE_AGGREGATIONS } from '../../protocol/aggregation/rule.ts';
+import { COMBINES } from '../../protocol/aggregation/rule.ts';
 import { SERVER_OPTIMIZERS, type ServerStep } from '../../protocol/aggregation/serverStep.ts';
 import type { UpdateCommitment } from '../../protocol/commitment/merkleSum.ts';
 import type { BadGramLeafProof } from '../../protocol/dispute/badGramLeaf.ts';
@@ -12,6 +12,7 @@ import { type Hex, toHex } from '../../protocol/encoding/bytes.ts';
 import type { VectorLayout } from '../../protocol/encoding/layout.ts';
 import type { Publication } from '../../protocol/round/publication.ts';
 import type { RevealedUpdate } from '../../protocol/round/submission.ts';
+import { stageNumber } from '../protocol/support/ruleOf.ts';
 import type { Question } from './harness.ts';
 
 /** The Solidity struct of this name. */
@@ -75,7 +76,7 @@ export function mixingQuestion(proof: BadMixingProof, shape: GramShape, rule: Ru
 
 export function abiRule(rule: Rule) {
   return {
-    preAggregation: PRE_AGGREGATIONS.indexOf(rule.preAggregation),
+    preAggregation: stageNumber(rule),
     combine: COMBINES.indexOf(rule.combine),
     byzantine: rule.byzantine,
     selected: rule.selected,

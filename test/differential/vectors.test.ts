@@ -95,7 +95,13 @@ describe('the vectors of disputes in Solidity', function () {
         right = made.split(',')[1] === String(newState);
       } else {
         // The model moves by the published state: as in a stateless step whose one update is that state.
-        const plain = { ...serverStep, optimizer: 'fedAvg' as const, momentumQ16: 0 };
+        const plain = {
+          ...serverStep,
+          optimizer: 'fedAvg' as const,
+          momentumQ16: 0,
+          secondMomentQ16: 0,
+          adaptivity: 0,
+        };
         const made = await next(abiRule(parseRule('fedavg', 0)), abiStep(plain), 0n, [newState], '0x', oldModel, 0n);
         right = made === `${newModel},0`;
       }

@@ -13,10 +13,12 @@ function exercise(p: typeof protocol): Record<string, unknown> {
     updateFractionBits: 16,
     normSqBound: p.NO_NORM_BOUND,
     rule: p.parseRule('nnm+trimmed-mean', 1),
-    serverStep: { optimizer: 'fedAvgM', learningRateQ16: 65536, momentumQ16: 58982 },
+    serverStep: { optimizer: 'fedAvgM', learningRateQ16: 65536, momentumQ16: 58982, secondMomentQ16: 0, adaptivity: 0 },
   };
   const rows = [3, 5, 8, 13, -9999].map((value) => Int16Array.from({ length: 40 }, (_, k) => value * (k - 20)));
-  const round = p.computeRound(parameters, rows, new Int32Array(40).fill(1 << 20), new Int32Array(40).fill(-77));
+  const round = p.computeRound(parameters, rows, new Int32Array(40).fill(1 << 20), {
+    state: new Int32Array(48).fill(-77, 0, 40),
+  });
   const layout = p.layoutOf(parameters);
   const payload = p.encodeUpdate(rows[4]!, layout);
   const { root, normSq } = p.commitUpdate(payload, layout);

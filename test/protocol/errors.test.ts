@@ -21,8 +21,9 @@ const parameters = {
 const ways: Record<string, () => unknown> = {
   ABI_WORD: () => protocol.abiWord('0x12'),
   BLOCK_CHUNKS: () => protocol.blockLayout(layout, 3, 5),
-  CHUNK_COUNT: () => new protocol.RoundComputation(parameters, 3).finish(),
-  CHUNK_SHAPE: () => new protocol.RoundComputation(parameters, 3).addGramChunk([new Int16Array(16)]),
+  CHUNK_COUNT: () => new protocol.RoundComputation(parameters, protocol.plainContext(3)).finish(),
+  CHUNK_SHAPE: () =>
+    new protocol.RoundComputation(parameters, protocol.plainContext(3)).addGramChunk([new Int16Array(16)]),
   CID_INVALID: () => protocol.parseCid('bafy'),
   EVIDENCE: () => protocol.parseEvidence(new TextEncoder().encode('{}')),
   FRACTION_BITS: () => protocol.checkLearningParameters({ ...parameters, updateFractionBits: 25 }),
@@ -36,7 +37,7 @@ const ways: Record<string, () => unknown> = {
   MODEL_ROOT: () => protocol.verifyModel(new Uint8Array(128), layout, protocol.ZERO_HASH),
   NORM_BOUND: () => protocol.checkLearningParameters({ ...parameters, normSqBound: 0n }),
   NOT_FINITE: () => protocol.floatToFixed(Float32Array.of(Number.NaN), 24),
-  NO_GRAM: () => new protocol.RoundComputation(parameters, 3).gram(),
+  NO_GRAM: () => new protocol.RoundComputation(parameters, protocol.plainContext(3)).gram(),
   NO_SIMD: () => compileKernels(new Uint8Array(8)),
   OPENING_LENGTH: () => protocol.unpackModelPath(new Uint8Array(31), 1),
   PAYLOAD_LENGTH: () => protocol.decodeUpdate(new Uint8Array(63), layout),

@@ -25,6 +25,7 @@ import { NO_NORM_BOUND } from '../../protocol/round/parameters.ts';
 import { type Publication, publicationHash } from '../../protocol/round/publication.ts';
 import { accumulateAll } from '../../protocol/round/submission.ts';
 import { aggregateRows } from './support/aggregateRows.ts';
+import { shiftedBy } from './support/fractionBits.ts';
 
 const folder = new URL('../../docs/spec/', import.meta.url);
 
@@ -130,14 +131,20 @@ const recomputed: Record<string, () => unknown> = {
       updateFractionBits: 16,
       normSqBound: NO_NORM_BOUND,
       rule: parseRule('nnm+median', 0),
-      serverStep: { optimizer: 'fedAvg' as const, learningRateQ16: 65536, momentumQ16: 0 },
+      serverStep: {
+        optimizer: 'fedAvg' as const,
+        learningRateQ16: 65536,
+        momentumQ16: 0,
+        secondMomentQ16: 0,
+        adaptivity: 0,
+      },
     };
     return {
       chunkSize,
       rows,
       gram: [...gram.values].map(String),
       matrixHash: toHex(gramMatrixHash(gram.values, 2)),
-      gramRoot: computeRound(parameters, typed, new Int32Array(2), null).gramRoot,
+      gramRoot: computeRound(parameters, typed, new Int32Array(2)).gramRoot,
     };
   },
   mixingHash: () => {
@@ -167,12 +174,12 @@ const recomputed: Record<string, () => unknown> = {
       const [next, state] = [Int32Array.from(model), optimizer === 'fedAvgM' ? Int32Array.from(velocity) : null];
       const momentum = state === null ? 0 : momentumQ16;
       stepChunk(
-        { optimizer, learningRateQ16, momentumQ16: momentum },
+        { optimizer, learningRateQ16, momentumQ16: momentum, secondMomentQ16: 0, adaptivity: 0 },
         next,
         state,
         Float64Array.from(numerators),
         denominator,
-        shift,
+        shiftedBy(shift),
       );
       return { model: [...next], velocity: [...(state ?? [])] };
     };

@@ -5,7 +5,7 @@
 export const median = {
   denominator: (m: number): number => (m % 2 === 0 ? 2 : 1),
   /** Numerator of one coordinate. `sorted` holds the m values in ascending order. */
-  numerator(sorted: Int32Array): number {
+  numerator(sorted: ArrayLike<number>): number {
     const m = sorted.length;
     return m % 2 === 0 ? sorted[m / 2 - 1]! + sorted[m / 2]! : sorted[(m - 1) / 2]!;
   },

@@ -4,8 +4,8 @@
  */
 export const trimmedMean = {
   denominator: (m: number, f: number): number => m - 2 * f,
-  /** Numerator of one coordinate. `sorted` holds the m > 2f values in ascending order; |sum| <= 100 * 2^22 < 2^29. */
-  numerator(sorted: Int32Array, f: number): number {
+  /** Numerator of one coordinate. `sorted` holds the m > 2f values in ascending order; |sum| <= 100 * 2^44 < 2^51. */
+  numerator(sorted: ArrayLike<number>, f: number): number {
     let sum = 0;
     for (let i = f; i < sorted.length - f; i++) sum += sorted[i]!;
     return sum;

@@ -11,7 +11,6 @@ import { merkleKind, modelLeaf } from '../../commitment/merkle.ts';
 import { merkleSumKind, type SumNode, updateLeaf } from '../../commitment/merkleSum.ts';
 import { bytesOf } from '../../encoding/vectors.ts';
 import { subtreeRoot } from '../blockLayout.ts';
-import { fractionShift } from '../parameters.ts';
 import type {
   BlockAnalysis,
   BlockBuffers,
@@ -99,7 +98,7 @@ export function combineBlock(
     const denominator = combineDenominator(rule.combine, mixed.length, rule.byzantine) * (mixing?.denominator ?? 1);
     const model = buffers.model.subarray(chunk * chunkSize, (chunk + 1) * chunkSize);
     const state = buffers.state.subarray(chunk * chunkSize * statePlanes, (chunk + 1) * chunkSize * statePlanes);
-    stepChunk(serverStep, model, statePlanes === 0 ? null : state, numerators, denominator, fractionShift(parameters));
+    stepChunk(serverStep, model, statePlanes === 0 ? null : state, numerators, denominator, parameters);
     models.push(modelLeaf(bytesOf(model)));
     if (statePlanes > 0) states.push(modelLeaf(bytesOf(state)));
   }

@@ -6,8 +6,20 @@ import { encodeModel, encodeUpdate } from '../../../protocol/encoding/vectors.ts
 import { type LearningParameters, NO_NORM_BOUND } from '../../../protocol/round/parameters.ts';
 import type { PayloadStore } from '../../../storage/payloadStore.ts';
 
-export const PLAIN: ServerStep = { optimizer: 'fedAvg', learningRateQ16: Q16, momentumQ16: 0 };
-export const MOMENTUM: ServerStep = { optimizer: 'fedAvgM', learningRateQ16: Q16 / 2, momentumQ16: (Q16 * 9) / 10 };
+export const PLAIN: ServerStep = {
+  optimizer: 'fedAvg',
+  learningRateQ16: Q16,
+  momentumQ16: 0,
+  secondMomentQ16: 0,
+  adaptivity: 0,
+};
+export const MOMENTUM: ServerStep = {
+  optimizer: 'fedAvgM',
+  learningRateQ16: Q16 / 2,
+  momentumQ16: (Q16 * 9) / 10,
+  secondMomentQ16: 0,
+  adaptivity: 0,
+};
 
 export function learning(
   dimension: number,

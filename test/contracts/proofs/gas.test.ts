@@ -9,13 +9,14 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { encodeFunctionData, type Hex, keccak256, zeroHash } from 'viem';
 import type { Gram } from '../../../protocol/aggregation/gram.ts';
-import { COMBINES, needsGram, PRE_AGGREGATIONS, type Rule } from '../../../protocol/aggregation/rule.ts';
+import { COMBINES, needsGram, type Rule } from '../../../protocol/aggregation/rule.ts';
 import { gramMatrixHash } from '../../../protocol/commitment/gramTree.ts';
 import { sha256 } from '../../../protocol/commitment/sha256.node.ts';
 import { concatBytes, fromHex, toHex } from '../../../protocol/encoding/bytes.ts';
 import { type VectorLayout, vectorLayout } from '../../../protocol/encoding/layout.ts';
-import { preAggregate } from '../../../protocol/round/roundComputation.ts';
 import { writeFileAtomic } from '../../../storage/atomicFile.ts';
+import { preAggregate } from '../../protocol/support/preAggregateRows.ts';
+import { ruleOf, stageNumber } from '../../protocol/support/ruleOf.ts';
 import { matrixPreimages, packTriangle, Randomness } from '../support/openings.ts';
 import { mixingPreimage, nearestBitmaps, type Revealed, type ScenePublication } from '../support/scene.ts';
 import { climbGram, type Density, SyntheticModel, SyntheticUpdate } from '../support/synthetic.ts';
@@ -29,9 +30,6 @@ const MILLION = 1_000_000;
 const LARGE = 67_108_864;
 const CHUNK = 3;
 const BOND = baseParameters.proofBond;
-
-const ruleOf = (preAggregation: string, combine: string, byzantine: number): Rule =>
-  ({ preAggregation, combine, byzantine, selected: 0 }) as Rule;
 
 interface Stage {
   readonly n: number;
@@ -77,12 +75,18 @@ class Theatre {
       minUpdates: n - 1,
       maxParticipants: n,
       rule: {
-        preAggregation: PRE_AGGREGATIONS.indexOf(rule.preAggregation),
+        preAggregation: stageNumber(rule),
         combine: COMBINES.indexOf(rule.combine),
         byzantine: rule.byzantine,
         selected: 0,
       },
-      serverStep: { optimizer: momentum ? 1 : 0, learningRateQ16: 65_536, momentumQ16: momentum ? 58_982 : 0 },
+      serverStep: {
+        optimizer: momentum ? 1 : 0,
+        learningRateQ16: 65_536,
+        momentumQ16: momentum ? 58_982 : 0,
+        secondMomentQ16: 0,
+        adaptivity: 0,
+      },
     };
     const options = { parameters, participants: n, aggregators: 3, accounts: 110, ...(hardfork ? { hardfork } : {}) };
     const theatre = new Theatre(await World.create(options), stage, layout, genesis);
@@ -407,7 +411,7 @@ describe('gas of fraud proofs', function () {
         reveals: theatre.reveals,
         root: toHex(concatBytes(hashes, packTriangle(left), packTriangle(right))),
         mixing: toHex(mixingPreimage(preAggregate(rule, gram))),
-        nearest: rule.preAggregation === 'multiKrum' ? nearestBitmaps(gram, rule.byzantine) : [],
+        nearest: rule.preAggregations[0] === 'multiKrum' ? nearestBitmaps(gram, rule.byzantine) : [],
       };
       await note(name, 'proveBadMixing', [proof]);
     });

@@ -9,7 +9,7 @@ import { combineChunk, combineDenominator } from '../../../protocol/aggregation/
 import { gramEntry, gramOfRows } from '../../../protocol/aggregation/gram.ts';
 import { type Mixing, mixChunk, mixingHash } from '../../../protocol/aggregation/preAggregation/mixing.ts';
 import { nearestOthers } from '../../../protocol/aggregation/preAggregation/nearestNeighborMixing.ts';
-import { COMBINES, PRE_AGGREGATIONS, type Rule } from '../../../protocol/aggregation/rule.ts';
+import { COMBINES, PRE_AGGREGATIONS, type Rule, ruleName } from '../../../protocol/aggregation/rule.ts';
 import { stepChunk } from '../../../protocol/aggregation/serverStep.ts';
 import { GramCommitter, gramMatrixHash } from '../../../protocol/commitment/gramTree.ts';
 import { commitModel } from '../../../protocol/commitment/merkle.ts';
@@ -18,7 +18,9 @@ import { sha256 } from '../../../protocol/commitment/sha256.node.ts';
 import { concatBytes, toHex, uintBytes } from '../../../protocol/encoding/bytes.ts';
 import { type VectorLayout, vectorLayout } from '../../../protocol/encoding/layout.ts';
 import { bytesOf, encodeModel, encodeUpdate, viewInt16 } from '../../../protocol/encoding/vectors.ts';
-import { preAggregate } from '../../../protocol/round/roundComputation.ts';
+import { shiftedBy } from '../../protocol/support/fractionBits.ts';
+import { preAggregate } from '../../protocol/support/preAggregateRows.ts';
+import { ruleOf, stageNumber } from '../../protocol/support/ruleOf.ts';
 import {
   fullLevels,
   GramLevels,
@@ -45,10 +47,8 @@ const flipped = (bytes: Uint8Array, position: number): Uint8Array => {
   copy[position] = copy[position]! ^ 1;
   return copy;
 };
-const ruleOf = (preAggregation: string, combine: string, byzantine: number, selected = 0): Rule =>
-  ({ preAggregation, combine, byzantine, selected }) as Rule;
 const abiRule = (rule: Rule) => ({
-  preAggregation: PRE_AGGREGATIONS.indexOf(rule.preAggregation),
+  preAggregation: stageNumber(rule),
   combine: COMBINES.indexOf(rule.combine),
   byzantine: rule.byzantine,
   selected: rule.selected,
@@ -438,10 +438,10 @@ describe('fraud-proof libraries', () => {
         ...(krum ? [question(preimage, []), question(preimage, wrongHints)] : [question(preimage, [0n])]),
         ...(swapped === null ? [] : [question(swapped)]),
       ]);
-      expect(right, `${rule.preAggregation}, n = ${n}, f = ${f}, m = ${selected}`).to.equal(true);
+      expect(right, `${ruleName(rule)}, n = ${n}, f = ${f}, m = ${selected}`).to.equal(true);
       expect(
         wrong.every((answer) => answer === false),
-        `${rule.preAggregation}, n = ${n}, f = ${f}`,
+        `${ruleName(rule)}, n = ${n}, f = ${f}`,
       ).to.equal(true);
     }
   });
@@ -468,6 +468,8 @@ describe('fraud-proof libraries', () => {
         optimizer: stateful ? ('fedAvgM' as const) : ('fedAvg' as const),
         learningRateQ16: random.pick([1, 65536, 40000, 2 ** 20]),
         momentumQ16: stateful ? random.pick([0, 58982, 65535]) : 0,
+        secondMomentQ16: 0,
+        adaptivity: 0,
       };
       const ends = [-(2 ** 31), -1, 0, 1, 2 ** 31 - 1];
       const model = Int32Array.of(extreme ? random.pick(ends) : random.between(-1e6, 1e6));
@@ -486,7 +488,7 @@ describe('fraud-proof libraries', () => {
         ],
       ]);
       const denominator = combineDenominator(combine, mixed.length, f) * (mixing?.denominator ?? 1);
-      stepChunk(step, model, velocity, combineChunk(combine, f, mixed), denominator, shift);
+      stepChunk(step, model, velocity, combineChunk(combine, f, mixed), denominator, shiftedBy(shift));
       expected.push([BigInt(model[0]!), BigInt(velocity?.[0] ?? 0)]);
     }
     expect(await world.ask(questions)).to.deep.equal(expected);

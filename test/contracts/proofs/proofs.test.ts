@@ -5,13 +5,13 @@
 import { expect } from 'chai';
 import { encodeFunctionData, getAddress, type Hex, size, slice, type TransactionReceipt, zeroHash } from 'viem';
 import { mixingHash } from '../../../protocol/aggregation/preAggregation/mixing.ts';
-import type { Rule } from '../../../protocol/aggregation/rule.ts';
 import { FED_AVG, type ServerStep } from '../../../protocol/aggregation/serverStep.ts';
 import { commitModel, modelLeaf } from '../../../protocol/commitment/merkle.ts';
 import { merkleSumKind, payloadChunks, updateLeaf } from '../../../protocol/commitment/merkleSum.ts';
 import { sha256 } from '../../../protocol/commitment/sha256.node.ts';
 import { concatBytes, fromHex, toHex, uintBytes } from '../../../protocol/encoding/bytes.ts';
 import { encodeModel } from '../../../protocol/encoding/vectors.ts';
+import { ruleOf } from '../../protocol/support/ruleOf.ts';
 import { fullLevels, GramLevels, matrixPreimages, modelKind } from '../support/openings.ts';
 import { type Contribution, type PlayedRound, type Published, Scene } from '../support/scene.ts';
 import { baseParameters, expectRevert, Phase, Role } from '../support/world.ts';
@@ -28,12 +28,16 @@ const PROOF_KINDS = [
   'copiedUpdate',
 ];
 
-const ruleOf = (preAggregation: string, combine: string, byzantine: number, selected = 0): Rule =>
-  ({ preAggregation, combine, byzantine, selected }) as Rule;
 const NNM = ruleOf('nearestNeighborMixing', 'trimmedMean', 1);
 const KRUM = ruleOf('multiKrum', 'mean', 1, 2);
 const MEDIAN = ruleOf('none', 'median', 1);
-const MOMENTUM: ServerStep = { optimizer: 'fedAvgM', learningRateQ16: 40_000, momentumQ16: 58_982 };
+const MOMENTUM: ServerStep = {
+  optimizer: 'fedAvgM',
+  learningRateQ16: 40_000,
+  momentumQ16: 58_982,
+  secondMomentQ16: 0,
+  adaptivity: 0,
+};
 
 const last = (scene: Scene) => scene.world.wallets[39]!;
 const prove = (round: PlayedRound, name: string, args: unknown[], bond = BOND): Promise<TransactionReceipt> =>

@@ -30,7 +30,7 @@ export const DIMENSION = 10_000;
 export const realParameters: Partial<Parameters> = {
   dimension: BigInt(DIMENSION),
   normSqBound: 2n ** 64n - 1n,
-  serverStep: { optimizer: 1, learningRateQ16: 65536, momentumQ16: 32768 },
+  serverStep: { optimizer: 1, learningRateQ16: 65536, momentumQ16: 32768, secondMomentQ16: 0, adaptivity: 0 },
 };
 
 export type Wallet = World['wallets'][number];

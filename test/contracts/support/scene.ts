@@ -6,15 +6,16 @@ import { type Hex, keccak256, zeroHash } from 'viem';
 import { addGramChunk, type Gram } from '../../../protocol/aggregation/gram.ts';
 import { type Mixing, mixingHash } from '../../../protocol/aggregation/preAggregation/mixing.ts';
 import { nearestOthers } from '../../../protocol/aggregation/preAggregation/nearestNeighborMixing.ts';
-import { COMBINES, needsGram, PRE_AGGREGATIONS, type Rule } from '../../../protocol/aggregation/rule.ts';
+import { COMBINES, needsGram, type Rule } from '../../../protocol/aggregation/rule.ts';
 import { hasServerState, SERVER_OPTIMIZERS, type ServerStep } from '../../../protocol/aggregation/serverStep.ts';
 import { commitModel } from '../../../protocol/commitment/merkle.ts';
 import { commitUpdate } from '../../../protocol/commitment/merkleSum.ts';
 import { concatBytes, toHex, uintBytes } from '../../../protocol/encoding/bytes.ts';
 import { type VectorLayout, vectorLayout } from '../../../protocol/encoding/layout.ts';
-import { encodeModel, encodeUpdate, viewInt16 } from '../../../protocol/encoding/vectors.ts';
+import { encodeModel, encodeUpdate, viewInt16, viewInt32 } from '../../../protocol/encoding/vectors.ts';
 import { computeRound } from '../../../protocol/round/computeRound.ts';
-import { preAggregate } from '../../../protocol/round/roundComputation.ts';
+import { preAggregate } from '../../protocol/support/preAggregateRows.ts';
+import { stageNumber } from '../../protocol/support/ruleOf.ts';
 import {
   GramLevels,
   matrixPreimages,
@@ -151,15 +152,16 @@ export class PlayedRound {
   compute(): Published {
     const { learning, layout, rule, step } = this.scene;
     const rows = this.rows.map(({ payload }) => viewInt16(payload).slice(0, layout.dimension));
-    const velocity = hasServerState(step) ? (this.baseVelocity ?? new Int32Array(layout.dimension)) : null;
-    const computed = computeRound(learning, rows, this.base, velocity);
+    const before = this.baseVelocity;
+    const state = hasServerState(step) && before !== null ? viewInt32(encodeModel(before, layout)) : null;
+    const computed = computeRound(learning, rows, this.base, { state });
     const { model, modelRoot, stateRoot, gramRoot } = computed;
     const spans = needsGram(rule) ? this.spans() : [];
     const gram = needsGram(rule) ? new GramLevels(spans, rows.length) : null;
     if (gram !== null && gram.root !== gramRoot) throw new Error('the Gram tree of the tests is not the protocol’s');
     const mixing = gram === null ? null : preAggregate(rule, sumOf(spans, rows.length));
     const roots = { modelRoot, stateRoot, gramRoot, mixingHash: mixing === null ? zeroHash : mixingHash(mixing) };
-    return { model, velocity: computed.velocity, spans, gram, mixing, roots };
+    return { model, velocity: computed.state?.slice(0, layout.dimension) ?? null, spans, gram, mixing, roots };
   }
 
   /** The partial Gram matrices. */
@@ -264,7 +266,7 @@ export class PlayedRound {
       reveals: this.reveals,
       root: toHex(gram.depth === 0 ? packTriangle(gram.matrices[0]![0]!) : gram.children(gram.depth, 0)),
       mixing: toHex(mixingPreimage(preAggregate(rule, matrix))),
-      nearest: rule.preAggregation === 'multiKrum' ? nearestBitmaps(matrix, rule.byzantine) : [],
+      nearest: rule.preAggregations[0] === 'multiKrum' ? nearestBitmaps(matrix, rule.byzantine) : [],
       ...change,
     };
   }
@@ -326,7 +328,7 @@ export class Scene {
       minUpdates: participants - 1,
       maxParticipants: participants,
       rule: {
-        preAggregation: PRE_AGGREGATIONS.indexOf(rule.preAggregation),
+        preAggregation: stageNumber(rule),
         combine: COMBINES.indexOf(rule.combine),
         byzantine: rule.byzantine,
         selected: rule.selected,
@@ -335,6 +337,8 @@ export class Scene {
         optimizer: SERVER_OPTIMIZERS.indexOf(step.optimizer),
         learningRateQ16: step.learningRateQ16,
         momentumQ16: step.momentumQ16,
+        secondMomentQ16: 0,
+        adaptivity: 0,
       },
       ...options.parameters,
     };

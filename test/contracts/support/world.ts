@@ -72,7 +72,7 @@ export const baseParameters = {
   modelFractionBits: 24,
   updateFractionBits: 16,
   rule: { preAggregation: 2, combine: 2, byzantine: 1, selected: 0 },
-  serverStep: { optimizer: 0, learningRateQ16: 65536, momentumQ16: 0 },
+  serverStep: { optimizer: 0, learningRateQ16: 65536, momentumQ16: 0, secondMomentQ16: 0, adaptivity: 0 },
   stakeToken: zeroAddress as Address,
   proofBond: STAKE / 10n,
   bondGasPrice: 1_000_000_000n,

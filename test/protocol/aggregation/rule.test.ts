@@ -1,17 +1,19 @@
 import { expect } from 'chai';
 import {
   checkRowCount,
+  FIRST_WORDS,
+  LAST_WORDS,
   minimumUpdates,
   needsGram,
   parseRule,
   RULE_NAMES,
-  type Rule,
   ruleName,
 } from '../../../protocol/aggregation/rule.ts';
 import { expectAssayError } from '../support/expectAssayError.ts';
+import { type PlainRule, plainRule } from '../support/ruleOf.ts';
 import { loadVectors } from '../support/vectors.ts';
 
-type Case = Rule & { name: string; ok: boolean; minimum: number };
+type Case = PlainRule & { name: string; ok: boolean; minimum: number };
 const { cases } = loadVectors<Case>('ruleParameters.json');
 
 describe('rule parameters', () => {
@@ -20,13 +22,13 @@ describe('rule parameters', () => {
     for (const vector of cases) {
       const label = `${vector.name}, f = ${vector.byzantine}, m = ${vector.selected}`;
       if (!vector.ok) {
-        expectAssayError('RULE_PARAMETERS', () => minimumUpdates(vector));
+        expectAssayError('RULE_PARAMETERS', () => minimumUpdates(plainRule(vector)));
         continue;
       }
-      expect(minimumUpdates(vector), label).to.equal(vector.minimum);
-      checkRowCount(vector, vector.minimum);
-      checkRowCount(vector, 100);
-      expectAssayError('TOO_FEW_UPDATES', () => checkRowCount(vector, vector.minimum - 1));
+      expect(minimumUpdates(plainRule(vector)), label).to.equal(vector.minimum);
+      checkRowCount(plainRule(vector), vector.minimum);
+      checkRowCount(plainRule(vector), 100);
+      expectAssayError('TOO_FEW_UPDATES', () => checkRowCount(plainRule(vector), vector.minimum - 1));
     }
   });
 
@@ -41,23 +43,24 @@ describe('rule parameters', () => {
 
 describe('rule names', () => {
   it('come back from the rule they name', () => {
-    expect(RULE_NAMES).to.have.length(8);
     for (const name of RULE_NAMES) expect(ruleName(parseRule(name, 2)), name).to.equal(name);
-    expect(ruleName(parseRule('multi-krum', 2, 5))).to.equal('multi-krum');
+    expect(ruleName(parseRule('multi-krum', 2, { selected: 5 }))).to.equal('multi-krum');
   });
 
   it('mean these pieces', () => {
     const piece = (name: string) => {
-      const { preAggregation, combine, byzantine, selected } = parseRule(name, 2);
-      return [preAggregation, combine, byzantine, selected].join(' ');
+      const { preAggregations, combine, byzantine, selected } = parseRule(name, 2);
+      return [preAggregations.join('+') || 'none', combine, byzantine, selected].join(' ');
     };
     expect(Object.fromEntries(RULE_NAMES.map((name) => [name, piece(name)]))).to.deep.equal({
       fedavg: 'none mean 0 0',
+      meamed: 'none meaMed 2 0',
       median: 'none median 2 0',
       'trimmed-mean': 'none trimmedMean 2 0',
       krum: 'multiKrum mean 2 1',
       'multi-krum': 'multiKrum mean 2 0',
       'nnm+fedavg': 'nearestNeighborMixing mean 2 0',
+      'nnm+meamed': 'nearestNeighborMixing meaMed 2 0',
       'nnm+median': 'nearestNeighborMixing median 2 0',
       'nnm+trimmed-mean': 'nearestNeighborMixing trimmedMean 2 0',
     });
@@ -65,23 +68,24 @@ describe('rule names', () => {
       'fedavg',
       'median',
       'trimmed-mean',
+      'meamed',
     ]);
   });
 
-  for (const name of ['', 'FedAvg', 'bulyan', 'trimmed_mean', 'constructor', 'toString', '__proto__']) {
+  for (const name of ['', 'FedAvg', 'krum+', 'trimmed_mean', 'constructor', 'toString', '__proto__']) {
     it(`do not include ${JSON.stringify(name)}, and the message lists those that there are`, () => {
       const error = expectAssayError('RULE_NAME', () => parseRule(name, 1));
-      for (const known of RULE_NAMES) expect(error.message).to.include(known);
+      for (const known of [...FIRST_WORDS, ...LAST_WORDS]) expect(error.message).to.include(known);
       expect(error.message).to.include(`Received: ${name}`);
     });
   }
 
   it('take an m only where it means something', () => {
-    expect(parseRule('krum', 1, 1).selected).to.equal(1);
-    expect(parseRule('krum', 1, 0).selected).to.equal(1);
-    expect(parseRule('median', 1, 0).selected).to.equal(0);
+    expect(parseRule('krum', 1, { selected: 1 }).selected).to.equal(1);
+    expect(parseRule('krum', 1, { selected: 0 }).selected).to.equal(1);
+    expect(parseRule('median', 1, { selected: 0 }).selected).to.equal(0);
     for (const name of RULE_NAMES.filter((known) => known !== 'multi-krum')) {
-      expectAssayError('RULE_PARAMETERS', () => parseRule(name, 1, 3));
+      expectAssayError('RULE_PARAMETERS', () => parseRule(name, 1, { selected: 3 }));
     }
   });
 });

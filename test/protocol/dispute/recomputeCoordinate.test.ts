@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { combineChunk, combineDenominator } from '../../../protocol/aggregation/combine/combineChunk.ts';
 import { mixChunk, mixingPreimage } from '../../../protocol/aggregation/preAggregation/mixing.ts';
-import { minimumUpdates } from '../../../protocol/aggregation/rule.ts';
+import { minimumUpdates, needsGram } from '../../../protocol/aggregation/rule.ts';
 import { stepChunk } from '../../../protocol/aggregation/serverStep.ts';
 import {
   mixingShape,
@@ -12,6 +12,7 @@ import {
 } from '../../../protocol/dispute/recomputeCoordinate.ts';
 import { int32, runs } from '../support/arbitraries.ts';
 import { Random, randomRule } from '../support/disputeWorld.ts';
+import { shiftedBy } from '../support/fractionBits.ts';
 
 describe('a coordinate computed for a judge', () => {
   it('is what the kernels make of the same numbers, at every extreme', () => {
@@ -29,16 +30,22 @@ describe('a coordinate computed for a judge', () => {
         const weights = Int32Array.from({ length: rows * n }, () => 0);
         for (let r = 0; r < rows; r++)
           for (const i of random.shuffled([...values.keys()]).slice(0, denominator)) weights[r * n + i] = 1;
-        const mixing = rule.preAggregation === 'none' ? null : { rows, columns: n, denominator, weights };
+        const mixing = !needsGram(rule) ? null : { rows, columns: n, denominator, weights };
         const optimizer = stateful ? ('fedAvgM' as const) : ('fedAvg' as const);
-        const step = { optimizer, learningRateQ16, momentumQ16: stateful ? momentumQ16 : 0 };
+        const step = {
+          optimizer,
+          learningRateQ16,
+          momentumQ16: stateful ? momentumQ16 : 0,
+          secondMomentQ16: 0,
+          adaptivity: 0,
+        };
 
         const column = values.map((value) => Int16Array.of(value));
         const mixed = mixing === null ? column : mixChunk(mixing, column);
         const next = Int32Array.of(model);
         const state = stateful ? Int32Array.of(velocity) : null;
         const over = combineDenominator(rule.combine, mixed.length, rule.byzantine) * (mixing?.denominator ?? 1);
-        stepChunk(step, next, state, combineChunk(rule.combine, rule.byzantine, mixed), over, shift);
+        stepChunk(step, next, state, combineChunk(rule.combine, rule.byzantine, mixed), over, shiftedBy(shift));
 
         const read = mixing === null ? null : readMixing(rule, n, mixingPreimage(mixing));
         const before = stateful ? BigInt(velocity) : null;

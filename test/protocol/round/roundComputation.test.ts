@@ -8,19 +8,28 @@ import { FED_AVG, hasServerState, type ServerStep } from '../../../protocol/aggr
 import { commitModel } from '../../../protocol/commitment/merkle.ts';
 import { type Hex, ZERO_HASH } from '../../../protocol/encoding/bytes.ts';
 import { vectorLayout } from '../../../protocol/encoding/layout.ts';
-import { encodeModel, encodeUpdate, viewInt16, viewInt32 } from '../../../protocol/encoding/vectors.ts';
+import { bytesOf, encodeModel, encodeUpdate, viewInt16, viewInt32 } from '../../../protocol/encoding/vectors.ts';
 import { computeRound } from '../../../protocol/round/computeRound.ts';
-import { checkLearningParameters, type LearningParameters, NO_NORM_BOUND } from '../../../protocol/round/parameters.ts';
-import { preAggregate, RoundComputation } from '../../../protocol/round/roundComputation.ts';
+import {
+  checkLearningParameters,
+  type LearningParameters,
+  layoutOf,
+  NO_NORM_BOUND,
+} from '../../../protocol/round/parameters.ts';
+import { plainContext, RoundComputation } from '../../../protocol/round/roundComputation.ts';
+import { commitState } from '../../../protocol/round/verifyModel.ts';
 import { chunkSize, coordinate, int32, rowsOf, runs } from '../support/arbitraries.ts';
 import { expectAssayError } from '../support/expectAssayError.ts';
+import { preAggregate } from '../support/preAggregateRows.ts';
+import { type PlainRule, plainRule } from '../support/ruleOf.ts';
 import { loadVectors } from '../support/vectors.ts';
 
-interface Case extends Omit<LearningParameters, 'normSqBound'> {
+interface Case extends Omit<LearningParameters, 'normSqBound' | 'rule' | 'serverStep'> {
   readonly name: string;
-  readonly rule: Rule & { name: string };
+  readonly rule: PlainRule & { name: string };
   readonly rows: number[][];
   readonly model: number[];
+  readonly serverStep: Pick<ServerStep, 'optimizer' | 'learningRateQ16' | 'momentumQ16'>;
   readonly velocity: number[] | null;
   readonly gram: string[];
   readonly mixing: { rows: number; columns: number; denominator: number; weights: number[] } | null;
@@ -34,7 +43,13 @@ interface Case extends Omit<LearningParameters, 'normSqBound'> {
   readonly mixingHash: Hex;
 }
 const { cases } = loadVectors<Case>('aggregation.json');
-const FED_AVG_M: ServerStep = { optimizer: 'fedAvgM', learningRateQ16: 65536, momentumQ16: 58982 };
+const FED_AVG_M: ServerStep = {
+  optimizer: 'fedAvgM',
+  learningRateQ16: 65536,
+  momentumQ16: 58982,
+  secondMomentQ16: 0,
+  adaptivity: 0,
+};
 
 function parametersFor(rule: Rule, dimension: number, size = 16, serverStep: ServerStep = FED_AVG): LearningParameters {
   return {
@@ -51,14 +66,14 @@ function parametersFor(rule: Rule, dimension: number, size = 16, serverStep: Ser
 describe("a round's computation", () => {
   for (const vector of cases) {
     it(`vector: ${vector.name}`, () => {
-      const { rule } = vector;
-      const parameters: LearningParameters = { ...vector, normSqBound: NO_NORM_BOUND };
+      const rule = plainRule(vector.rule);
+      const serverStep = { ...FED_AVG, ...vector.serverStep };
+      const parameters: LearningParameters = { ...vector, rule, serverStep, normSqBound: NO_NORM_BOUND };
       checkLearningParameters(parameters);
-      expect(
-        parseRule(rule.name, rule.byzantine, rule.name === 'multi-krum' ? rule.selected : undefined),
-      ).to.deep.include({
-        preAggregation: rule.preAggregation,
-        combine: rule.combine,
+      const { name, byzantine, selected } = vector.rule;
+      expect(parseRule(name, byzantine, name === 'multi-krum' ? { selected } : {})).to.deep.equal({
+        ...rule,
+        byzantine: name === 'fedavg' ? 0 : byzantine,
       });
       const rows = vector.rows.map((row) => Int16Array.from(row));
       const gram = gramOfRows(rows);
@@ -70,10 +85,12 @@ describe("a round's computation", () => {
       const denominator = combineDenominator(rule.combine, mixed.length, rule.byzantine) * (mixing?.denominator ?? 1);
       expect(denominator).to.equal(vector.denominator);
 
-      const velocity = vector.velocity === null ? null : Int32Array.from(vector.velocity);
-      const round = computeRound(parameters, rows, Int32Array.from(vector.model), velocity);
+      const layout = layoutOf(parameters);
+      const state = vector.velocity && viewInt32(encodeModel(Int32Array.from(vector.velocity), layout));
+      const round = computeRound(parameters, rows, Int32Array.from(vector.model), { state });
       expect([...round.model]).to.deep.equal(vector.nextModel);
-      expect(round.velocity && [...round.velocity]).to.deep.equal(vector.nextVelocity);
+      const next = round.state && [...round.state.subarray(0, vector.dimension)];
+      expect(next).to.deep.equal(vector.nextVelocity);
       const { modelRoot, stateRoot, gramRoot, mixingHash } = round;
       expect({ modelRoot, stateRoot, gramRoot, mixingHash }).to.deep.equal({
         modelRoot: vector.modelRoot,
@@ -108,7 +125,7 @@ describe("a round's computation", () => {
         const model = Int32Array.from({ length: d }, (_, k) => Math.imul(seed + k, 40503));
         const velocity = hasServerState(serverStep) ? model.map((w) => w >> 7) : null;
 
-        const computation = new RoundComputation(parameters, rows.length);
+        const computation = new RoundComputation(parameters, plainContext(rows.length));
         const cut = (vector: Int16Array | Int32Array, c: number) =>
           vector.subarray(c * layout.chunkSize, (c + 1) * layout.chunkSize);
         const padded = rows.map((row) => viewInt16(encodeUpdate(row, layout)));
@@ -122,11 +139,13 @@ describe("a round's computation", () => {
         }
         const roots = computation.finish();
 
-        const whole = computeRound(parameters, rows, model, velocity);
+        const before = velocity && viewInt32(encodeModel(velocity, layout));
+        const whole = computeRound(parameters, rows, model, { state: before });
         expect([...models.subarray(0, d)]).to.deep.equal([...whole.model]);
         expect(models.subarray(d).every((w) => w === 0)).to.equal(true);
         expect(roots.modelRoot).to.equal(whole.modelRoot).and.to.equal(commitModel(whole.model, layout));
-        expect(roots.stateRoot).to.equal(whole.velocity === null ? ZERO_HASH : commitModel(whole.velocity, layout));
+        const root = whole.state && commitState(bytesOf(whole.state), layout, serverStep);
+        expect(roots.stateRoot).to.equal(root ?? ZERO_HASH);
         if (needsGram(rule)) {
           expect(computation.gram()).to.deep.equal(gramOfRows(rows));
           expect(roots.gramRoot).to.not.equal(ZERO_HASH);
@@ -138,12 +157,12 @@ describe("a round's computation", () => {
     );
   });
 
-  it('does not touch the rows, nor the model and the velocity it is given whole', () => {
+  it('does not touch the rows, nor the model and the state it is given whole', () => {
     const rows = [1, 2, 3].map((value) => new Int16Array(20).fill(value));
-    const [model, velocity] = [new Int32Array(20).fill(7), new Int32Array(20).fill(8)];
-    computeRound(parametersFor(parseRule('median', 1), 20, 16, FED_AVG_M), rows, model, velocity);
+    const [model, state] = [new Int32Array(20).fill(7), new Int32Array(32).fill(8, 0, 20)];
+    computeRound(parametersFor(parseRule('median', 1), 20, 16, FED_AVG_M), rows, model, { state });
     expect(rows.map((row) => row[0])).to.deep.equal([1, 2, 3]);
-    expect([model[19], velocity[19]]).to.deep.equal([7, 8]);
+    expect([model[19], state[19]]).to.deep.equal([7, 8]);
   });
 
   describe('refuses', () => {
@@ -152,7 +171,7 @@ describe("a round's computation", () => {
     const median = parametersFor(parseRule('median', 1), 20);
 
     it('rows that are too many, too few, too long or too short', () => {
-      const computation = new RoundComputation(median, 3);
+      const computation = new RoundComputation(median, plainContext(3));
       for (const wrong of [rows.slice(1), [...rows, rows[0]!], [rows[0]!, rows[1]!, new Int16Array(15)]]) {
         expectAssayError('CHUNK_SHAPE', () => computation.addGramChunk(wrong));
         expectAssayError('CHUNK_SHAPE', () => computation.combineChunk(wrong, model(), null));
@@ -161,24 +180,24 @@ describe("a round's computation", () => {
 
     it('a model chunk of another size', () => {
       for (const length of [0, 15, 17, 32]) {
-        const work = () => new RoundComputation(median, 3).combineChunk(rows, new Int32Array(length), null);
+        const work = () =>
+          new RoundComputation(median, plainContext(3)).combineChunk(rows, new Int32Array(length), null);
         expectAssayError('CHUNK_SHAPE', work);
       }
     });
 
     it('FedAvgM without a velocity, FedAvg with one', () => {
-      const heavy = new RoundComputation({ ...median, serverStep: FED_AVG_M }, 3);
+      const heavy = new RoundComputation({ ...median, serverStep: FED_AVG_M }, plainContext(3));
       const error = expectAssayError('CHUNK_SHAPE', () => heavy.combineChunk(rows, model(), null));
-      expect(error.message).to.include('starts round 1 from a velocity of zeros');
+      expect(error.message).to.include('starts round 1 from a state of zeros');
       expectAssayError('CHUNK_SHAPE', () => heavy.combineChunk(rows, model(), new Int32Array(8)));
-      expectAssayError('CHUNK_SHAPE', () => new RoundComputation(median, 3).combineChunk(rows, model(), model()));
-      const whole = rows.map((row) => new Int16Array(20).fill(row[0]!));
-      const parameters = { ...median, serverStep: FED_AVG_M };
-      expectAssayError('CHUNK_SHAPE', () => computeRound(parameters, whole, new Int32Array(20), null));
+      expectAssayError('CHUNK_SHAPE', () =>
+        new RoundComputation(median, plainContext(3)).combineChunk(rows, model(), model()),
+      );
     });
 
     it('to finish early, to mix before every chunk was seen, to go on after the last chunk', () => {
-      const computation = new RoundComputation(parametersFor(parseRule('nnm+median', 1), 20), 3);
+      const computation = new RoundComputation(parametersFor(parseRule('nnm+median', 1), 20), plainContext(3));
       computation.addGramChunk(rows);
       const early = expectAssayError('CHUNK_COUNT', () => computation.combineChunk(rows, model(), null));
       expect(early.message).to.include('Expected: 2 chunks').and.include('Received: 1');
@@ -191,7 +210,7 @@ describe("a round's computation", () => {
     });
 
     it('the Gram matrix of a rule without one, even after a first pass', () => {
-      const computation = new RoundComputation(median, 3);
+      const computation = new RoundComputation(median, plainContext(3));
       computation.addGramChunk(rows);
       computation.addGramChunk(rows);
       expectAssayError('NO_GRAM', () => computation.gram());

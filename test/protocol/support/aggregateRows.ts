@@ -2,7 +2,7 @@ import { combineChunk, combineDenominator } from '../../../protocol/aggregation/
 import { gramOfRows } from '../../../protocol/aggregation/gram.ts';
 import { mixChunk } from '../../../protocol/aggregation/preAggregation/mixing.ts';
 import { needsGram, type Rule } from '../../../protocol/aggregation/rule.ts';
-import { preAggregate } from '../../../protocol/round/roundComputation.ts';
+import { preAggregate } from './preAggregateRows.ts';
 import type { Aggregate } from './reference.ts';
 
 /** What protocol/ makes of whole rows, before the server step. */

@@ -1,7 +1,9 @@
+import { FED_AVG } from '../../../protocol/aggregation/serverStep.ts';
 import type { DisputedRound } from '../../../protocol/dispute/disputedRound.ts';
 import type { FraudProof } from '../../../protocol/dispute/fraudProof.ts';
 import { PROOF_FORMAT, parseProofFile } from '../../../protocol/dispute/proofFile.ts';
 import { NO_NORM_BOUND } from '../../../protocol/round/parameters.ts';
+import { plainRule } from './ruleOf.ts';
 import { loadVectors } from './vectors.ts';
 
 export interface DisputeVector {
@@ -24,7 +26,12 @@ export function disputeVectors(): DisputeVector[] {
       round: {
         ...round,
         voidedBitmap: BigInt(round.voidedBitmap),
-        parameters: { ...round.parameters, normSqBound: NO_NORM_BOUND },
+        parameters: {
+          ...round.parameters,
+          normSqBound: NO_NORM_BOUND,
+          rule: plainRule(round.parameters.rule),
+          serverStep: { ...FED_AVG, ...round.parameters.serverStep },
+        },
       },
     };
   });

@@ -41,7 +41,8 @@ export function referenceSelection(rows: readonly ArrayLike<number>[], f: number
 }
 
 export function referenceAggregate(rule: Rule, rows: readonly ArrayLike<number>[]): Aggregate {
-  const { preAggregation, combine, byzantine: f, selected } = rule;
+  const { combine, byzantine: f, selected } = rule;
+  const preAggregation = rule.preAggregations[0];
   const n = rows.length;
   let mixed: bigint[][] = rows.map((row) => Array.from(row, BigInt));
   let scale = 1n;
@@ -60,6 +61,14 @@ export function referenceAggregate(rule: Rule, rows: readonly ArrayLike<number>[
   if (combine === 'mean') return { numerators: columns.map(sum), denominator: scale * BigInt(m) };
   if (combine === 'trimmedMean') {
     return { numerators: columns.map((column) => sum(column.slice(f, m - f))), denominator: scale * BigInt(m - 2 * f) };
+  }
+  if (combine === 'meaMed') {
+    const nearest = columns.map((column) => {
+      const center = column[Math.floor((m - 1) / 2)]! + column[Math.floor(m / 2)]!;
+      const far = (x: bigint) => (2n * x < center ? center - 2n * x : 2n * x - center);
+      return sum([...column].sort((a, b) => ascending(far(a), far(b)) || ascending(a, b)).slice(0, m - f));
+    });
+    return { numerators: nearest, denominator: scale * BigInt(m - f) };
   }
   // Twice the median, whatever the parity of m.
   const numerators = columns.map((column) => column[Math.floor((m - 1) / 2)]! + column[Math.floor(m / 2)]!);

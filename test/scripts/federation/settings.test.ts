@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { getAddress, zeroAddress } from 'viem';
+import { parseRule } from '../../../protocol/aggregation/rule.ts';
 import { Q16 } from '../../../protocol/aggregation/serverStep.ts';
 import { payloadCid } from '../../../protocol/encoding/cid.ts';
 import { NO_NORM_BOUND } from '../../../protocol/round/parameters.ts';
@@ -49,8 +50,15 @@ const bound = (norm: number) => BigInt(Math.floor((norm * 65_536) ** 2));
 describe('settings of a new federation', () => {
   it('each setting arrives at its own parameter', () => {
     expect(plan()).to.deep.include({
-      rule: { preAggregation: 'multiKrum', combine: 'mean', byzantine: 2, selected: 4 },
-      serverStep: { optimizer: 'fedAvgM', learningRateQ16: 0.75 * Q16, momentumQ16: Math.round(0.9 * Q16) },
+      rule: parseRule('multi-krum', 2, { selected: 4 }),
+      enforced: true,
+      serverStep: {
+        optimizer: 'fedAvgM',
+        learningRateQ16: 0.75 * Q16,
+        momentumQ16: Math.round(0.9 * Q16),
+        secondMomentQ16: 0,
+        adaptivity: 0,
+      },
       genesisModelRoot: GENESIS.modelRoot,
       dimension: 450,
       openMembership: false,
