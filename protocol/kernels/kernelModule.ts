@@ -41,6 +41,31 @@ export interface KernelExports {
   scaleIntegers(values: number, length: number, scaleQ16: number): void;
   fixedToFloat(fixed: number, floats: number, length: number, scale: number): void;
   floatToFixed(floats: number, fixed: number, length: number, scale: number): void;
+  // orderless sums: weightedSum.ts, rowSums.ts
+  weightedSum(rows: number, terms: number, pairs: number, base: number, out: number, length: number): void;
+  foldDigits(digits: number, out: number, length: number, radix: number): void;
+  rowSums(rows: number, n: number, total: number, program: number, outRows: number, m: number, length: number): void;
+  // serverStep.ts
+  deltasOfInt32(numerators: number, out: number, length: number, scale: number, denominator: number): void;
+  deltasOfFloat64(numerators: number, out: number, length: number, scale: number, denominator: number): void;
+  fedAvg(deltas: number, model: number, length: number, rate: number): void;
+  fedAvgM(deltas: number, model: number, velocity: number, length: number, rate: number, momentum: number): void;
+  fedAdaptive(
+    kind: number,
+    deltas: number,
+    model: number,
+    state: number,
+    length: number,
+    rate: number,
+    beta1: number,
+    beta2: number,
+    adaptivity: number,
+  ): void;
+  fedAdaptiveModel(model: number, state: number, length: number, rate: number, adaptivity: number): void;
+  // trimming.ts
+  countTrimmedInt16(rows: number, m: number, f: number, length: number, counts: number): void;
+  countTrimmedInt32(rows: number, m: number, f: number, length: number, counts: number): void;
+  countTrimmedFloat64(rows: number, m: number, f: number, length: number, counts: number): void;
 }
 
 export interface Kernels {

@@ -1,0 +1,162 @@
+/**
+ * The server step of `aggregation/serverStep.ts`, whose bounds make every float64 operation here exact. The models and
+ * states are replaced in place. Rates and moments come as they are used: lr * 2^-16 and so on, powers of two being exact.
+ */
+
+// @ts-ignore: decorator
+@inline
+function upperHalf(v: v128): v128 {
+  return v128.shuffle<i32>(v, v, 2, 3, 2, 3);
+}
+
+/** Two float64 pairs of integers as four int32, saturated. */
+// @ts-ignore: decorator
+@inline
+function saturate(a: v128, b: v128): v128 {
+  return v128.shuffle<i64>(i32x4.trunc_sat_f64x2_s_zero(a), i32x4.trunc_sat_f64x2_s_zero(b), 0, 2);
+}
+
+/** int32 out = sat(trunc(numerator * scale / denominator)) from int32 numerators; `out` may be `numerators`. */
+export function deltasOfInt32(numerators: usize, out: usize, length: usize, scale: f64, denominator: f64): void {
+  const s = f64x2.splat(scale);
+  const d = f64x2.splat(denominator);
+  for (const end = numerators + (length << 2); numerators < end; numerators += 16, out += 16) {
+    const n = v128.load(numerators);
+    const a = f64x2.div(f64x2.mul(f64x2.convert_low_i32x4_s(n), s), d);
+    const b = f64x2.div(f64x2.mul(f64x2.convert_low_i32x4_s(upperHalf(n)), s), d);
+    v128.store(out, saturate(a, b)); // the conversion truncates
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function scaledQuotient(n: v128, s: v128, d: v128): v128 {
+  const whole = f64x2.trunc(f64x2.div(n, d));
+  const rest = f64x2.sub(n, f64x2.mul(whole, d));
+  return f64x2.add(f64x2.mul(whole, s), f64x2.trunc(f64x2.div(f64x2.mul(rest, s), d)));
+}
+
+/** The same from float64 numerators: quotient and remainder apart, so that nothing leaves 2^52. */
+export function deltasOfFloat64(numerators: usize, out: usize, length: usize, scale: f64, denominator: f64): void {
+  const s = f64x2.splat(scale);
+  const d = f64x2.splat(denominator);
+  for (const end = numerators + (length << 3); numerators < end; numerators += 32, out += 16) {
+    const a = scaledQuotient(v128.load(numerators), s, d);
+    const b = scaledQuotient(v128.load(numerators, 16), s, d);
+    v128.store(out, saturate(a, b));
+  }
+}
+
+/** w' = sat(w + trunc(rate * direction)). */
+// @ts-ignore: decorator
+@inline
+function moved(w: v128, direction: v128, rate: v128): v128 {
+  const a = f64x2.trunc(f64x2.mul(f64x2.convert_low_i32x4_s(direction), rate));
+  const b = f64x2.trunc(f64x2.mul(f64x2.convert_low_i32x4_s(upperHalf(direction)), rate));
+  return saturate(
+    f64x2.add(f64x2.convert_low_i32x4_s(w), a),
+    f64x2.add(f64x2.convert_low_i32x4_s(upperHalf(w)), b),
+  );
+}
+
+/** FedAvg. `rate` is lr * 2^-16. */
+export function fedAvg(deltas: usize, model: usize, length: usize, rate: f64): void {
+  const r = f64x2.splat(rate);
+  for (const end = deltas + (length << 2); deltas < end; deltas += 16, model += 16) {
+    v128.store(model, moved(v128.load(model), v128.load(deltas), r));
+  }
+}
+
+/** FedAvgM. `momentum` is beta1 * 2^-16. */
+export function fedAvgM(deltas: usize, model: usize, velocity: usize, length: usize, rate: f64, momentum: f64): void {
+  const r = f64x2.splat(rate);
+  const beta = f64x2.splat(momentum);
+  for (const end = deltas + (length << 2); deltas < end; deltas += 16, model += 16, velocity += 16) {
+    // A velocity moves as a model does: v' = sat(delta + trunc(beta * v)).
+    const v = moved(v128.load(deltas), v128.load(velocity), beta);
+    v128.store(velocity, v);
+    v128.store(model, moved(v128.load(model), v, r));
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function saturated(x: f64): i32 {
+  return <i32>min(max(x, -2147483648.0), 2147483647.0);
+}
+
+const ADAGRAD: u32 = 0;
+const ADAM: u32 = 1;
+const SECOND_MOMENT_MAX: u64 = (1 << 62) - 1;
+
+/** floor(sqrt(v)) for v < 2^63: a float64 root is off by one at most. */
+// @ts-ignore: decorator
+@inline
+function squareRoot(v: u64): u64 {
+  let root = <u64>Math.sqrt(<f64>v);
+  if (root * root > v) root--;
+  else if ((root + 1) * (root + 1) <= v) root++;
+  return root;
+}
+
+/** floor(factor * x / 2^16) for factor <= 2^16 and x <= 2^62. */
+// @ts-ignore: decorator
+@inline
+function share(factor: u64, x: u64): u64 {
+  return factor * (x >> 16) + ((factor * (x & 0xffff)) >> 16);
+}
+
+// @ts-ignore: decorator
+@inline
+function nextSecondMoment(kind: u32, v: u64, square: u64, beta2: u64): u64 {
+  const rest = 0x10000 - beta2;
+  let next: u64;
+  if (kind == ADAGRAD) next = v + square;
+  else if (kind == ADAM) {
+    next = beta2 * (v >> 16) + rest * (square >> 16) + ((beta2 * (v & 0xffff) + rest * (square & 0xffff)) >> 16);
+  } else if (v < square) next = v + share(rest, square - v);
+  else next = v - share(rest, v - square);
+  return next > SECOND_MOMENT_MAX ? SECOND_MOMENT_MAX : next;
+}
+
+/**
+ * FedAdagrad, FedAdam, FedYogi (`kind` 0, 1, 2) over one chunk, whose state is three planes of `length` int32: m, the low
+ * and the high half of v. `beta1` and `beta2` are over 2^16, `rate` is lr * 2^(F-32).
+ */
+export function fedAdaptive(
+  kind: u32,
+  deltas: usize,
+  model: usize,
+  state: usize,
+  length: usize,
+  rate: f64,
+  beta1: f64,
+  beta2: u32,
+  adaptivity: f64,
+): void {
+  const plane = length << 2;
+  for (const end = deltas + plane; deltas < end; deltas += 4, model += 4, state += 4) {
+    const delta = load<i32>(deltas);
+    const moment = trunc((beta1 * <f64>load<i32>(state) + (65536.0 - beta1) * <f64>delta) * (1.0 / 65536.0));
+    store<i32>(state, saturated(moment));
+    const v = <u64>load<u32>(state + plane) | (<u64>load<u32>(state + plane * 2) << 32);
+    const square = <u64>(<i64>delta * <i64>delta);
+    const next = nextSecondMoment(kind, v, square, <u64>beta2);
+    store<u32>(state + plane, <u32>next);
+    store<u32>(state + plane * 2, <u32>(next >> 32));
+    const ratio = trunc((<f64>load<i32>(state) * 65536.0) / (<f64>squareRoot(next) + adaptivity));
+    const clamped = min(max(ratio, -2147483647.0), 2147483647.0);
+    store<i32>(model, saturated(<f64>load<i32>(model) + trunc(clamped * rate)));
+  }
+}
+
+/** The last line of the adaptive steps alone: `modelFromState` of the reference. */
+export function fedAdaptiveModel(model: usize, state: usize, length: usize, rate: f64, adaptivity: f64): void {
+  const plane = length << 2;
+  for (const end = model + plane; model < end; model += 4, state += 4) {
+    const v = <u64>load<u32>(state + plane) | (<u64>load<u32>(state + plane * 2) << 32);
+    const ratio = trunc((<f64>load<i32>(state) * 65536.0) / (<f64>squareRoot(v) + adaptivity));
+    const clamped = min(max(ratio, -2147483647.0), 2147483647.0);
+    store<i32>(model, saturated(<f64>load<i32>(model) + trunc(clamped * rate)));
+  }
+}

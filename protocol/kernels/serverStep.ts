@@ -1,0 +1,67 @@
+/**
+ * The server step (`aggregation/serverStep.ts`, where the formulas and their bounds are) over numerators of a combine:
+ * model and state in the kernels' memory are replaced in place.
+ */
+import type { Kernels } from './kernelModule.ts';
+
+/** The fields of `ServerStep` that the numbers depend on. */
+export interface StepNumbers {
+  readonly optimizer: 'fedAvg' | 'fedAvgM' | 'fedAdagrad' | 'fedAdam' | 'fedYogi';
+  readonly learningRateQ16: number;
+  readonly momentumQ16: number;
+  readonly secondMomentQ16: number;
+  readonly adaptivity: number;
+  /** F and G. */
+  readonly modelFractionBits: number;
+  readonly updateFractionBits: number;
+  /** K: the state holds its planes chunk by chunk. */
+  readonly chunkSize: number;
+}
+
+export interface ServerStepKernel {
+  /**
+   * `numerators`: address of `length` int32 or float64 over `denominator`; they are overwritten. `model`: of as many
+   * int32; `state`: of the planes of as many coordinates, 0 for FedAvg. `length`: whole chunks.
+   */
+  run(
+    numerators: number,
+    lanes: 'int32' | 'float64',
+    denominator: number,
+    model: number,
+    state: number,
+    length: number,
+  ): void;
+  /** The model that a published state leads to: the step's last line alone (adaptive steps and FedAvgM). */
+  modelFromState(model: number, state: number, length: number): void;
+}
+
+const ADAPTIVE = ['fedAdagrad', 'fedAdam', 'fedYogi'];
+
+export function serverStepKernel({ exports }: Kernels, step: StepNumbers): ServerStepKernel {
+  const { optimizer, modelFractionBits: F, updateFractionBits: G, chunkSize } = step;
+  const kind = ADAPTIVE.indexOf(optimizer);
+  const scale = 2 ** (F - G);
+  const rate = step.learningRateQ16 * 2 ** (kind >= 0 ? F - 32 : -16);
+  const momentum = step.momentumQ16 * 2 ** -16;
+  return {
+    run(numerators, lanes, denominator, model, state, length) {
+      const deltas = numerators;
+      if (lanes === 'int32') exports.deltasOfInt32(numerators, deltas, length, scale, denominator);
+      else exports.deltasOfFloat64(numerators, deltas, length, scale, denominator);
+      if (optimizer === 'fedAvg') return exports.fedAvg(deltas, model, length, rate);
+      if (optimizer === 'fedAvgM') return exports.fedAvgM(deltas, model, state, length, rate, momentum);
+      const { momentumQ16, secondMomentQ16, adaptivity } = step;
+      for (let at = 0; at < 4 * length; at += 4 * chunkSize) {
+        const [from, to, planes] = [deltas + at, model + at, state + 3 * at];
+        exports.fedAdaptive(kind, from, to, planes, chunkSize, rate, momentumQ16, secondMomentQ16, adaptivity);
+      }
+    },
+    modelFromState(model, state, length) {
+      // FedAvgM moves by its velocity as FedAvg moves by its delta.
+      if (kind < 0) return exports.fedAvg(state, model, length, rate);
+      for (let at = 0; at < 4 * length; at += 4 * chunkSize) {
+        exports.fedAdaptiveModel(model + at, state + 3 * at, chunkSize, rate, step.adaptivity);
+      }
+    },
+  };
+}
