@@ -9,7 +9,8 @@
 import { sha256 } from '#sha256';
 import { type Hex, toHex, ZERO_HASH } from '../encoding/bytes.ts';
 import type { VectorLayout } from '../encoding/layout.ts';
-import { bytesOf, encodeModel } from '../encoding/vectors.ts';
+import { bytesOf, encodeModel, MODEL_COORDINATE_BYTES, viewInt32 } from '../encoding/vectors.ts';
+import type { BulkHasher } from './bulkHasher.ts';
 import { payloadChunks } from './merkleSum.ts';
 import { foldPath, openPath, PerfectTreeBuilder, type TreeKind, treeLevels } from './perfectTree.ts';
 
@@ -43,16 +44,38 @@ export function modelLeaf(chunk: Uint8Array): Uint8Array {
   return sha256(preimage);
 }
 
-/** Commits to a model or state chunk by chunk, in memory O(depth). */
+/** Commits to a model or state piece by piece, in memory O(depth). */
 export class ModelCommitter {
   private readonly tree: PerfectTreeBuilder<Uint8Array>;
+  private readonly chunkBytes: number;
+  private readonly hasher: BulkHasher | null;
+  private leaves = 0;
 
-  constructor(layout: VectorLayout) {
+  /** `hasher`: the kernels that hash; null: plain TypeScript, the reference. */
+  constructor(layout: VectorLayout, hasher: BulkHasher | null = null) {
     this.tree = new PerfectTreeBuilder(merkleKind, layout.depth);
+    this.chunkBytes = layout.chunkSize * MODEL_COORDINATE_BYTES;
+    this.hasher = hasher;
   }
 
-  append(chunk: Int32Array): void {
-    this.tree.append(modelLeaf(bytesOf(chunk)));
+  /** The next leaf: a chunk of the model, or one of every plane of a state. */
+  append(leaf: Int32Array): void {
+    this.tree.append(modelLeaf(bytesOf(leaf)));
+    this.leaves++;
+  }
+
+  /** Any number of whole leaves at once, of `planes` chunks each: what a hasher is fast at. */
+  appendChunks(chunks: Int32Array, planes = 1): void {
+    const bytes = bytesOf(chunks);
+    const leafBytes = this.chunkBytes * planes;
+    if (this.hasher === null) {
+      for (const leaf of payloadChunks(bytes, leafBytes)) this.append(viewInt32(leaf));
+      return;
+    }
+    for (const { node, level } of this.hasher.modelSubtrees(bytes, leafBytes, this.leaves)) {
+      this.tree.append(node, level);
+    }
+    this.leaves += bytes.length / leafBytes;
   }
 
   finish(): Hex {
@@ -61,10 +84,10 @@ export class ModelCommitter {
 }
 
 /** The root of a whole model. Shape [d]. @throws AssayError `VECTOR_LENGTH` when it has not d coordinates. */
-export function commitModel(model: Int32Array, layout: VectorLayout): Hex {
-  const tree = new PerfectTreeBuilder(merkleKind, layout.depth);
-  for (const chunk of payloadChunks(encodeModel(model, layout), layout.chunkSize * 4)) tree.append(modelLeaf(chunk));
-  return toHex(tree.finish());
+export function commitModel(model: Int32Array, layout: VectorLayout, hasher: BulkHasher | null = null): Hex {
+  const committer = new ModelCommitter(layout, hasher);
+  committer.appendChunks(viewInt32(encodeModel(model, layout)));
+  return committer.finish();
 }
 
 /** Opens chunk `index` of an encoded model. @throws AssayError `LEAF_INDEX` when there is no such chunk. */

@@ -11,8 +11,9 @@
 import { sha256 } from '#sha256';
 import { type Hex, toHex, uintBytes, ZERO_HASH } from '../encoding/bytes.ts';
 import type { VectorLayout } from '../encoding/layout.ts';
-import { viewInt16 } from '../encoding/vectors.ts';
+import { UPDATE_COORDINATE_BYTES, viewInt16 } from '../encoding/vectors.ts';
 import { AssayError } from '../errors.ts';
+import type { BulkHasher } from './bulkHasher.ts';
 import { foldPath, openPath, PerfectTreeBuilder, type TreeKind, treeLevels } from './perfectTree.ts';
 
 const LEAF_TAG = 0x00;
@@ -94,16 +95,36 @@ export function updateLeaf(chunk: Uint8Array): SumNode {
   return { hash: sha256(sumLeafPreimage(sum, chunk)), sum };
 }
 
-/** Commits to a payload chunk by chunk, in memory O(depth). */
+/** Commits to a payload piece by piece, in memory O(depth). */
 export class UpdateCommitter {
   private readonly tree: PerfectTreeBuilder<SumNode>;
+  private readonly chunkBytes: number;
+  private readonly hasher: BulkHasher | null;
+  private leaves = 0;
 
-  constructor(layout: VectorLayout) {
+  /** `hasher`: the kernels that hash; null: plain TypeScript, the reference. */
+  constructor(layout: VectorLayout, hasher: BulkHasher | null = null) {
     this.tree = new PerfectTreeBuilder(merkleSumKind, layout.depth);
+    this.chunkBytes = layout.chunkSize * UPDATE_COORDINATE_BYTES;
+    this.hasher = hasher;
   }
 
+  /** The next chunk. */
   append(chunk: Uint8Array): void {
     this.tree.append(updateLeaf(chunk));
+    this.leaves++;
+  }
+
+  /** Any number of whole chunks at once: what a hasher is fast at. */
+  appendChunks(chunks: Uint8Array): void {
+    if (this.hasher === null) {
+      for (const chunk of payloadChunks(chunks, this.chunkBytes)) this.append(chunk);
+      return;
+    }
+    for (const { node, level } of this.hasher.updateSubtrees(chunks, this.chunkBytes, this.leaves)) {
+      this.tree.append(node, level);
+    }
+    this.leaves += chunks.length / this.chunkBytes;
   }
 
   finish(): UpdateCommitment {
@@ -113,9 +134,13 @@ export class UpdateCommitter {
 }
 
 /** The commitment of a whole encoded update. `payload` has the layout's length (see `decodeUpdate`). */
-export function commitUpdate(payload: Uint8Array, layout: VectorLayout): UpdateCommitment {
-  const committer = new UpdateCommitter(layout);
-  for (const chunk of payloadChunks(payload, layout.chunkSize * 2)) committer.append(chunk);
+export function commitUpdate(
+  payload: Uint8Array,
+  layout: VectorLayout,
+  hasher: BulkHasher | null = null,
+): UpdateCommitment {
+  const committer = new UpdateCommitter(layout, hasher);
+  committer.appendChunks(payload);
   return committer.finish();
 }
 

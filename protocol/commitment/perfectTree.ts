@@ -23,18 +23,21 @@ export class PerfectTreeBuilder<Node> {
     this.depth = depth;
   }
 
-  /** @throws AssayError `TREE_FULL` for more than 2^depth leaves. */
-  append(leaf: Node): void {
-    if (this.leaves === 2 ** this.depth) {
+  /**
+   * The next leaf, or the root of the next `2^level` leaves: then as many leaves as are there must be a multiple of that.
+   * @throws AssayError `TREE_FULL` for more than 2^depth leaves.
+   */
+  append(subtree: Node, rootLevel = 0): void {
+    if (this.leaves + 2 ** rootLevel > 2 ** this.depth) {
       throw new AssayError('TREE_FULL', {
         summary: 'the vector has more chunks than its layout',
         expected: `at most ${2 ** this.depth} leaves`,
-        received: 'one more',
+        received: `${this.leaves + 2 ** rootLevel}`,
       });
     }
-    this.leaves++;
-    let node = leaf;
-    let level = 0;
+    this.leaves += 2 ** rootLevel;
+    let node = subtree;
+    let level = rootLevel;
     for (let left = this.pending[level]; left !== undefined; left = this.pending[level]) {
       node = this.kind.join(left, node);
       this.pending[level++] = undefined;

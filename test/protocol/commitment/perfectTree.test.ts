@@ -64,6 +64,22 @@ describe('perfect trees', () => {
     }
   });
 
+  it('take whole subtrees where these begin', () => {
+    for (let count = 1; count <= 16; count++) {
+      const leaves = names(count);
+      const builder = new PerfectTreeBuilder(spelled, 4);
+      for (let at = 0; at < count; ) {
+        const level = [3, 2, 1, 0].find((l) => at % 2 ** l === 0 && at + 2 ** l <= count)!;
+        builder.append(plainRoot(leaves.slice(at, at + 2 ** level), level), level);
+        at += 2 ** level;
+      }
+      expect(builder.finish(), `${count} leaves`).to.equal(plainRoot(leaves, 4));
+    }
+    const full = new PerfectTreeBuilder(spelled, 2);
+    full.append('(ab)', 1);
+    expectAssayError('TREE_FULL', () => full.append('((cd)(ef))', 2));
+  });
+
   it('hold no more than 2^depth leaves', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 5 }), (depth) => {
