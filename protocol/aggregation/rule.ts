@@ -51,6 +51,8 @@ export const MAX_PARTICIPANTS = 100;
 /** Most stages of a rule: the chain packs them into 32 bits. */
 export const MAX_STAGES = 4;
 const MAX_ITERATIONS = 64;
+/** Greatest f of minimum-diameter averaging, whose search may take 1.7^f steps. */
+export const MAX_DIAMETER_BYZANTINE = 12;
 
 /** Stages that leave rows for what follows; the others end in the aggregate and are last. */
 const PREPARING: ReadonlySet<PreAggregation> = new Set(['nearestNeighborMixing', 'bucketing', 'adaptiveClipping']);
@@ -260,6 +262,9 @@ function checkRule(rule: Rule): void {
   if (stages.includes('bucketing') && rule.bucketSize < 1) throw ruleError(rule, 'buckets of 1 row or more');
   if (last !== undefined && ITERATES.has(last) && (rule.iterations < 1 || rule.iterations > MAX_ITERATIONS)) {
     throw ruleError(rule, `1 to ${MAX_ITERATIONS} iterations`);
+  }
+  if (last === 'minimumDiameter' && rule.byzantine > MAX_DIAMETER_BYZANTINE) {
+    throw ruleError(rule, `mda with f up to ${MAX_DIAMETER_BYZANTINE}`);
   }
   if (last === 'centeredClipping' && (rule.radius < 1n || rule.radius >= 2n ** 64n)) {
     throw ruleError(rule, 'a clipping radius above 0 (--clip-radius), below 2^64 units');

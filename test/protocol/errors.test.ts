@@ -38,6 +38,12 @@ const ways: Record<string, () => unknown> = {
   NORM_BOUND: () => protocol.checkLearningParameters({ ...parameters, normSqBound: 0n }),
   NOT_FINITE: () => protocol.floatToFixed(Float32Array.of(Number.NaN), 24),
   NO_GRAM: () => new protocol.RoundComputation(parameters, protocol.plainContext(3)).gram(),
+  NO_SIGNS: () =>
+    protocol.preAggregate(protocol.parseRule('signguard', 0), protocol.gramOfRows([Int16Array.of(1)]), {
+      ...protocol.plainContext(1),
+      signs: null,
+      dimension: 1,
+    }),
   NO_SIMD: () => compileKernels(new Uint8Array(8)),
   OPENING_LENGTH: () => protocol.unpackModelPath(new Uint8Array(31), 1),
   PAYLOAD_LENGTH: () => protocol.decodeUpdate(new Uint8Array(63), layout),

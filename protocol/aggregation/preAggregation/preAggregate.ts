@@ -4,44 +4,41 @@
  *
  * A stage works on rows as they are numbered before the common denominator is divided out: `scale` times the real ones.
  */
-import type { Hex } from '../../encoding/bytes.ts';
 import { AssayError } from '../../errors.ts';
 import { gramEntry, type InnerProducts } from '../gram.ts';
 import { type PreAggregation, type Rule, ruleName, usesHistory } from '../rule.ts';
+import { adaptiveClipping } from './adaptiveClipping.ts';
+import { bucketing } from './bucketing.ts';
+import { centeredClipping } from './centeredClipping.ts';
+import { covarianceFilter } from './covarianceFilter.ts';
+import { flTrust } from './flTrust.ts';
+import { foolsGold } from './foolsGold.ts';
+import { geometricMedian } from './geometricMedian.ts';
+import { iteratedKrum } from './iteratedKrum.ts';
+import { minimumDiameter } from './minimumDiameter.ts';
 import { composeMixing, type Mixing, mixGram, withPassingRow } from './mixing.ts';
+import { monna } from './monna.ts';
 import { multiKrum } from './multiKrum.ts';
 import { nearestNeighborMixing } from './nearestNeighborMixing.ts';
+import { signGuard } from './signGuard.ts';
+import type { MixingContext, Stage } from './stage.ts';
 
-/** How many of a row's d coordinates are above, at and below zero. */
-export interface SignCounts {
-  readonly positive: number;
-  readonly zero: number;
-  readonly negative: number;
-}
+export type { MixingContext, SignCounts, Stage } from './stage.ts';
 
-/** What a stage may know besides the Gram matrix. */
-export interface MixingContext {
-  /** Participant index of every row; after bucketing, when rows are nobody's, their positions. */
-  readonly indices: readonly number[];
-  /** The round's seed, which the contract fixes only after commits are closed. */
-  readonly seed: Hex;
-  /** Per update; null unless `needsSigns(rule)`. */
-  readonly signs: readonly SignCounts[] | null;
-  /** d. */
-  readonly dimension: number;
-  /** The rows of the Gram matrix are this many times the real ones; 1 for updates. Lengths that a rule names are not. */
-  readonly scale: bigint;
-}
-
-/**
- * One stage. `gram` is that of the rows, for centred clipping with the history row as its last.
- * Pure; the same for any scale of the rows but where the rule names a length.
- */
-export type Stage = (gram: InnerProducts, rule: Rule, context: MixingContext) => Mixing;
-
-const STAGES: Partial<Record<PreAggregation, Stage>> = {
+const STAGES: Record<PreAggregation, Stage> = {
   multiKrum: (gram, rule) => multiKrum(gram, rule.byzantine, rule.selected),
   nearestNeighborMixing: (gram, rule) => nearestNeighborMixing(gram, rule.byzantine),
+  bucketing,
+  adaptiveClipping,
+  iteratedKrum,
+  geometricMedian,
+  centeredClipping,
+  minimumDiameter,
+  monna,
+  covarianceFilter,
+  foolsGold,
+  signGuard,
+  flTrust,
 };
 
 /**
@@ -57,7 +54,7 @@ export function preAggregate(rule: Rule, gram: InnerProducts, context: Omit<Mixi
     const passesHistory = usesHistory(rule) && !takesHistory;
     const now: InnerProducts = total === null ? gram : mixGram(total, gram);
     const scale = BigInt(total?.denominator ?? 1);
-    const mixing = stageOf(name)(passesHistory ? withoutLastRow(now) : now, rule, { ...context, indices, scale });
+    const mixing = STAGES[name](passesHistory ? withoutLastRow(now) : now, rule, { ...context, indices, scale });
     const whole = passesHistory ? withPassingRow(mixing) : mixing;
     total = total === null ? whole : composeMixing(whole, total);
     if (name === 'bucketing') indices = Array.from({ length: mixing.rows }, (_, r) => r);
@@ -68,12 +65,6 @@ export function preAggregate(rule: Rule, gram: InnerProducts, context: Omit<Mixi
     expected: 'a rule with a pre-aggregation (see needsGram)',
     received: ruleName(rule),
   });
-}
-
-function stageOf(name: PreAggregation): Stage {
-  const stage = STAGES[name];
-  if (stage !== undefined) return stage;
-  throw new AssayError('RULE_NAME', { summary: `this version of Assay cannot compute the stage ${name}` });
 }
 
 function withoutLastRow(gram: InnerProducts): InnerProducts {
