@@ -852,6 +852,265 @@ def gram_trees():
     return {"about": "Commitments of Gram matrices: docs/spec/commitments.md", "cases": cases}
 
 
+# ---------------------------------------------------------------------------------------------------- combine, steps, rules
+
+
+def combined(combine, f, column):
+    """(numerator, denominator) of one coordinate, by the definitions."""
+    column = sorted(column)
+    m = len(column)
+    if combine == "mean":
+        return sum(column), m
+    if combine == "trimmedMean":
+        return sum(column[f : m - f]), m - 2 * f
+    middle = [column[(m - 1) // 2], column[m // 2]]
+    if combine == "median":
+        return (middle[0], 1) if m % 2 else (sum(middle), 2)
+    kept = m - f if combine == "meaMed" else m - 2 * f
+    nearest = sorted(column, key=lambda x: (abs(2 * x - sum(middle)), x))[:kept]
+    return sum(nearest), kept
+
+
+def combines():
+    cases = []
+
+    def add(name, combine, f, column):
+        numerator, denominator = combined(combine, f, column)
+        cases.append(
+            {"name": name, "combine": combine, "byzantine": f, "column": column, "numerator": str(numerator), "denominator": denominator}
+        )
+
+    columns = {
+        "one value": ([7], (0,)),
+        "two values": ([9, -4], (0,)),
+        "two equally far from an odd median": ([0, 10, 20], (0, 1)),
+        "equally far on both sides of an even median": ([-6, 0, 10, 16], (0, 1)),
+        "all equal": ([5] * 7, (0, 1, 3)),
+        "far on the left": ([-100, 1, 2, 3, 4], (0, 1, 2)),
+        "far on the right": ([100, 4, 3, 2, 1], (0, 1, 2)),
+        "negative": ([-7, -7, -9, -1, -3, -3, -20], (0, 1, 2, 3)),
+        "extremes": ([-32768, 32767, 32767, -32768, 0, -1, 1], (0, 1, 2, 3)),
+        "extremes, even": ([-32768, 32767, 32767, -32768, 32767, -32768], (0, 1, 2)),
+        "a hundred of them": (some_ints("a hundred", 100, -32768, 32767), (0, 1, 20, 49)),
+        "ninety-nine with ties": (some_ints("ninety-nine", 99, -3, 3), (0, 7, 49)),
+        "ten": (some_ints("ten", 10, -50, 50), (0, 1, 2, 4)),
+        "eleven": (some_ints("eleven", 11, -50, 50), (0, 1, 2, 5)),
+    }
+    for name, (column, tolerated) in columns.items():
+        for f in tolerated:
+            for combine in ("mean", "median", "trimmedMean", "meaMed", "bulyan"):
+                add(f"{name}, {combine}, f = {f}", combine, f, column)
+    return {"about": "One coordinate of a combine, its values in any order: docs/spec/rules.md", "cases": cases}
+
+
+def isqrt(x):
+    low, high = 0, 2**32
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if middle * middle <= x else (low, middle)
+    return low
+
+
+def adaptive_step(optimizer, lr, beta1, beta2, tau, fraction_bits, w, m, v, delta):
+    """(w', m', v') of one coordinate"""
+    one = 2**16
+    m = clamp(trunc_div(beta1 * m + (one - beta1) * delta, one))
+    square = delta * delta
+    if optimizer == "fedAdagrad":
+        v = v + square
+    elif optimizer == "fedAdam":
+        v = (beta2 * v + (one - beta2) * square) // one
+    elif v < square:
+        v = v + (one - beta2) * (square - v) // one
+    else:
+        v = v - (one - beta2) * (v - square) // one
+    v = min(v, 2**62 - 1)
+    ratio = trunc_div(m * one, isqrt(v) + tau)
+    ratio = max(1 - 2**31, min(2**31 - 1, ratio))
+    return clamp(w + trunc_div(lr * ratio, 2 ** (32 - fraction_bits))), m, v
+
+
+def server_steps():
+    cases = []
+    top, bottom = 2**31 - 1, -(2**31)
+
+    def add(name, optimizer, lr, beta1, beta2, tau, bits, numerator, denominator, w, m, v):
+        model_bits, update_bits = bits
+        delta = clamp(trunc_div(numerator * 2 ** (model_bits - update_bits), denominator))
+        next_w, next_m, next_v = adaptive_step(optimizer, lr, beta1, beta2, tau, model_bits, w, m, v, delta)
+        assert 0 <= next_v < 2**62
+        cases.append(
+            {
+                "name": name,
+                "serverStep": {
+                    "optimizer": optimizer,
+                    "learningRateQ16": lr,
+                    "momentumQ16": beta1,
+                    "secondMomentQ16": beta2,
+                    "adaptivity": tau,
+                },
+                "modelFractionBits": model_bits,
+                "updateFractionBits": update_bits,
+                "numerator": numerator,
+                "denominator": denominator,
+                "model": w,
+                "momentum": m,
+                "secondMoment": str(v),
+                "nextModel": next_w,
+                "nextMomentum": next_m,
+                "nextSecondMoment": str(next_v),
+            }
+        )
+
+    for optimizer in ("fedAdagrad", "fedAdam", "fedYogi"):
+        beta2 = 0 if optimizer == "fedAdagrad" else 64881  # 0.99
+        say = lambda text: f"{optimizer}: {text}"
+        usual = (655, 58982, beta2, 16777)  # lr 0.01, beta1 0.9, tau 0.001 when F = 24
+        add(say("first round, upward"), optimizer, *usual, (24, 16), 655, 5, 1000, 0, 0)
+        add(say("first round, downward"), optimizer, *usual, (24, 16), -655, 5, 1000, 0, 0)
+        add(say("no update, no state"), optimizer, *usual, (24, 16), 0, 7, -5, 0, 0)
+        add(say("no update, some state"), optimizer, *usual, (24, 16), 0, 7, -5, 12345, 10**12)
+        add(say("truncates toward zero"), optimizer, 65536, 65535, beta2, 3, (16, 16), -1, 3, 0, -1, 5)
+        add(say("the second moment above the square"), optimizer, *usual, (24, 16), 100, 1, 0, -77, 10**15)
+        add(say("the second moment equal to the square"), optimizer, 65536, 0, beta2, 1, (24, 16), 100, 1, 0, 0, 25600**2)
+        add(say("all at their largest"), optimizer, 2**20, 65535, beta2, 1, (30, 14), 32767, 1, top, top, 2**62 - 1)
+        add(say("all at their least"), optimizer, 2**20, 65535, beta2, 1, (30, 14), -32768, 1, bottom, bottom, 2**62 - 1)
+        add(say("the ratio is clamped"), optimizer, 2**20, 65535, beta2, 1, (30, 14), 0, 1, 0, top, 0)
+        add(say("the ratio is clamped below"), optimizer, 2**20, 65535, beta2, 1, (30, 14), 0, 1, 0, bottom, 0)
+        add(say("the largest adaptivity"), optimizer, 2**20, 0, beta2, 2**32 - 1, (24, 16), 32767, 1, 0, 0, 0)
+        add(say("one fraction bit"), optimizer, 2**20, 32768, beta2, 1, (1, 1), 32767, 100, 3, -9, 99)
+        labels = stream(f"steps {optimizer}")
+
+        def number(low, high):
+            value = int.from_bytes(bytes(next(labels) for _ in range(9)), "big")
+            return low + value % (high - low + 1)
+
+        for i in range(24):
+            bits = [(24, 16), (30, 14), (16, 16), (20, 12)][i % 4]
+            second = 0 if optimizer == "fedAdagrad" else number(0, 65535)
+            denominator = number(1, 10_000)
+            numerator = number(-32768 * denominator, 32767 * denominator) >> number(0, 20)
+            v = number(0, 2**62 - 1) >> number(0, 61)
+            step = (number(1, 2**20), number(0, 65535), second, number(1, 2**32 - 1) >> number(0, 31) or 1)
+            m = number(bottom, top) >> number(0, 24)
+            add(say(f"random {i}"), optimizer, *step, bits, numerator, denominator, number(bottom, top), m, v)
+    return {"about": "One coordinate of an adaptive server step: docs/spec/rules.md", "cases": cases}
+
+
+PREPARING = ("nearestNeighborMixing", "bucketing", "adaptiveClipping")
+STAGES = PREPARING + (
+    "multiKrum",
+    "iteratedKrum",
+    "geometricMedian",
+    "centeredClipping",
+    "minimumDiameter",
+    "monna",
+    "covarianceFilter",
+    "foolsGold",
+    "signGuard",
+    "flTrust",
+)
+
+
+def rule_defined(rule, n):
+    """Whether n rows are enough, stage by stage from the updates on: how many rows each is given and leaves."""
+    f, m, s = rule["byzantine"], rule["selected"], rule["bucketSize"]
+    if n < 1 or n > MOST:
+        return False
+    for stage in rule["preAggregations"]:
+        if stage == "bucketing":
+            n = -(-n // s)
+        elif stage == "multiKrum":
+            return n >= 2 * f + 3 and m <= n - f
+        elif stage == "iteratedKrum":
+            return n >= 4 * f + 3
+        elif not n > 2 * f:
+            return False
+    return n > 2 * f
+
+
+def rule_possible(rule):
+    stages, combine = rule["preAggregations"], rule["combine"]
+    last = stages[-1] if stages else None
+    ends = last is not None and last not in PREPARING
+    return (
+        len(stages) <= 4
+        and len(set(stages)) == len(stages)
+        and all(stage in PREPARING for stage in stages[:-1])
+        and (combine == "bulyan") == (last == "iteratedKrum")
+        and (not ends or combine in ("mean", "bulyan"))
+        and (last != "signGuard" or len(stages) == 1)
+        and not (last in ("monna", "flTrust") and "bucketing" in stages)
+        and (rule["bucketSize"] > 0) == ("bucketing" in stages)
+        and (rule["selected"] == 0 or last == "multiKrum")
+        and (1 <= rule["iterations"] <= 64 if last in ("geometricMedian", "centeredClipping") else rule["iterations"] == 0)
+        and (rule["reference"] == 0 or last in ("monna", "flTrust"))
+        and ((rule["radius"] > 0) == (last == "centeredClipping"))
+    )
+
+
+def rule_compositions():
+    cases = []
+
+    def add(name, stages, combine="mean", f=1, **others):
+        rule = {"preAggregations": list(stages), "combine": combine, "byzantine": f}
+        rule.update({key: others.get(key, 0) for key in ("selected", "bucketSize", "iterations", "reference", "radius")})
+        possible = [n for n in range(1, MOST + 1) if rule_defined(rule, n)] if rule_possible(rule) else []
+        if possible:
+            assert possible == list(range(possible[0], MOST + 1)), name
+        enforceable = len(stages) <= 1 and all(x in ("multiKrum", "nearestNeighborMixing") for x in stages) and combine != "bulyan"
+        cases.append(
+            {
+                "name": name,
+                **rule,
+                "radius": str(rule["radius"]),
+                "ok": bool(possible),
+                "minimum": possible[0] if possible else 0,
+                "enforceable": enforceable,
+            }
+        )
+
+    def needs(stage):
+        if stage in ("geometricMedian", "centeredClipping"):
+            return {"iterations": 3, **({"radius": 1000} if stage == "centeredClipping" else {})}
+        return {"bucketSize": 2} if stage == "bucketing" else {}
+
+    for f in (0, 1, 5, 24, 25, 49, 50):
+        for combine in ("mean", "median", "trimmedMean", "meaMed", "bulyan"):
+            add(f"{combine} alone, f = {f}", (), combine, f)
+            for stage in STAGES:
+                add(f"{stage} and {combine}, f = {f}", (stage,), combine, f, **needs(stage))
+    for first in PREPARING:
+        for second in STAGES:
+            combine = "bulyan" if second == "iteratedKrum" else "mean"
+            add(f"{second} after {first}", (first, second), combine, 2, **{**needs(first), **needs(second)})
+            add(f"{first} after {second}", (second, first), combine, 2, **{**needs(first), **needs(second)})
+    for s in (1, 2, 3, 10, 50, 100, 65535):
+        add(f"median of buckets of {s}", ("bucketing",), "median", 1, bucketSize=s)
+        add(f"Krum of buckets of {s}", ("bucketing", "multiKrum"), "mean", 1, bucketSize=s, selected=1)
+        add(f"Multi-Krum of buckets of {s}, m = 5", ("bucketing", "multiKrum"), "mean", 1, bucketSize=s, selected=5)
+    three = ("adaptiveClipping", "bucketing", "nearestNeighborMixing")
+    add("three preparing stages and a median", three, "median", 3, bucketSize=2)
+    add("four stages", (*three, "multiKrum"), "mean", 3, bucketSize=2)
+    add("four stages and Bulyan", (*three, "iteratedKrum"), "bulyan", 3, bucketSize=2)
+    add("one stage twice", ("nearestNeighborMixing", "nearestNeighborMixing"), "median")
+    add("five stages", (*three, "nearestNeighborMixing", "multiKrum"), "mean", 1, bucketSize=2)
+    add("Bulyan's combine without its selection", (), "bulyan")
+    add("Bulyan's selection without its combine", ("iteratedKrum",), "mean")
+    add("bucketing without a size", ("bucketing",), "median")
+    add("a bucket size without bucketing", ("nearestNeighborMixing",), "median", bucketSize=2)
+    add("no iterations", ("geometricMedian",))
+    add("64 iterations", ("geometricMedian",), iterations=64)
+    add("65 iterations", ("geometricMedian",), iterations=65)
+    add("iterations that nothing makes", ("nearestNeighborMixing",), iterations=1)
+    add("centred clipping without a radius", ("centeredClipping",), iterations=1)
+    add("the largest radius", ("centeredClipping",), iterations=1, radius=2**64 - 1)
+    add("a radius for the geometric median", ("geometricMedian",), iterations=1, radius=1)
+    add("a reference", ("flTrust",), reference=65535)
+    add("a reference for Krum", ("multiKrum",), reference=1)
+    return {"about": "Compositions of stages, the fewest updates they need, and whether the contract judges them: docs/spec/rules.md", "cases": cases}
+
+
 # ---------------------------------------------------------------------------------------------------- disputes
 
 
@@ -1345,7 +1604,10 @@ def main():
         "accumulator.json": accumulators,
         "publicationHash.json": publications,
         "ruleParameters.json": rule_parameters,
+        "ruleCompositions.json": rule_compositions,
         "aggregation.json": aggregations,
+        "combine.json": combines,
+        "serverSteps.json": server_steps,
         "gramTree.json": gram_trees,
         "disputes.json": disputes,
         "rewards.json": rewards,

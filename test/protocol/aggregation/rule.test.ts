@@ -2,12 +2,16 @@ import { expect } from 'chai';
 import {
   checkRowCount,
   FIRST_WORDS,
+  isEnforceable,
   LAST_WORDS,
   minimumUpdates,
   needsGram,
+  needsSigns,
   parseRule,
   RULE_NAMES,
+  type Rule,
   ruleName,
+  usesHistory,
 } from '../../../protocol/aggregation/rule.ts';
 import { expectAssayError } from '../support/expectAssayError.ts';
 import { type PlainRule, plainRule } from '../support/ruleOf.ts';
@@ -38,6 +42,64 @@ describe('rule parameters', () => {
       expectAssayError('RULE_PARAMETERS', () => minimumUpdates({ ...rule, byzantine: wrong }));
       expectAssayError('RULE_PARAMETERS', () => minimumUpdates({ ...rule, selected: wrong }));
     }
+  });
+});
+
+type Composition = Omit<Rule, 'radius'> & {
+  radius: string;
+  name: string;
+  ok: boolean;
+  minimum: number;
+  enforceable: boolean;
+};
+const compositions = loadVectors<Composition>('ruleCompositions.json').cases;
+
+describe('compositions of stages', () => {
+  it(`agree with all ${compositions.length} vectors`, () => {
+    expect(compositions.length).to.be.above(500);
+    for (const { name, ok, minimum, enforceable, ...fields } of compositions) {
+      const rule: Rule = { ...fields, radius: BigInt(fields.radius) };
+      if (!ok) {
+        expectAssayError('RULE_PARAMETERS', () => minimumUpdates(rule));
+        continue;
+      }
+      expect(minimumUpdates(rule), name).to.equal(minimum);
+      expect(isEnforceable(rule), name).to.equal(enforceable);
+    }
+  });
+
+  it('come back from their names, whatever the composition', () => {
+    const possible = compositions.filter(({ ok }) => ok);
+    expect(possible.length).to.be.above(150);
+    for (const { ok, minimum, enforceable, name, ...fields } of possible) {
+      const rule: Rule = { ...fields, radius: BigInt(fields.radius) };
+      const { byzantine: f, ...options } = rule;
+      const again = parseRule(ruleName(rule), f, options);
+      expect(again, ruleName(rule)).to.deep.equal({ ...rule, byzantine: ruleName(rule) === 'fedavg' ? 0 : f });
+    }
+  });
+
+  it('are named from the first stage to the last', () => {
+    const named = (name: string) => {
+      const { preAggregations, combine } = parseRule(name, 1);
+      return [...preAggregations, combine].join(' ');
+    };
+    expect(named('arc+nnm+trimmed-mean')).to.equal('adaptiveClipping nearestNeighborMixing trimmedMean');
+    expect(named('nnm+geometric-median')).to.equal('nearestNeighborMixing geometricMedian mean');
+    expect(named('bucketing+krum')).to.equal('bucketing multiKrum mean');
+    expect(named('bulyan')).to.equal('iteratedKrum bulyan');
+    expect(named('nnm')).to.equal(named('nnm+fedavg'));
+    expect(ruleName(parseRule('nnm', 1))).to.equal('nnm+fedavg');
+    expect(parseRule('bucketing+median', 1).bucketSize).to.equal(2);
+    expect(parseRule('geometric-median', 1).iterations).to.equal(8);
+    expect(parseRule('centered-clipping', 1, { radius: 9n }).iterations).to.equal(3);
+  });
+
+  it('say which of them need signs and the history row', () => {
+    expect(needsSigns(parseRule('signguard', 1))).to.equal(true);
+    expect(needsSigns(parseRule('nnm+median', 1))).to.equal(false);
+    expect(usesHistory(parseRule('bucketing+centered-clipping', 1, { radius: 1n }))).to.equal(true);
+    expect(usesHistory(parseRule('geometric-median', 1))).to.equal(false);
   });
 });
 
