@@ -49,7 +49,7 @@ export function mixingKernel(kernels: Kernels, matrix: MixingMatrix, capacity: n
   const narrow = isChoice || weights.some((row, r) => !fitsMultiplier(row, magnitudes[r]!)) ? null : narrowPlanes();
   const program = isSums && !isChoice ? placeProgram(kernels, weights) : null;
   const total = isChoice ? 0 : arena.allocate(4 * capacity);
-  const wide = isChoice ? [] : weights.map((row) => weightedSum(kernels, row, total));
+  const wide = isChoice ? [] : weights.map((row) => weightedSum(kernels, row, capacity, total));
   const mixed = Array.from({ length: m }, () => (isChoice ? 0 : arena.allocate(8 * capacity)));
   const table = arena.pointers(mixed);
 

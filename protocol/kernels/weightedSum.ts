@@ -8,7 +8,7 @@ import type { Kernels } from './kernelModule.ts';
 export interface WeightedSum {
   /** What `run` gives for rows of |q| <= bound: int32 where every sum fits, else float64 (exact integers). */
   lanesFor(bound: number): 'int32' | 'float64';
-  /** `rows`: address of the row addresses; `out`: of `length` sums; `length`: a multiple of 16. */
+  /** `rows`: address of the row addresses; `out`: of `length` sums; `length`: a multiple of 16 up to the capacity. */
   run(rows: number, out: number, length: number, lanes: 'int32' | 'float64'): void;
 }
 
@@ -19,12 +19,19 @@ interface DigitPlane {
 }
 
 /**
- * Bounds, the caller's to keep: sum of |weight| * |q| below 2^52. Its tables come from the kernels' arena.
+ * Bounds, the caller's to keep: sum of |weight| * |q| below 2^52. Its tables and its
+ * scratch come from the kernels' arena.
  *
  * @param weights one per row; rows of weight 0 are not read
- * @param scratch address of 4 bytes for every coordinate of a `run`
+ * @param capacity most coordinates of one `run`
+ * @param scratch address of 4 bytes for each of them, where several sums share it
  */
-export function weightedSum(kernels: Kernels, weights: readonly number[], scratch: number): WeightedSum {
+export function weightedSum(
+  kernels: Kernels,
+  weights: readonly number[],
+  capacity: number,
+  scratch: number = kernels.arena.allocate(4 * capacity),
+): WeightedSum {
   const { exports } = kernels;
   const magnitude = weights.reduce((sum, weight) => sum + Math.abs(weight), 0);
   const radix = radixFor(weights.length);

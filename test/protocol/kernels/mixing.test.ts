@@ -106,7 +106,7 @@ describe('weightedSum', () => {
         const width = rows[0]!.length;
         const used = isOnes ? rows.map(() => 1) : weights;
         const table = placeRows(kernels, rows, 'int16');
-        const sum = weightedSum(kernels, used, arena.allocate(4 * width));
+        const sum = weightedSum(kernels, used, width);
         for (const lanes of [sum.lanesFor(largest(rows)), 'float64'] as const) {
           const out = arena.allocate(8 * width);
           arena.float64(out, width).fill(Number.NaN);
@@ -125,7 +125,7 @@ describe('weightedSum', () => {
 
   it('stays in int32 for a mean of 100 rows at the end of their range', () => {
     const ones = new Array<number>(100).fill(1);
-    expect(weightedSum(kernels, ones, 0).lanesFor(32_768)).to.equal('int32');
-    expect(weightedSum(kernels, [2 ** 15 + 1, 2 ** 15 - 1], 0).lanesFor(32_768)).to.equal('float64');
+    expect(weightedSum(kernels, ones, 16).lanesFor(32_768)).to.equal('int32');
+    expect(weightedSum(kernels, [2 ** 15 + 1, 2 ** 15 - 1], 16).lanesFor(32_768)).to.equal('float64');
   });
 });
