@@ -16,7 +16,7 @@ import { type RoundReport, roundReportSchema } from './report/auditReport.ts';
 import { writeFileAtomic } from './writeFileAtomic.ts';
 
 /** Raised when the questions change, so that what older ones let through is asked again. */
-const CACHE_FORMAT = 'assay-audit-cache/2';
+const CACHE_FORMAT = 'assay-audit-cache/3';
 
 /** How every version of this file begins, whole or cut short. */
 const OWN_BEGINNING = /^\s*\{\s*"format"\s*:\s*"assay-audit-cache\//;

@@ -6,8 +6,7 @@ import type { EvidenceReader } from './payloads/evidenceReader.ts';
 import type { PayloadReader } from './payloads/payloadReader.ts';
 import type { Snapshots } from './payloads/snapshots.ts';
 import type { RevealedRoots } from './questions/chainQuestions.ts';
-import type { ReplayPool } from './replay/replayPool.ts';
-import type { Replay } from './replay/replayRound.ts';
+import type { Replay, Replayer } from './replay/replayRound.ts';
 
 /** What every question of an audit may look at. */
 export interface AuditContext {
@@ -17,11 +16,14 @@ export interface AuditContext {
   readonly payloads: PayloadReader;
   readonly snapshots: Snapshots;
   readonly evidence: EvidenceReader;
-  readonly pool: ReplayPool;
+  readonly replayer: Replayer;
   /** Of all rounds, in the order of the chain. */
   readonly answers: readonly AnsweredChunk[];
   /** Whether somebody wants to know how a wrong round can be disputed. */
   readonly wantsDisputes: boolean;
-  /** What this audit computed for a round itself; null when it did not. */
+  /**
+   * What this audit computed for a round whose published bytes are of no use to the next one; null when it did not, or
+   * when they are.
+   */
   replayOf(round: RoundFacts): Promise<Replay | null>;
 }

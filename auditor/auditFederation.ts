@@ -7,6 +7,7 @@ import type { Finding } from '../protocol/dispute/finding.ts';
 import type { Hex } from '../protocol/encoding/bytes.ts';
 import { modelPayloadLength, updatePayloadLength } from '../protocol/encoding/vectors.ts';
 import { AssayError } from '../protocol/errors.ts';
+import type { EngineName } from '../protocol/round/engine/roundEngine.ts';
 import {
   checkLearningParameters,
   type LearningParameters,
@@ -30,9 +31,11 @@ import { gatewayReader } from './payloads/gatewayReader.ts';
 import type { PayloadReader } from './payloads/payloadReader.ts';
 import { registeredGateways } from './payloads/registeredGateways.ts';
 import { Snapshots } from './payloads/snapshots.ts';
+import { Spools } from './payloads/spool.ts';
 import type { RevealedRoots } from './questions/chainQuestions.ts';
 import { justiceHolds } from './questions/justiceQuestions.ts';
-import { ReplayPool } from './replay/replayPool.ts';
+import { openEngine } from './replay/openEngine.ts';
+import { payloadsOf, type Replay, type Replayer } from './replay/replayRound.ts';
 import { AUDIT_FORMAT, type AuditReport, type RoundReport } from './report/auditReport.ts';
 
 export type AuditProgress =
@@ -48,8 +51,14 @@ export interface AuditScope {
   readonly cachePath?: string | undefined;
   /** Rounds at a time, at most; fewer where memory would not do. Default 4. */
   readonly concurrency?: number | undefined;
-  /** Worker threads at most; 0: compute everything in this one. Default: one less than the processors, at least 1. */
-  readonly workers?: number | undefined;
+  /** What computes the rounds anew. Default: wasm; a few chunks of each are computed by the reference in any case. */
+  readonly engine?: EngineName | undefined;
+  /** Threads that compute; 1: this one. Default: as many as there are processors, where a model is large enough. */
+  readonly threads?: number | undefined;
+  /** Folder for payloads that do not fit into memory, while they are needed. Default: the system's for such files. */
+  readonly workFolder?: string | undefined;
+  /** Bytes of payloads that may lie in memory. Default 128 MiB. */
+  readonly memoryBytes?: number | undefined;
   readonly onProgress?: ((progress: AuditProgress) => void) | undefined;
   /** Folder in which proofs of what is wrong are written. Default: none are. */
   readonly proofFolder?: string | undefined;
@@ -88,30 +97,32 @@ export function auditFederation(options: AuditOptions): Promise<AuditReport> {
   const { rpcUrl, federation, gateways, chainId, fromBlock, attempts, onProgress } = options;
   const onRetry = (message: string) => onProgress?.({ type: 'retry', message });
   const chain = rpcChainReader({ rpcUrl, federation, chainId, fromBlock, attempts, onRetry });
-  return auditFrom(chain, (events) => networkPayloads(events, gateways, options), options);
+  return auditFrom(chain, (events, spools) => networkPayloads(events, gateways, spools, options), options);
 }
 
 /** A reader over the gateways given and those that members announced on-chain. */
 export function networkPayloads(
   events: readonly FederationEvent[],
   gateways: readonly string[],
+  spools: Spools,
   { anyGateway = false, idleMilliseconds }: Pick<AuditOptions, 'anyGateway' | 'idleMilliseconds'>,
 ): PayloadReader {
   const ownGateway = registeredGateways(events, anyGateway);
-  return gatewayReader({ gateways: [...gateways, ...new Set(ownGateway.values())], ownGateway, idleMilliseconds });
+  const all = [...gateways, ...new Set(ownGateway.values())];
+  return gatewayReader({ gateways: all, ownGateway, idleMilliseconds, spools });
 }
 
-/** An audit holds some snapshots of the model in memory; whoever creates a federation chooses how large one is. */
-const MAX_MODEL_BYTES = 2 ** 31;
+/** A proof needs all nodes of some trees at once; whoever creates a federation chooses how many there are. */
+const MAX_CHUNKS = 2 ** 22;
 
 /** @throws AssayError `MODEL_TOO_LARGE` before anything of the size that the contract names is asked for. */
 function checkModelSize(parameters: Pick<LearningParameters, 'dimension' | 'chunkSize'>): void {
-  const bytes = modelPayloadLength(layoutOf(parameters));
-  if (bytes <= MAX_MODEL_BYTES) return;
+  const { chunkCount, chunkSize } = layoutOf(parameters);
+  if (chunkCount <= MAX_CHUNKS) return;
   throw new AssayError('MODEL_TOO_LARGE', {
     summary: 'the federation has a larger model than this version audits',
-    expected: `snapshots of at most ${MAX_MODEL_BYTES} bytes`,
-    received: `${bytes} bytes (${parameters.dimension} coordinates)`,
+    expected: `vectors of at most ${MAX_CHUNKS} chunks`,
+    received: `${chunkCount} (${parameters.dimension} coordinates in chunks of ${chunkSize})`,
     fix: 'make sure that this is the federation you mean: its creator chose that number',
   });
 }
@@ -119,7 +130,7 @@ function checkModelSize(parameters: Pick<LearningParameters, 'dimension' | 'chun
 /** The audit itself, over any source of chain facts and payloads. */
 export async function auditFrom(
   chain: ChainReader,
-  payloadsFor: (events: readonly FederationEvent[]) => PayloadReader,
+  payloadsFor: (events: readonly FederationEvent[], spools: Spools) => PayloadReader,
   scope: AuditScope,
 ): Promise<AuditReport> {
   const started = performance.now();
@@ -132,11 +143,13 @@ export async function auditFrom(
   checkLearningParameters(facts.parameters);
   checkModelSize(facts.parameters);
 
-  const pool = new ReplayPool({ workers: scope.workers });
+  const spools = new Spools({ folder: scope.workFolder, memoryBytes: scope.memoryBytes });
+  const engine = openEngine(scope);
   try {
     const cache = scope.cachePath === undefined ? null : await AuditCache.open(scope.cachePath);
     const wantsDisputes = scope.proofFolder !== undefined || scope.onDisputes !== undefined;
-    const context = auditContext(facts, events, rounds, payloadsFor(events), pool, wantsDisputes);
+    const payloads = payloadsFor(events, spools);
+    const context = auditContext(facts, events, rounds, payloads, { engine, spools }, wantsDisputes);
     const federationFindings: Finding[] = [...checkFederation(facts, events, rounds), ...justiceHolds(facts, events)];
     const genesis = inScope.some(({ parent, published }) => parent === null && published !== null)
       ? genesisHolds(context)
@@ -152,6 +165,7 @@ export async function auditFrom(
       chainId: facts.chainId,
       federation: facts.federation,
       source: chain.name,
+      engine: engine.name,
       head: { number: facts.head.number, hash: facts.head.hash, timestamp: facts.head.timestamp },
       parameters: describeParameters(facts),
       currentRound: facts.currentRound,
@@ -161,7 +175,8 @@ export async function auditFrom(
       seconds: (performance.now() - started) / 1000,
     };
   } finally {
-    await pool.close();
+    await engine.close();
+    await spools.close();
   }
 }
 
@@ -182,6 +197,8 @@ function selectRounds(rounds: readonly RoundFacts[], { rounds: range }: AuditSco
 
 interface OpenContext extends AuditContext {
   readonly running: Map<number, Promise<RoundAudit>>;
+  /** Replays of rounds that are done, and whose published bytes cannot be used. */
+  readonly kept: Map<number, Replay>;
 }
 
 function auditContext(
@@ -189,7 +206,7 @@ function auditContext(
   events: readonly FederationEvent[],
   rounds: readonly RoundFacts[],
   payloads: PayloadReader,
-  pool: ReplayPool,
+  replayer: Replayer,
   wantsDisputes: boolean,
 ): OpenContext {
   const layout = layoutOf(facts.parameters);
@@ -201,10 +218,11 @@ function auditContext(
     payloads,
     snapshots: new Snapshots(payloads, layout),
     evidence: new EvidenceReader(payloads),
-    pool,
+    replayer,
     answers: answeredChunks(events),
     wantsDisputes,
     running,
+    kept: new Map(),
     replayOf: async ({ round }) => (await running.get(round))?.replay ?? null,
   };
 }
@@ -236,17 +254,34 @@ async function auditRounds(
         context.running.set(round.round, audit);
         report = await fileDisputes(context.facts, await audit, scope);
         cache?.remember(context.facts, round, report);
-        // A replay is kept for the rounds that may build on it; those before the parent are no longer asked for.
-        for (const done of context.running.keys()) {
-          if (done < (rounds[i]!.parent?.round ?? 0) - 8) context.running.delete(done);
-        }
+        const { replay } = await audit;
+        if (replay === null) context.running.delete(round.round);
+        else context.kept.set(round.round, replay);
       }
       reports[i] = report;
+      await forgetReplays(context, rounds, reports);
       scope.onProgress?.({ type: 'round', report });
     }
   };
   await Promise.all(Array.from({ length: roundsAtATime(context, scope) }, worker));
   return reports;
+}
+
+/** A replay is kept while a round may have to start from it: from the model it leads to, or from the one before. */
+async function forgetReplays(
+  { running, kept }: OpenContext,
+  rounds: readonly RoundFacts[],
+  reports: readonly (RoundReport | undefined)[],
+): Promise<void> {
+  if (kept.size === 0) return;
+  const waiting = rounds.filter((_, i) => reports[i] === undefined);
+  const needed = new Set(waiting.flatMap(({ parent }) => [parent?.round, parent?.parent?.round]));
+  for (const [round, replay] of [...kept]) {
+    if (needed.has(round)) continue;
+    kept.delete(round);
+    running.delete(round);
+    for (const payload of payloadsOf(replay)) await payload.release();
+  }
 }
 
 /** Writes down what was proven, and in the report where. */
@@ -261,12 +296,12 @@ async function fileDisputes(
   return withProofs(report, filed);
 }
 
-/** Memory that rows and models of the rounds in flight may take. */
-const MEMORY_BYTES = 512 * 2 ** 20;
+/** Payloads of the rounds in flight, together: more than lies in memory, so that one round is read while another is computed. */
+const PAYLOAD_BYTES = 512 * 2 ** 20;
 
 function roundsAtATime({ facts, layout }: AuditContext, { concurrency = 4 }: AuditScope): number {
   const perRound = facts.parameters.maxParticipants * updatePayloadLength(layout) + 6 * modelPayloadLength(layout);
-  return Math.max(1, Math.min(concurrency, Math.floor(MEMORY_BYTES / perRound)));
+  return Math.max(1, Math.min(concurrency, Math.floor(PAYLOAD_BYTES / perRound)));
 }
 
 /** Every root ever revealed, with whether its round still stands. */
@@ -296,7 +331,9 @@ async function genesisHolds({ facts, snapshots }: AuditContext): Promise<Finding
   const { genesisModelCid, genesisModelRoot } = facts.parameters;
   const cid = cidTextOrNull(genesisModelCid);
   const unknown = { accused: null, role: 'unknown' } as const;
-  const model = cid === null ? null : await snapshots.read(cid, null);
+  const reader = {};
+  const model = cid === null ? null : await snapshots.read(cid, null, reader);
+  await snapshots.done(reader);
   if (model === null || model.status !== 'found') {
     const received = model === null ? 'no CID' : model.attempts.join('; ');
     const kind = model?.status === 'unavailable' ? 'payloadUnavailable' : 'payloadInvalid';

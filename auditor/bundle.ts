@@ -28,10 +28,19 @@ import { assembleRounds } from './chain/assembleRounds.ts';
 import { type ChainFacts, type ChainReader, chainFactsSchema } from './chain/chainFacts.ts';
 import { decodeEvents, type FederationEvent } from './chain/decodeEvents.ts';
 import { rpcChainReader } from './chain/readChain.ts';
-import { assembleFile, SourceFailure, UnusableContent } from './payloads/assembleFile.ts';
+import {
+  assembleFile,
+  type BlockPlace,
+  type Blocks,
+  readBlock,
+  SourceFailure,
+  UnusableContent,
+} from './payloads/assembleFile.ts';
 import { cidTextOrNull, isCidText } from './payloads/cidText.ts';
 import { EvidenceReader } from './payloads/evidenceReader.ts';
+import { memoryPayload, type Payload, wholePayload } from './payloads/payload.ts';
 import type { PayloadReader, PayloadRequest } from './payloads/payloadReader.ts';
+import { type Spools, withSpools } from './payloads/spool.ts';
 import type { AuditReport } from './report/auditReport.ts';
 import { writeFileAtomic } from './writeFileAtomic.ts';
 
@@ -77,7 +86,8 @@ export interface ExportResult {
 export function exportBundle(options: ExportOptions): Promise<ExportResult> {
   const { rpcUrl, federation, chainId, fromBlock, attempts, onProgress } = options;
   const reading = { rpcUrl, federation, chainId, fromBlock, attempts, onRetry: onProgress, withReceipts: true };
-  const payloadsFor = (events: readonly FederationEvent[]) => networkPayloads(events, options.gateways, options);
+  const payloadsFor = (events: readonly FederationEvent[], spools: Spools) =>
+    networkPayloads(events, options.gateways, spools, options);
   return writeBundle(options.path, rpcChainReader(reading), payloadsFor, onProgress);
 }
 
@@ -85,8 +95,17 @@ export function exportBundle(options: ExportOptions): Promise<ExportResult> {
 export async function writeBundle(
   path: string,
   chain: ChainReader,
-  payloadsFor: (events: readonly FederationEvent[]) => PayloadReader,
+  payloadsFor: (events: readonly FederationEvent[], spools: Spools) => PayloadReader,
   onProgress: (message: string) => void = () => undefined,
+): Promise<ExportResult> {
+  return withSpools({}, (spools) => writeFrom(path, chain, (events) => payloadsFor(events, spools), onProgress));
+}
+
+async function writeFrom(
+  path: string,
+  chain: ChainReader,
+  payloadsFor: (events: readonly FederationEvent[]) => PayloadReader,
+  onProgress: (message: string) => void,
 ): Promise<ExportResult> {
   const facts = await chain.readChain();
   const events = decodeEvents(facts.logs);
@@ -102,7 +121,8 @@ export async function writeBundle(
     if (outcome.status !== 'found') missing.push(request.cid);
     else {
       present.push(request);
-      payloadBytes += outcome.bytes.length;
+      payloadBytes += outcome.payload.length;
+      await outcome.payload.release();
     }
   }
   const payloads = present.map(({ cid }) => cid);
@@ -118,7 +138,7 @@ export async function writeBundle(
   };
   const fill = async () => {
     try {
-      await putFile(document, put);
+      await putFile(memoryPayload(document), put);
       for (const request of present) {
         const outcome = await reader.read(request);
         if (outcome.status !== 'found') {
@@ -128,7 +148,8 @@ export async function writeBundle(
             fix: 'export again',
           });
         }
-        await putFile(outcome.bytes, put);
+        await putFile(outcome.payload, put);
+        await outcome.payload.release();
       }
     } finally {
       await writer.close();
@@ -153,14 +174,15 @@ function fileRoot(bytes: Uint8Array): string {
 }
 
 /** The blocks of one file: leaves, then the nodes above them. */
-async function putFile(bytes: Uint8Array, put: (cid: string, bytes: Uint8Array) => Promise<void>): Promise<void> {
-  for (let offset = 0; offset === 0 || offset < bytes.length; offset += LEAF_BYTES) {
-    const leaf = bytes.subarray(offset, offset + LEAF_BYTES);
-    await put(blockCid(RAW_CODEC, leaf), leaf);
-  }
+async function putFile(payload: Payload, put: (cid: string, bytes: Uint8Array) => Promise<void>): Promise<void> {
   const nodes: { cid: string; bytes: Uint8Array }[] = [];
   const builder = new UnixfsFileBuilder((node) => nodes.push(node));
-  builder.write(bytes);
+  for (let offset = 0; offset === 0 || offset < payload.length; offset += LEAF_BYTES) {
+    const leaf = new Uint8Array(Math.min(LEAF_BYTES, payload.length - offset)); // the writer may keep it for a while
+    await payload.read(offset, leaf);
+    await put(blockCid(RAW_CODEC, leaf), leaf);
+    builder.write(leaf);
+  }
   builder.finish();
   for (const node of nodes) await put(node.cid, node.bytes);
 }
@@ -230,6 +252,34 @@ interface OpenBundle {
   close(): Promise<void>;
 }
 
+/** The blocks of a bundle's file, each compared with its CID when the file was opened. */
+class BundleBlocks implements Blocks {
+  private readonly file: FileHandle;
+  private readonly places: ReadonlyMap<string, BlockPlace>;
+
+  constructor(file: FileHandle, places: ReadonlyMap<string, BlockPlace>) {
+    this.file = file;
+    this.places = places;
+  }
+
+  find(cid: string): BlockPlace {
+    const place = this.places.get(cid);
+    if (place === undefined) throw new SourceFailure(`does not hold block ${cid}`);
+    return place;
+  }
+
+  async read(offset: number, into: Uint8Array): Promise<void> {
+    for (let done = 0; done < into.length; ) {
+      const { bytesRead } = await this.file.read(into, done, into.length - done, offset + done);
+      if (bytesRead === 0) throw new SourceFailure('ends before its blocks do');
+      done += bytesRead;
+    }
+  }
+
+  /** The file stays open for others. */
+  async release(): Promise<void> {}
+}
+
 /** Checks every block against its CID once, then serves them from the file. */
 async function openBundle(path: string, expectedRoot: string | undefined): Promise<OpenBundle> {
   const corrupt = (received: string, cause?: unknown) =>
@@ -252,14 +302,8 @@ async function openBundle(path: string, expectedRoot: string | undefined): Promi
     });
   }
   try {
-    const places = new Map<string, { offset: number; length: number }>();
-    const readBlock = async (cid: string, place: { offset: number; length: number }): Promise<Uint8Array> => {
-      const bytes = new Uint8Array(place.length);
-      const { bytesRead } = await file.read(bytes, 0, place.length, place.offset);
-      const codec = parseCid(cid).codec === 'raw' ? RAW_CODEC : DAG_PB_CODEC;
-      if (bytesRead !== place.length || blockCid(codec, bytes) !== cid) throw corrupt(`other bytes at block ${cid}`);
-      return bytes;
-    };
+    const places = new Map<string, BlockPlace>();
+    const blocks = new BundleBlocks(file, places);
     let roots: string[];
     try {
       const indexer = await CarIndexer.fromIterable(createReadStream(path));
@@ -267,18 +311,15 @@ async function openBundle(path: string, expectedRoot: string | undefined): Promi
       for await (const { cid, blockOffset, blockLength } of indexer) {
         if (blockLength > Math.max(LEAF_BYTES, MAX_NODE_BYTES)) throw corrupt(`a block of ${blockLength} bytes`);
         const place = { offset: blockOffset, length: blockLength };
-        await readBlock(cid.toString(), place);
-        places.set(cid.toString(), place);
+        const name = cid.toString();
+        const codec = parseCid(name).codec === 'raw' ? RAW_CODEC : DAG_PB_CODEC;
+        if (blockCid(codec, await readBlock(blocks, place)) !== name) throw corrupt(`other bytes at block ${name}`);
+        places.set(name, place);
       }
     } catch (cause) {
       if (cause instanceof AssayError && cause.code === 'BUNDLE_CORRUPT') throw cause;
       throw corrupt(cause instanceof Error ? cause.message : String(cause), cause);
     }
-    const blockOf = (cid: string): Promise<Uint8Array> => {
-      const place = places.get(cid);
-      if (place === undefined) throw new SourceFailure(`does not hold block ${cid}`);
-      return readBlock(cid, place);
-    };
     const root = roots[0];
     if (root === undefined) throw corrupt('no root');
     if (expectedRoot !== undefined && root !== expectedRoot) {
@@ -288,11 +329,11 @@ async function openBundle(path: string, expectedRoot: string | undefined): Promi
         received: root,
       });
     }
-    const index = await readIndex(path, root, blockOf, corrupt);
+    const index = await readIndex(path, root, blocks, corrupt);
     // The header is the only part without a hash of its own: it must say what the document says.
     if (roots.join() !== [root, ...index.payloads].join()) throw corrupt('other roots than its document names');
     const facts = index.chain;
-    return { facts, payloads: bundlePayloads(path, blockOf), close: () => file.close() };
+    return { facts, payloads: bundlePayloads(path, blocks), close: () => file.close() };
   } catch (error) {
     await file.close();
     throw error;
@@ -302,12 +343,12 @@ async function openBundle(path: string, expectedRoot: string | undefined): Promi
 async function readIndex(
   path: string,
   root: string,
-  blockOf: (cid: string) => Promise<Uint8Array>,
+  blocks: Blocks,
   corrupt: (received: string, cause?: unknown) => AssayError,
 ): Promise<z.output<typeof indexSchema>> {
   let document: unknown;
   try {
-    const bytes = await assembleFile({ cid: root, maxBytes: MAX_INDEX_BYTES }, blockOf);
+    const bytes = await wholePayload(await assembleFile({ cid: root, maxBytes: MAX_INDEX_BYTES }, blocks));
     document = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
     if (cause instanceof AssayError) throw cause;
@@ -323,12 +364,12 @@ async function readIndex(
   });
 }
 
-function bundlePayloads(path: string, blockOf: (cid: string) => Promise<Uint8Array>): PayloadReader {
+function bundlePayloads(path: string, blocks: Blocks): PayloadReader {
   return {
     name: path,
     async read(request) {
       try {
-        return { status: 'found', bytes: await assembleFile(request, blockOf), source: path };
+        return { status: 'found', payload: await assembleFile(request, blocks), source: path };
       } catch (error) {
         if (error instanceof UnusableContent) return { status: 'invalid', attempts: [`${path}: ${error.message}`] };
         if (error instanceof SourceFailure) return { status: 'unavailable', attempts: [`${path} ${error.message}`] };

@@ -1,20 +1,14 @@
 /** A Gram matrix, or a mixing matrix made of it, that is not what the updates lead to. */
-import { addGramChunk } from '../../protocol/aggregation/gram.ts';
-import {
-  encodeGramMatrix,
-  GRAM_SPAN,
-  type GramClaim,
-  gramMatrixBytes,
-  gramPayloadLength,
-} from '../../protocol/commitment/gramTree.ts';
+import { type GramClaim, gramMatrixBytes, gramPayloadLength } from '../../protocol/commitment/gramTree.ts';
 import type { WholeTree } from '../../protocol/commitment/perfectTree.ts';
 import { buildBadGramLeaf } from '../../protocol/dispute/badGramLeaf.ts';
 import { buildBadMixing } from '../../protocol/dispute/badMixing.ts';
 import { nextGramSpan } from '../../protocol/dispute/descend.ts';
 import { findWrongGramEntry, gramProofAt, openGramRoot } from '../../protocol/dispute/provenLies.ts';
-import { chunksOf, gramTree, type ReadChunk } from '../../protocol/dispute/trees.ts';
+import { gramTree, type ReadChunk } from '../../protocol/dispute/trees.ts';
 import { toHex } from '../../protocol/encoding/bytes.ts';
 import { isCidText } from '../payloads/cidText.ts';
+import { chunksOfPayload, type Payload } from '../payloads/payload.ts';
 import { answersAbout } from './answers.ts';
 import type { Dispute } from './dispute.ts';
 import { type Material, vectorChunks } from './material.ts';
@@ -24,15 +18,20 @@ import { againstAggregator, askAggregator } from './question.ts';
 export async function gramDispute(material: Material): Promise<Dispute[]> {
   const { context, computed, disputed, published, reveals, round } = material;
   const { layout } = context;
-  const rows = computed!.input.rows.map((row) => vectorChunks(row, layout.chunkSize));
+  const rows = computed!.input.rows.map((row) => vectorChunks(row, layout));
   const right = rightSpans(material);
   const served = await servedSpans(material);
   if (served === null) return descend(material, right, rows);
-  const place = await findWrongGramEntry(rows.length, layout, right, served.readSpan);
-  if (place === null) return [];
-  const sources = { ...served, first: rows[place.first]!, second: rows[place.second]! };
-  const proof = await buildBadGramLeaf(disputed, round.round, published.publication, reveals, place, sources);
-  return againstAggregator(material, proof);
+  try {
+    const place = await findWrongGramEntry(rows.length, layout, right, served.readSpan);
+    if (place === null) return [];
+    const { tree, readSpan } = served;
+    const sources = { tree, readSpan, first: rows[place.first]!, second: rows[place.second]! };
+    const proof = await buildBadGramLeaf(disputed, round.round, published.publication, reveals, place, sources);
+    return againstAggregator(material, proof);
+  } finally {
+    await served.payload.release();
+  }
 }
 
 /** The Gram root is right, so the tree is the one computed here. */
@@ -45,30 +44,20 @@ export async function mixingDispute(material: Material): Promise<Dispute[]> {
 }
 
 /** The matrices that the Gram tree's leaves should hold. */
-function rightSpans({ context: { layout }, computed }: Material): ReadChunk {
-  const { rows } = computed!.input;
-  const { chunkSize, chunkCount } = layout;
-  return (span) => {
-    const values = new BigInt64Array((rows.length * (rows.length + 1)) / 2);
-    const end = Math.min(chunkCount, (span + 1) * GRAM_SPAN);
-    for (let chunk = span * GRAM_SPAN; chunk < end; chunk++) {
-      const [from, to] = [chunk * chunkSize, (chunk + 1) * chunkSize];
-      addGramChunk(
-        values,
-        rows.map((row) => row.subarray(from, to)),
-      );
-    }
-    return encodeGramMatrix(values);
-  };
+function rightSpans({ computed }: Material): ReadChunk {
+  const { gramPayload, gram } = computed!.replay;
+  return chunksOfPayload(gramPayload!, gramMatrixBytes(gram!.n));
+}
+
+interface ServedSpans {
+  readonly tree: WholeTree<GramClaim>;
+  readonly readSpan: ReadChunk;
+  /** To be released. */
+  readonly payload: Payload;
 }
 
 /** The published tree, when the bytes under the evidence's CID are its leaves. */
-async function servedSpans({
-  context,
-  computed,
-  evidence,
-  published,
-}: Material): Promise<{ readonly tree: WholeTree<GramClaim>; readonly readSpan: ReadChunk } | null> {
+async function servedSpans({ context, computed, evidence, published }: Material): Promise<ServedSpans | null> {
   const cid = evidence?.gramCid ?? null;
   if (cid === null || !isCidText(cid)) return null;
   const n = computed!.input.rows.length;
@@ -76,9 +65,11 @@ async function servedSpans({
   const request = { cid, exactBytes: length, maxBytes: length, owner: published.aggregator };
   const payload = await context.payloads.read(request);
   if (payload.status !== 'found') return null;
-  const readSpan = chunksOf(payload.bytes, gramMatrixBytes(n));
+  const readSpan = chunksOfPayload(payload.payload, gramMatrixBytes(n));
   const tree = await gramTree(readSpan, n, context.layout);
-  return toHex(tree.root.hash) === published.publication.gramRoot ? { tree, readSpan } : null;
+  if (toHex(tree.root.hash) === published.publication.gramRoot) return { tree, readSpan, payload: payload.payload };
+  await payload.payload.release();
+  return null;
 }
 
 /** The leaves are not to be had: what the answers so far prove, or which leaf to ask for. */

@@ -1,11 +1,12 @@
 /** Everything that an audit of a published round has in hand, for whoever has to prove something about it. */
 import type { DisputedRound } from '../../protocol/dispute/disputedRound.ts';
-import { chunksOf, type ReadChunk } from '../../protocol/dispute/trees.ts';
-import { bytesOf } from '../../protocol/encoding/vectors.ts';
+import type { ReadChunk } from '../../protocol/dispute/trees.ts';
+import type { VectorLayout } from '../../protocol/encoding/layout.ts';
 import type { Evidence } from '../../protocol/round/evidence.ts';
 import type { RevealedUpdate } from '../../protocol/round/submission.ts';
 import type { AuditContext } from '../auditContext.ts';
 import type { PublishedModel, RoundFacts } from '../chain/assembleRounds.ts';
+import { chunksOfPayload, type Payload } from '../payloads/payload.ts';
 import type { Snapshot } from '../payloads/snapshots.ts';
 import type { AuditedUpdate } from '../questions/updateQuestions.ts';
 import type { Replay, ReplayInput } from '../replay/replayRound.ts';
@@ -33,7 +34,7 @@ export interface Material extends UpdateMaterial {
   readonly computed: { readonly input: ReplayInput; readonly replay: Replay } | null;
 }
 
-/** A vector as its payload's chunks. */
-export function vectorChunks(vector: Int16Array | Int32Array, chunkSize: number): ReadChunk {
-  return chunksOf(bytesOf(vector), chunkSize * vector.BYTES_PER_ELEMENT);
+/** A vector's chunks, of all its planes. */
+export function vectorChunks(vector: Payload, layout: VectorLayout): ReadChunk {
+  return chunksOfPayload(vector, vector.length / layout.chunkCount);
 }

@@ -5,10 +5,11 @@ import { buildBadSum, type SumOpening, sumOpening } from '../../protocol/dispute
 import { nextUpdateChunk } from '../../protocol/dispute/descend.ts';
 import { locateBadSum } from '../../protocol/dispute/locateBadSum.ts';
 import { badSumOpening } from '../../protocol/dispute/provenLies.ts';
-import { chunksOf, type ReadChunk, updateTree } from '../../protocol/dispute/trees.ts';
+import { type ReadChunk, updateTree } from '../../protocol/dispute/trees.ts';
 import { toHex } from '../../protocol/encoding/bytes.ts';
 import type { VectorLayout } from '../../protocol/encoding/layout.ts';
 import { updatePayloadLength } from '../../protocol/encoding/vectors.ts';
+import { chunksOfPayload, zeroPayload } from '../payloads/payload.ts';
 import type { AuditedUpdate } from '../questions/updateQuestions.ts';
 import { answersAbout } from './answers.ts';
 import type { Dispute } from './dispute.ts';
@@ -28,7 +29,8 @@ export async function participantDispute(material: UpdateMaterial, update: Audit
     return proof === null ? [] : [{ type: 'proof', ...against, proof }];
   };
   // Nothing served is as good as zeros: everything but what happens to be zero differs, and is asked for.
-  const read = chunksOf(payload ?? new Uint8Array(updatePayloadLength(layout)), 2 * layout.chunkSize);
+  const served = payload ?? zeroPayload(updatePayloadLength(layout));
+  const read = chunksOfPayload(served, 2 * layout.chunkSize);
   const tree = await updateTree(read, layout);
   if (payload !== null) {
     const proven = prove(await lieOf(layout, tree, read, submission));

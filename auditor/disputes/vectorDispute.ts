@@ -8,7 +8,9 @@ import { badVacancyAt } from '../../protocol/dispute/provenLies.ts';
 import { modelTree, type ReadChunk } from '../../protocol/dispute/trees.ts';
 import type { Hex } from '../../protocol/encoding/bytes.ts';
 import { viewInt32 } from '../../protocol/encoding/vectors.ts';
+import type { Payload } from '../payloads/payload.ts';
 import type { Snapshot } from '../payloads/snapshots.ts';
+import { firstDivergence } from '../replay/divergence.ts';
 import { answersAbout } from './answers.ts';
 import type { Dispute } from './dispute.ts';
 import { previousPublication } from './disputedRound.ts';
@@ -22,7 +24,7 @@ export async function vectorDispute(material: Material, kind: VectorKind): Promi
   const right = rightVector(material, kind);
   const published = publishedVector(material, kind);
   if (published === null) return descend(material, kind, right);
-  const place = findFirstDivergence(material.round.round, material.context.layout, right, published);
+  const place = await firstDivergence(material.round.round, material.context.layout, right, published);
   return place === null ? descend(material, kind, right) : coordinateDispute(material, kind, place.coordinate);
 }
 
@@ -38,8 +40,8 @@ export function askForModel(material: Material): Dispute[] {
   return askAggregator(material, 'model', [0], 'The published model could not be had from any source.');
 }
 
-function rightVector({ computed }: Material, kind: VectorKind): Int32Array {
-  return kind === 'model' ? computed!.replay.model : computed!.replay.velocity!;
+function rightVector({ computed }: Material, kind: VectorKind): Payload {
+  return kind === 'model' ? computed!.replay.model : computed!.replay.state!;
 }
 
 function rootOf({ published }: Material, kind: VectorKind): Hex {
@@ -47,24 +49,27 @@ function rootOf({ published }: Material, kind: VectorKind): Hex {
 }
 
 /** What was published, when its bytes are there. */
-function publishedVector(material: Material, kind: VectorKind): Int32Array | null {
+function publishedVector(material: Material, kind: VectorKind): Payload | null {
   const snapshot: Snapshot | null = kind === 'model' ? material.model : material.state;
-  return snapshot?.status === 'found' && snapshot.root === rootOf(material, kind) ? snapshot.vector : null;
+  return snapshot?.status === 'found' && snapshot.root === rootOf(material, kind) ? snapshot.payload : null;
 }
 
 /** The published bytes are not to be had: what the answers so far prove, or which chunk to ask for. */
-async function descend(material: Material, kind: VectorKind, right: Int32Array): Promise<Dispute[]> {
+async function descend(material: Material, kind: VectorKind, right: Payload): Promise<Dispute[]> {
   const { layout } = material.context;
   const root = rootOf(material, kind);
-  const known = await modelTree(vectorChunks(right, layout.chunkSize), layout);
+  const read = vectorChunks(right, layout);
+  const known = await modelTree(read, layout);
   const openings = answersAbout(material.answers, kind);
   const next = nextModelChunk(layout, root, known, openings);
   const [chunk] = next.differing;
   if (chunk !== undefined) {
-    const answered = viewInt32(openings.get(chunk)!.slice(0, 4 * layout.chunkSize));
-    const start = chunk * layout.chunkSize;
-    const k = answered.findIndex((value, i) => value !== right[start + i]);
-    return coordinateDispute(material, kind, start + k);
+    const leafBytes = right.length / layout.chunkCount;
+    const answered = viewInt32(openings.get(chunk)!.slice(0, leafBytes));
+    const planes = leafBytes / (4 * layout.chunkSize);
+    const range = { chunk, planes };
+    const place = findFirstDivergence(material.round.round, layout, viewInt32(await read(chunk)), answered, range);
+    return coordinateDispute(material, kind, place!.coordinate);
   }
   if (next.kind === 'known') return [];
   if (next.kind === 'ask') {
@@ -88,14 +93,14 @@ async function coordinateDispute(material: Material, kind: VectorKind, coordinat
     const why = `A coordinate of the ${kind} is wrong, and the chunk that shows it is not served.`;
     return askAggregator(material, kind, [Math.floor(coordinate / layout.chunkSize)], why);
   }
-  const chunks = (vector: Int16Array | Int32Array) => vectorChunks(vector, layout.chunkSize);
+  const chunks = (vector: Payload) => vectorChunks(vector, layout);
   const previous = previousPublication(round);
   const sources: CoordinateSources = {
     rows: input.rows.map(chunks),
     base: chunks(input.base),
     model: kind === 'model' ? wrong : new Uint8Array(0), // a proof about the state does not look at the model
-    oldState: previous === null || input.velocity === null ? null : chunks(input.velocity),
-    newState: kind === 'state' ? wrong : replay.velocity === null ? null : chunks(replay.velocity),
+    oldState: previous === null || input.state === null ? null : chunks(input.state),
+    newState: kind === 'state' ? wrong : replay.state === null ? null : chunks(replay.state),
     mixing: replay.mixing === null ? null : mixingPreimage(replay.mixing),
   };
   const { publication } = published;
@@ -109,7 +114,7 @@ async function coordinateDispute(material: Material, kind: VectorKind, coordinat
 function publishedChunks(material: Material, kind: VectorKind, chunk: number): ReadChunk | Uint8Array | null {
   const { layout } = material.context;
   const vector = publishedVector(material, kind);
-  if (vector !== null) return vectorChunks(vector, layout.chunkSize);
+  if (vector !== null) return vectorChunks(vector, layout);
   const opening = answersAbout(material.answers, kind).get(chunk);
   const opens = opening !== undefined && openModelAnswer(rootOf(material, kind), layout, chunk, opening) !== null;
   return opens ? opening : null;

@@ -2,6 +2,7 @@
 import { type Evidence, MAX_EVIDENCE_BYTES, parseEvidence } from '../../protocol/round/evidence.ts';
 import type { PublishedModel } from '../chain/assembleRounds.ts';
 import { cidTextOrNull } from './cidText.ts';
+import { wholePayload } from './payload.ts';
 import type { PayloadOutcome, PayloadReader } from './payloadReader.ts';
 
 export type ReadEvidence =
@@ -31,9 +32,11 @@ export class EvidenceReader {
     if (cid === null) return { status: 'invalid', attempts: ['the CID on the chain is none'] };
     const outcome = await this.payloads.read({ cid, maxBytes: MAX_EVIDENCE_BYTES, owner });
     if (outcome.status !== 'found') return outcome;
-    const bytes = outcome.bytes.length;
+    const text = await wholePayload(outcome.payload);
+    await outcome.payload.release();
+    const bytes = text.length;
     try {
-      return { status: 'found', document: parseEvidence(outcome.bytes), bytes };
+      return { status: 'found', document: parseEvidence(text), bytes };
     } catch (error) {
       return { status: 'malformed', reason: error instanceof Error ? error.message : String(error), bytes };
     }

@@ -14,20 +14,41 @@ import {
   NODE_LINKS,
   RAW_CODEC,
 } from '../../protocol/encoding/unixfsFile.ts';
-import { assembleFile, checkRootNode, SourceFailure, SourceStall, UnusableContent } from './assembleFile.ts';
+import { AssayError } from '../../protocol/errors.ts';
+import {
+  assembleFile,
+  type BlockPlace,
+  type Blocks,
+  checkRootNode,
+  SourceFailure,
+  SourceStall,
+  UnusableContent,
+} from './assembleFile.ts';
+import type { Payload } from './payload.ts';
 import type { PayloadRequest } from './payloadReader.ts';
+import type { Spool, Spools } from './spool.ts';
 
 export interface FetchLimits {
   /** Longest silence of a gateway, before its answer and within it. */
   readonly idleMilliseconds: number;
 }
 
-/** @throws SourceFailure (ask another source) or UnusableContent (no source can help). */
-export async function fetchPayload(gateway: string, request: PayloadRequest, limits: FetchLimits): Promise<Uint8Array> {
+/**
+ * Blocks go to a spool as they arrive, each compared with its CID first.
+ * @throws SourceFailure (ask another source) or UnusableContent (no source can help).
+ */
+export async function fetchPayload(
+  gateway: string,
+  request: PayloadRequest,
+  limits: FetchLimits,
+  spools: Spools,
+): Promise<Payload> {
   const { codec } = parseCid(request.cid);
   const format = codec === 'raw' ? 'raw' : 'car';
   const url = `${gateway.replace(/\/+$/, '')}/ipfs/${request.cid}?format=${format}${format === 'car' ? '&dag-scope=all' : ''}`;
   const idle = new IdleLimit(limits.idleMilliseconds);
+  const spool = await spools.create(request.exactBytes ?? request.maxBytes);
+  let payload: Payload | null = null;
   try {
     const response = await fetch(url, {
       headers: { accept: `application/vnd.ipld.${format}` },
@@ -39,50 +60,89 @@ export async function fetchPayload(gateway: string, request: PayloadRequest, lim
     // A raw block may be a whole leaf: then its hash still tells whether the owner or the gateway is to blame for the
     // length.
     const body = capped(response.body, format === 'raw' ? LEAF_BYTES : carBytesBound(request.maxBytes), idle);
-    if (format === 'raw') return await assembleFile(request, await wholeBlock(request.cid, body));
-    return await assembleFile(request, await carBlocks(request, body));
+    const blocks = new SpooledBlocks(spool, blocksBound(request.maxBytes));
+    if (format === 'raw') await blocks.add(request.cid, await wholeBlock(request.cid, body));
+    else await addCar(blocks, request, body);
+    payload = await assembleFile(request, blocks);
+    return payload;
   } catch (error) {
     if (error instanceof SourceFailure || error instanceof UnusableContent) throw error;
+    if (error instanceof AssayError && isOwnFailure(error)) throw error;
     if (idle.expired) throw new SourceStall(`was silent for ${limits.idleMilliseconds} ms`);
     const reason = error instanceof Error ? causeMessage(error) : String(error);
     throw new SourceStall(`failed: ${reason}`);
   } finally {
     idle.stop();
+    if (payload === null) await spool.release();
   }
+}
+
+/** Whether it is this machine that could not keep the bytes. */
+function isOwnFailure({ code }: AssayError): boolean {
+  return code === 'DISK_FULL' || code === 'FILE_WRITE';
+}
+
+/** Most blocks of a file of `fileBytes`. */
+function blocksBound(fileBytes: number): number {
+  const leaves = Math.max(1, Math.ceil(fileBytes / LEAF_BYTES));
+  return leaves + Math.ceil(leaves / NODE_LINKS) + 2;
 }
 
 /** Most bytes of a CAR with a file of `fileBytes`: leaves, their nodes, and a frame (varint and CID) for each. */
 function carBytesBound(fileBytes: number): number {
+  const blocks = blocksBound(fileBytes);
   const leaves = Math.max(1, Math.ceil(fileBytes / LEAF_BYTES));
-  const nodes = Math.ceil(leaves / NODE_LINKS) + 2;
-  return fileBytes + nodes * MAX_NODE_BYTES + (leaves + nodes) * 64 + 4096;
+  return fileBytes + (blocks - leaves) * MAX_NODE_BYTES + blocks * 64 + 4096;
 }
 
-async function wholeBlock(cid: string, body: AsyncIterable<Uint8Array>): Promise<() => Uint8Array> {
+/** Blocks in the order in which they came. */
+class SpooledBlocks implements Blocks {
+  private readonly spool: Spool;
+  private readonly most: number;
+  private readonly places = new Map<string, BlockPlace>();
+
+  constructor(spool: Spool, most: number) {
+    this.spool = spool;
+    this.most = most;
+  }
+
+  async add(cid: string, bytes: Uint8Array): Promise<void> {
+    if (this.places.has(cid)) return;
+    if (this.places.size === this.most) throw new SourceFailure(`sent more blocks than the ${this.most} of the file`);
+    this.places.set(cid, { offset: await this.spool.append(bytes), length: bytes.length });
+  }
+
+  find(cid: string): BlockPlace {
+    const place = this.places.get(cid);
+    if (place === undefined) throw new SourceFailure(`left out block ${cid}`);
+    return place;
+  }
+
+  read(offset: number, into: Uint8Array): void | Promise<void> {
+    return this.spool.read(offset, into);
+  }
+
+  release(): Promise<void> {
+    return this.spool.release();
+  }
+}
+
+async function wholeBlock(cid: string, body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   for await (const part of body) parts.push(part);
-  const bytes = new Uint8Array(Buffer.concat(parts)); // own, aligned memory: the chunks become typed-array views
+  const bytes = Buffer.concat(parts);
   if (blockCid(RAW_CODEC, bytes) !== cid) throw new SourceFailure('sent bytes that do not hash to the CID');
-  return () => bytes;
+  return bytes;
 }
 
-async function carBlocks(
-  request: PayloadRequest,
-  body: AsyncIterable<Uint8Array>,
-): Promise<(cid: string) => Uint8Array> {
-  const blocks = new Map<string, Uint8Array>();
+async function addCar(blocks: SpooledBlocks, request: PayloadRequest, body: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const { cid, bytes } of await CarBlockIterator.fromIterable(body)) {
     const name = cid.toString();
     const codec = cid.code === RAW_CODEC ? RAW_CODEC : DAG_PB_CODEC;
     if (blockCid(codec, bytes) !== name) throw new SourceFailure(`sent a block that does not hash to ${name}`);
     if (name === request.cid) checkRootNode(request, bytes); // a file of the wrong length is not fetched to its end
-    blocks.set(name, bytes);
+    await blocks.add(name, bytes);
   }
-  return (cid) => {
-    const block = blocks.get(cid);
-    if (block === undefined) throw new SourceFailure(`left out block ${cid}`);
-    return block;
-  };
 }
 
 async function* capped(body: ReadableStream<Uint8Array>, maxBytes: number, idle: IdleLimit): AsyncIterable<Uint8Array> {

@@ -2,10 +2,13 @@
 import { SourceFailure, SourceStall, UnusableContent } from './assembleFile.ts';
 import { fetchPayload } from './fetchPayload.ts';
 import type { PayloadOutcome, PayloadReader, PayloadRequest } from './payloadReader.ts';
+import type { Spools } from './spool.ts';
 
 export interface GatewayReaderOptions {
   /** Base URLs, best first. */
   readonly gateways: readonly string[];
+  /** Where payloads are kept. */
+  readonly spools: Spools;
   /** Base URL that an account announced on-chain: asked first for what the account owes. */
   readonly ownGateway?: ReadonlyMap<string, string>;
   /** Longest silence of a gateway. Default 10,000. */
@@ -15,7 +18,7 @@ export interface GatewayReaderOptions {
 }
 
 export function gatewayReader(options: GatewayReaderOptions): PayloadReader {
-  const { gateways, ownGateway = new Map(), idleMilliseconds = 10_000, parallel = 8 } = options;
+  const { gateways, spools, ownGateway = new Map(), idleMilliseconds = 10_000, parallel = 8 } = options;
   const slots = new Slots(parallel);
   const silent = new Map<string, number>(); // gateways that cost time: asked last from then on
 
@@ -29,7 +32,8 @@ export function gatewayReader(options: GatewayReaderOptions): PayloadReader {
     const attempts: string[] = [];
     for (const gateway of sourcesFor(request)) {
       try {
-        return { status: 'found', bytes: await fetchPayload(gateway, request, { idleMilliseconds }), source: gateway };
+        const payload = await fetchPayload(gateway, request, { idleMilliseconds }, spools);
+        return { status: 'found', payload, source: gateway };
       } catch (error) {
         if (error instanceof UnusableContent) return { status: 'invalid', attempts: [`${gateway}: ${error.message}`] };
         if (!(error instanceof SourceFailure)) throw error;

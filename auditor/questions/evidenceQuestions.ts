@@ -89,7 +89,8 @@ export function evidenceAgrees(
     checks.push(['submissions', expected, claimsRows(document, rows) ? expected : `${received} (or other contents)`]);
   }
   if (replay !== null && claimsRows(document, rows)) {
-    if (!alreadyWrong.has('gramMismatch')) checks.push(['gram', gramText(replay.gram), gramText(document.gram)]);
+    if (!alreadyWrong.has('gramMismatch'))
+      checks.push(['gram', gramText(replay.gram?.values ?? null), gramText(document.gram)]);
     if (!alreadyWrong.has('gramMismatch') && !alreadyWrong.has('mixingMismatch')) {
       checks.push(['mixing', mixingText(replay.mixing), mixingText(document.mixing)]);
       // Who was trimmed follows from the mixed rows.

@@ -9,8 +9,7 @@
 import { gramIndex } from '../../protocol/aggregation/gram.ts';
 import { mixingHash } from '../../protocol/aggregation/preAggregation/mixing.ts';
 import { preAggregate } from '../../protocol/aggregation/preAggregation/preAggregate.ts';
-import { hasServerState } from '../../protocol/aggregation/serverStep.ts';
-import { findFirstDivergence } from '../../protocol/dispute/findFirstDivergence.ts';
+import { usesHistory } from '../../protocol/aggregation/rule.ts';
 import type { Divergence, Finding } from '../../protocol/dispute/finding.ts';
 import { type Hex, ZERO_HASH } from '../../protocol/encoding/bytes.ts';
 import type { Evidence } from '../../protocol/round/evidence.ts';
@@ -18,9 +17,12 @@ import type { Submission } from '../../protocol/round/submission.ts';
 import type { AuditContext } from '../auditContext.ts';
 import type { PublishedModel, RoundFacts } from '../chain/assembleRounds.ts';
 import { aggregator, finding } from '../finding.ts';
-import { type Snapshot, vectorRoot } from '../payloads/snapshots.ts';
-import { modelFromMixing, modelFromState } from '../replay/modelFrom.ts';
-import type { Replay, ReplayInput } from '../replay/replayRound.ts';
+import type { Holdings } from '../payloads/holdings.ts';
+import type { Payload } from '../payloads/payload.ts';
+import type { Snapshot } from '../payloads/snapshots.ts';
+import { firstDivergence } from '../replay/divergence.ts';
+import { rootFromState } from '../replay/modelFromState.ts';
+import { payloadsOf, type Replay, type ReplayInput, replayRound } from '../replay/replayRound.ts';
 import { claimedMixing, claimsRows } from './evidenceQuestions.ts';
 
 export interface PublishedRound {
@@ -36,7 +38,7 @@ export interface PublishedRound {
   readonly replay: Replay;
 }
 
-export function publishedNumbersHold(whole: PublishedRound): Finding[] {
+export async function publishedNumbersHold(whole: PublishedRound, holdings: Holdings): Promise<Finding[]> {
   const { round, published, replay, rows, evidence, input, context } = whole;
   const { publication } = published;
   const { roots } = replay;
@@ -51,7 +53,7 @@ export function publishedNumbersHold(whole: PublishedRound): Finding[] {
 
   if (publication.modelRoot !== roots.modelRoot && evidence !== null && !claimsRows(evidence, rows)) {
     // Other rows, other numbers everywhere: one lie.
-    const place = divergence(whole, replay.model, whole.model, publication.modelRoot);
+    const place = await divergence(whole, replay.model, whole.model, publication.modelRoot);
     const claimed = evidence.submissions.map(({ index }) => index);
     const leftOut = rows.filter(({ index }) => !claimed.includes(index));
     const message = `The model was made from the updates of participants ${claimed.join(', ') || 'none'}, not from those that count: ${rows.map(({ index }) => index).join(', ')}.${leftOut.map((row) => ` Left out: ${row.participant}.`).join('')}`;
@@ -83,26 +85,25 @@ export function publishedNumbersHold(whole: PublishedRound): Finding[] {
     findings.push(wrong('mixingMismatch', message, roots.mixingHash, publication.mixingHash));
   }
 
-  const stateful = hasServerState(input.parameters.serverStep);
-  let expected: { readonly model: Int32Array; readonly velocity: Int32Array | null } = replay;
-  let { modelRoot, stateRoot } = roots;
+  let expected: Pick<Replay, 'roots' | 'model' | 'state'> = replay;
   const mixing = mixingWrong && evidence !== null ? claimedMixing(evidence, publication.mixingHash, rows.length) : null;
   if (mixing !== null) {
-    expected = modelFromMixing(input, mixing, stateful);
-    modelRoot = vectorRoot(expected.model, context.layout);
-    if (expected.velocity !== null) stateRoot = vectorRoot(expected.velocity, context.layout);
+    const followed = await replayRound(context.replayer, input, { mixing });
+    for (const payload of payloadsOf(followed)) holdings.hold(payload);
+    expected = followed;
   }
+  const { modelRoot, stateRoot } = expected.roots;
 
   const stateWrong = publication.stateRoot !== stateRoot;
   if (stateWrong) {
     const place =
-      expected.velocity === null ? null : divergence(whole, expected.velocity, whole.state, publication.stateRoot);
+      expected.state === null ? null : await divergence(whole, expected.state, whole.state, publication.stateRoot);
     const message = `The published server state is not what the step leaves.${placeText(place)}`;
     findings.push(wrong('stateMismatch', message, stateRoot, publication.stateRoot, place));
   }
 
-  if (publication.modelRoot !== modelRoot && !(stateWrong && followsFromState(whole))) {
-    const place = divergence(whole, expected.model, whole.model, publication.modelRoot);
+  if (publication.modelRoot !== modelRoot && !(stateWrong && (await followsFromState(whole)))) {
+    const place = await divergence(whole, expected.model, whole.model, publication.modelRoot);
     const onlyRoot = whole.model.status === 'found' && whole.model.root === modelRoot;
     const why = onlyRoot ? ' The stored bytes are the right model: its root is wrong.' : placeText(place);
     const message = `The published model is not what the rule and the step make of the updates.${why}`;
@@ -112,13 +113,13 @@ export function publishedNumbersHold(whole: PublishedRound): Finding[] {
 }
 
 /** Are the published model's bytes there, and do they have the published root? */
-export function modelPayloadHolds(
+export async function modelPayloadHolds(
   { layout }: AuditContext,
   round: RoundFacts,
   published: PublishedModel,
   model: Snapshot,
   replay: Replay | null,
-): Finding[] {
+): Promise<Finding[]> {
   const accused = aggregator(published.aggregator);
   const { modelRoot } = published.publication;
   if (model.status !== 'found') {
@@ -131,7 +132,9 @@ export function modelPayloadHolds(
   // The right bytes under a wrong root: the root is the lie, and it has its finding.
   if (replay !== null && replay.roots.modelRoot !== modelRoot && model.root === replay.roots.modelRoot) return [];
   const place =
-    replay?.roots.modelRoot === modelRoot ? findFirstDivergence(round.round, layout, replay.model, model.vector) : null;
+    replay?.roots.modelRoot === modelRoot
+      ? await firstDivergence(round.round, layout, replay.model, model.payload)
+      : null;
   return [
     finding(
       'modelPayloadMismatch',
@@ -144,14 +147,14 @@ export function modelPayloadHolds(
 }
 
 /** Where the published vector departs, when its bytes are there. */
-function divergence(
+async function divergence(
   { round, context }: PublishedRound,
-  expected: Int32Array,
+  expected: Payload,
   published: Snapshot | null,
   publishedRoot: Hex,
-): Divergence | null {
+): Promise<Divergence | null> {
   if (published === null || published.status !== 'found' || published.root !== publishedRoot) return null;
-  return findFirstDivergence(round.round, context.layout, expected, published.vector);
+  return firstDivergence(round.round, context.layout, expected, published.payload);
 }
 
 function placeText(place: Divergence | null): string {
@@ -166,14 +169,14 @@ function wrongGramEntry(
   rows: readonly Submission[],
 ): { readonly message: string; readonly expected: string; readonly received: string } | null {
   const claimed = evidence?.gram ?? null;
-  if (gram === null || claimed === null || claimed.length !== gram.length) return null;
-  const entry = claimed.findIndex((value, i) => BigInt(value) !== gram[i]);
+  if (gram === null || claimed === null || claimed.length !== gram.values.length) return null;
+  const entry = claimed.findIndex((value, i) => BigInt(value) !== gram.values[i]);
   if (entry === -1) return null;
   for (let i = 0; i < rows.length; i++) {
     for (let j = i; j < rows.length; j++) {
       if (gramIndex(rows.length, i, j) !== entry) continue;
       const message = ` The inner product of participants ${rows[i]!.index} and ${rows[j]!.index} is wrong.`;
-      return { message, expected: gram[entry]!.toString(), received: claimed[entry]! };
+      return { message, expected: gram.values[entry]!.toString(), received: claimed[entry]! };
     }
   }
   return null;
@@ -182,19 +185,20 @@ function wrongGramEntry(
 /** Whether the published mixing matrix is what the rule makes of the (wrong) Gram matrix in the evidence. */
 function followsFromClaimedGram({ evidence, rows, published, input }: PublishedRound): boolean {
   const claimed = evidence?.gram ?? null;
-  const n = rows.length;
+  const { rule, dimension } = input.parameters;
+  const n = rows.length + (usesHistory(rule) ? 1 : 0);
   if (claimed === null || claimed.length !== (n * (n + 1)) / 2) return false;
   const mixing = preAggregate(
-    input.parameters.rule,
+    rule,
     { n, values: BigInt64Array.from(claimed, BigInt) },
-    { ...input.context, signs: null, dimension: input.parameters.dimension },
+    { ...input.context, signs: null, dimension },
   );
   return mixingHash(mixing) === published.publication.mixingHash;
 }
 
 /** Whether the published model is what the (wrong) published server state leads to. */
-function followsFromState({ input, state, published, context }: PublishedRound): boolean {
+async function followsFromState({ input, state, published }: PublishedRound): Promise<boolean> {
   const { stateRoot, modelRoot } = published.publication;
   if (state === null || state.status !== 'found' || state.root !== stateRoot) return false;
-  return vectorRoot(modelFromState(input.parameters, input.base, state.vector), context.layout) === modelRoot;
+  return (await rootFromState(input, state.payload)) === modelRoot;
 }

@@ -16,7 +16,7 @@ export function rewardHolds(
   replay: Replay | null,
 ): Finding[] {
   if (distribution === null || published === null) return [];
-  const gram = replay?.gram == null ? null : { n: rows.length, values: replay.gram };
+  const gram = replay?.gram ?? null;
   if (parameters.contributionRewardBps > 0 && gram === null) return [];
   const split = splitReward(reward ?? 0n, rows.length, parameters, gram);
   const expected = new Map<Hex, bigint>();

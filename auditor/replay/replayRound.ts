@@ -1,67 +1,107 @@
-/**
- * One round computed anew from its updates: the protocol's own state machine, driven chunk by chunk. Pure, so it runs
- * in this thread or in a worker alike.
- */
-
+/** One round computed anew from its updates by the protocol's own computation, block by block. */
+import type { InnerProducts } from '../../protocol/aggregation/gram.ts';
 import type { Mixing } from '../../protocol/aggregation/preAggregation/mixing.ts';
 import { stateVectors } from '../../protocol/aggregation/serverStep.ts';
-import { countTrimmed, trimSampleStride } from '../../protocol/aggregation/trimming.ts';
-import type { LearningParameters } from '../../protocol/round/parameters.ts';
+import { gramPayloadLength } from '../../protocol/commitment/gramTree.ts';
+import { modelPayloadLength } from '../../protocol/encoding/vectors.ts';
+import type { RoundEngine } from '../../protocol/round/engine/roundEngine.ts';
+import { type LearningParameters, layoutOf } from '../../protocol/round/parameters.ts';
 import type { RoundRoots } from '../../protocol/round/publication.ts';
-import { RoundComputation } from '../../protocol/round/roundComputation.ts';
-import type { RoundContext } from '../../protocol/round/roundIo.ts';
+import type { ReadRange, RoundContext, RoundOptions, UpdateFacts, WriteNext } from '../../protocol/round/roundIo.ts';
+import { runRound } from '../../protocol/round/runRound.ts';
+import type { Payload } from '../payloads/payload.ts';
+import type { Spool, Spools } from '../payloads/spool.ts';
 
-/** All vectors are padded to whole chunks. */
 export interface ReplayInput {
   readonly parameters: LearningParameters;
+  /** What a rule may depend on besides numbers. */
   readonly context: RoundContext;
-  /** Shape [n, chunkCount * K], in participant order. */
-  readonly rows: readonly Int16Array[];
-  readonly base: Int32Array;
+  /** The updates, in participant order. */
+  readonly rows: readonly Payload[];
+  readonly base: Payload;
   /** Server state before the round; null stands for zeros (or for a step without state). */
-  readonly velocity: Int32Array | null;
+  readonly state: Payload | null;
+  /** The model before the base model; null where there is none, or the rule does not look at it. */
+  readonly previousModel: Payload | null;
 }
 
 export interface Replay {
   readonly roots: RoundRoots;
-  readonly model: Int32Array;
-  readonly velocity: Int32Array | null;
-  /** Upper triangle, row-major; null for a rule without a Gram matrix. */
-  readonly gram: BigInt64Array | null;
+  readonly model: Payload;
+  /** Null for a stateless step. */
+  readonly state: Payload | null;
+  /** Null for a rule without a Gram matrix. */
+  readonly gram: InnerProducts | null;
+  /** The leaves of the Gram tree, one after the other; null where there is no matrix. */
+  readonly gramPayload: Payload | null;
   readonly mixing: Mixing | null;
   /** Per row, as the evidence document counts them; null where the rule trims none. */
   readonly trimmed: readonly number[] | null;
+  /** What each row really commits to; null unless it was asked for. */
+  readonly updates: readonly UpdateFacts[] | null;
 }
 
-/** @throws AssayError when the rule is not defined for this number of rows. */
-export function replayRound({ parameters, context, rows, base, velocity }: ReplayInput): Replay {
-  const computation = new RoundComputation(parameters, context);
-  const { chunkCount, chunkSize } = computation.layout;
-  const nextModel = base.slice();
-  const planes = stateVectors(parameters.serverStep);
-  const nextVelocity = planes > 0 ? (velocity?.slice() ?? new Int32Array(planes * base.length)) : null;
-  const trimmed = parameters.rule.combine === 'trimmedMean' ? rows.map(() => 0) : null;
-  const stride = trimSampleStride(chunkCount);
-  const chunkOfRows = (chunk: number) => rows.map((row) => row.subarray(chunk * chunkSize, (chunk + 1) * chunkSize));
+/** What computes, and where its results go. */
+export interface Replayer {
+  readonly engine: RoundEngine;
+  readonly spools: Spools;
+}
 
-  if (computation.needsGramPass) {
-    for (let chunk = 0; chunk < chunkCount; chunk++) computation.addGramChunk(chunkOfRows(chunk));
-  }
-  for (let chunk = 0; chunk < chunkCount; chunk++) {
-    const slice = (vector: Int32Array) => vector.subarray(chunk * chunkSize, (chunk + 1) * chunkSize);
-    const combined = computation.combineChunk(
-      chunkOfRows(chunk),
-      slice(nextModel),
-      nextVelocity?.subarray(chunk * planes * chunkSize, (chunk + 1) * planes * chunkSize) ?? null,
+/**
+ * The model, the state and the leaves of the Gram tree are the caller's to release.
+ * @throws AssayError when the rule is not defined for this number of rows.
+ */
+export async function replayRound(
+  { engine, spools }: Replayer,
+  input: ReplayInput,
+  options: Pick<RoundOptions, 'commitUpdates' | 'mixing'> = {},
+): Promise<Replay> {
+  const { parameters, context, rows, base, state, previousModel } = input;
+  const layout = layoutOf(parameters);
+  const planes = stateVectors(parameters.serverStep);
+  const length = modelPayloadLength(layout);
+  const model = await spools.create(length);
+  const nextState = planes === 0 ? null : await spools.create(planes * length);
+  const gramPayload = await spools.create(gramPayloadLength(rows.length, layout.chunkCount));
+  try {
+    const result = await runRound(
+      engine,
+      parameters,
+      context,
+      {
+        rows: rows.map(readerOf),
+        model: readerOf(base),
+        state: state === null ? null : readerOf(state),
+        previousModel: previousModel === null ? null : readerOf(previousModel),
+        writeModel: writerOf(model),
+        ...(nextState === null ? {} : { writeState: writerOf(nextState) }),
+        writeGram: writerOf(gramPayload),
+      },
+      options,
     );
-    if (trimmed !== null && chunk % stride === 0) countTrimmed(trimmed, combined, parameters.rule.byzantine);
+    const { roots, gram, mixing, trimmed, updates } = result;
+    if (gram === null) await gramPayload.release();
+    return {
+      ...{ roots, model, state: nextState, mixing, trimmed, updates },
+      ...(gram === null ? { gram, gramPayload: null } : { gram, gramPayload }),
+    };
+  } catch (error) {
+    for (const spool of [model, nextState, gramPayload]) await spool?.release();
+    throw error;
   }
-  return {
-    roots: computation.finish(),
-    model: nextModel,
-    velocity: nextVelocity,
-    gram: computation.needsGramPass ? computation.gram().values : null,
-    mixing: computation.needsGramPass ? computation.mixing() : null,
-    trimmed,
+}
+
+/** What of a replay has to be released. */
+export function payloadsOf({ model, state, gramPayload }: Replay): Payload[] {
+  return [model, state, gramPayload].filter((payload) => payload !== null);
+}
+
+function readerOf(payload: Payload): ReadRange {
+  return (offset, into) => payload.read(offset, into);
+}
+
+function writerOf(spool: Spool): WriteNext {
+  return async (bytes) => {
+    await spool.append(bytes);
   };
 }

@@ -2,9 +2,10 @@
 import { z } from 'zod';
 import { FINDING_KINDS } from '../../protocol/dispute/finding.ts';
 import type { Hex } from '../../protocol/encoding/bytes.ts';
+import { ENGINES } from '../../protocol/round/engine/roundEngine.ts';
 import { ROUND_PHASES } from '../../protocol/round/phases.ts';
 
-export const AUDIT_FORMAT = 'assay-audit/2';
+export const AUDIT_FORMAT = 'assay-audit/3';
 
 const hex = z.string().regex(/^0x[0-9a-f]*$/) as unknown as z.ZodType<Hex, Hex>;
 const count = z.number().int().min(0);
@@ -71,6 +72,8 @@ export const auditReportSchema = z.strictObject({
   federation: hex,
   /** RPC endpoint, or path of the bundle. */
   source: z.string(),
+  /** What computed the rounds anew; a few chunks of each were computed by the reference in any case. */
+  engine: z.enum(ENGINES),
   head: z.strictObject({ number: count, hash: hex, timestamp: count }),
   parameters: z.strictObject({
     rule: z.string(),

@@ -21,9 +21,9 @@ export function verdict(report: AuditReport): string {
   const breaches = report.findings.filter(({ severity }) => severity === 'breach').length;
   const misconduct = report.findings.length - breaches;
   const aside = misconduct === 0 ? '' : ` ${plural(misconduct, 'case')} of misconduct that no result depends on.`;
-  const seconds = `${report.seconds.toFixed(2)} s`;
+  const seconds = `${report.seconds.toFixed(2)} s, ${report.engine} engine`;
   if (report.ok) {
-    return `AUDIT OK: ${plural(published.length, 'published round')} of ${report.federation} computed anew to the last bit in ${seconds}.${aside}`;
+    return `AUDIT OK: ${plural(published.length, 'published round')} of ${report.federation} computed anew to the last bit (${seconds}).${aside}`;
   }
   const unverifiable = published.filter(({ verified }) => verified === 'unverifiable').length;
   const unchecked = unverifiable === 0 ? '' : `, ${plural(unverifiable, 'round')} could not be computed anew`;

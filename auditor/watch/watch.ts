@@ -16,6 +16,7 @@ import { ChainMemory, readChain } from '../chain/readChain.ts';
 import { Rpc } from '../chain/rpc.ts';
 import type { ProofInHand, Question } from '../disputes/dispute.ts';
 import type { FiledDispute } from '../disputes/proofFiles.ts';
+import { withSpools } from '../payloads/spool.ts';
 import { Court } from './court.ts';
 import type { WatchEvent } from './events.ts';
 import { Journal } from './journal.ts';
@@ -33,7 +34,9 @@ export interface WatchOptions
     | 'anyGateway'
     | 'idleMilliseconds'
     | 'attempts'
-    | 'workers'
+    | 'engine'
+    | 'threads'
+    | 'workFolder'
   > {
   /** Key of the account that accuses, pays bonds and earns rewards. */
   readonly privateKey: string;
@@ -202,13 +205,13 @@ class Watchtower {
     const todo: FiledDispute[] = [];
     const report = await auditFrom(
       { name: options.rpcUrl, readChain: async () => facts },
-      () => networkPayloads(events, options.gateways, options),
+      (_, spools) => networkPayloads(events, options.gateways, spools, options),
       {
         rounds: { from: round, to: round },
         cachePath: join(options.folder, 'audited.json'),
         proofFolder: join(options.folder, 'proofs'),
         onDisputes: (disputes) => todo.push(...disputes),
-        workers: options.workers,
+        ...{ engine: options.engine, threads: options.threads, workFolder: options.workFolder },
       },
     );
     const [audited] = report.rounds;
@@ -313,8 +316,9 @@ class Watchtower {
       const round = rounds.find((one) => one.round === number);
       if (round === undefined || options.signal.aborted) continue;
       await this.trying(number, `the answer to challenge ${id}`, async () => {
-        const payloads = networkPayloads(events, options.gateways, options);
-        const opening = await openingOf(payloads, layout, round, challenge);
+        const opening = await withSpools({ folder: options.workFolder }, (spools) =>
+          openingOf(networkPayloads(events, options.gateways, spools, options), layout, round, challenge),
+        );
         const sent = opening === null ? null : await this.court.answer(facts, challenge, opening);
         if (sent === null) return false;
         this.done.add(id);

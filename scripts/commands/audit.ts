@@ -1,15 +1,16 @@
 /** `assay audit`: replays every round from public evidence alone. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { type AuditProgress, auditFederation } from '../../auditor/auditFederation.ts';
 import { auditBundle } from '../../auditor/bundle.ts';
 import { type AuditReport, auditExitCode, jsonReport } from '../../auditor/report/auditReport.ts';
 import { htmlReport } from '../../auditor/report/htmlReport.ts';
 import { roundLine, tableReport } from '../../auditor/report/tableReport.ts';
 import { AssayError } from '../../protocol/errors.ts';
+import { ENGINES, type EngineName } from '../../protocol/round/engine/roundEngine.ts';
 import { writeFileAtomic } from '../../storage/atomicFile.ts';
 import { withConfigFile } from '../options/configFile.ts';
 import { type EvidenceSourceOptions, type FactsOptions, withEvidenceSource, withFacts } from '../options/shared.ts';
-import { integer } from '../options/values.ts';
+import { integer, oneOf } from '../options/values.ts';
 
 interface AuditCommandOptions extends EvidenceSourceOptions, FactsOptions {
   readonly bundle?: string;
@@ -19,7 +20,9 @@ interface AuditCommandOptions extends EvidenceSourceOptions, FactsOptions {
   readonly to?: number;
   readonly memory?: string;
   readonly concurrency: number;
-  readonly workers?: number;
+  readonly engine: EngineName;
+  readonly threads?: number;
+  readonly workFolder?: string;
   readonly html?: string;
   readonly proofs: string;
 }
@@ -44,7 +47,13 @@ export function addAuditCommand(program: Command): void {
     .option('--to <n>', 'last round to audit', integer(1))
     .option('--memory <file>', 'remember rounds that held, and replay only new ones next time')
     .option('--concurrency <n>', 'rounds at a time', integer(1, 64), 4)
-    .option('--workers <n>', 'worker threads; 0 computes everything in one', integer(0, 64))
+    .addOption(
+      new Option('--engine <name>', 'what computes: SIMD kernels, or the plain reference')
+        .argParser(oneOf(...ENGINES))
+        .default('wasm'),
+    )
+    .option('--threads <n>', 'threads that compute a round; default: one for each processor', integer(1, 64))
+    .option('--work-folder <folder>', 'where payloads that do not fit into memory lie while they are needed')
     .option('--proofs <folder>', 'where to write a proof of each fraud that is found', 'proofs')
     .option('--html <file>', 'write the report as one HTML file')
     .addHelpText('after', EXAMPLES)
@@ -65,7 +74,7 @@ function audit(options: AuditCommandOptions): Promise<AuditReport> {
     rounds: { from: options.round ?? options.from, to: options.round ?? options.to },
     cachePath: options.memory,
     concurrency: options.concurrency,
-    workers: options.workers,
+    ...{ engine: options.engine, threads: options.threads, workFolder: options.workFolder },
     proofFolder: options.proofs,
     onProgress: tellProgress,
   };

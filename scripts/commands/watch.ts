@@ -6,6 +6,7 @@ import { watch } from '../../auditor/watch/watch.ts';
 import { unlockKeystore } from '../../chain/keystore.ts';
 import { readPassword } from '../../chain/keystorePassword.ts';
 import { AssayError } from '../../protocol/errors.ts';
+import { ENGINES, type EngineName } from '../../protocol/round/engine/roundEngine.ts';
 import { openStateFolder } from '../../storage/stateFolder.ts';
 import { stopSignal } from '../node/untilStopped.ts';
 import { withConfigFile } from '../options/configFile.ts';
@@ -28,7 +29,9 @@ interface WatchCommandOptions extends EvidenceSourceOptions, KeyOptions, FactsOp
   readonly patience: number;
   readonly answer: boolean;
   readonly exit: boolean;
-  readonly workers?: number;
+  readonly engine: EngineName;
+  readonly threads?: number;
+  readonly workFolder?: string;
   readonly log: 'text' | 'json';
 }
 
@@ -49,7 +52,13 @@ export function addWatchCommand(program: Command): void {
     .option('--patience <seconds>', 'how long missing bytes may still come before they are asked for', integer(0), 30)
     .option('--answer', 'also answer what others ask for and its owner does not, for the bond', false)
     .option('--exit', 'end when the last round is final', false)
-    .option('--workers <n>', 'worker threads; 0 computes everything in one', integer(0, 64))
+    .addOption(
+      new Option('--engine <name>', 'what computes: SIMD kernels, or the plain reference')
+        .argParser(oneOf(...ENGINES))
+        .default('wasm'),
+    )
+    .option('--threads <n>', 'threads that compute a round; default: one for each processor', integer(1, 64))
+    .option('--work-folder <folder>', 'where payloads that do not fit into memory lie while they are needed')
     .addOption(
       new Option('--log <form>', 'lines for people or JSON lines for machines')
         .argParser(oneOf('text', 'json'))
@@ -81,9 +90,20 @@ async function runWatch(options: WatchCommandOptions): Promise<void> {
       facts.add(event);
       facts.write().catch(() => undefined);
     };
-    const { rpcUrl, chainId, fromBlock, anyGateway, gateway: gateways, answer, exit, workers } = options;
+    const {
+      rpcUrl,
+      chainId,
+      fromBlock,
+      anyGateway,
+      gateway: gateways,
+      answer,
+      exit,
+      engine,
+      threads,
+      workFolder,
+    } = options;
     await watch({
-      ...{ rpcUrl, chainId, fromBlock, anyGateway, gateways, answer, exit, workers },
+      ...{ rpcUrl, chainId, fromBlock, anyGateway, gateways, answer, exit, engine, threads, workFolder },
       ...{ federation, privateKey, report, signal },
       folder: state.path,
       pollMilliseconds: options.pollMs,

@@ -47,7 +47,7 @@ describe('the evidence bundle', () => {
     expect(exported.missing).to.deep.equal([]);
     // manifest, genesis, and per round updates, model, state, evidence, leaves of the Gram tree
     expect(exported.payloads).to.equal(2 + 4 * (7 + 4) - 1);
-    const offline = await auditBundle(exported.path, { workers: 0, root: exported.root });
+    const offline = await auditBundle(exported.path, { engine: 'reference', root: exported.root });
     const live = await auditWorld(world);
     expect(offline.ok).to.equal(true);
     const bare = (report: typeof live) => ({
@@ -73,7 +73,7 @@ describe('the evidence bundle', () => {
     world.payloads.delete(payloadCid(bytesOf(world.models[1]!)));
     const { path, missing } = await exportWorld(world, 'lie.car');
     expect(missing).to.deep.equal([payloadCid(bytesOf(world.models[1]!))]);
-    const report = await auditBundle(path, { workers: 0 });
+    const report = await auditBundle(path, { threads: 1 });
     expect(report.findings.map(({ kind, round }) => [kind, round])).to.deep.equal([
       ['payloadUnavailable', 1],
       ['modelMismatch', 3],
@@ -92,7 +92,7 @@ describe('the evidence bundle', () => {
         const bytes = Buffer.from(whole);
         bytes[at] = bytes[at]! ^ flip;
         await writeFile(altered, bytes);
-        const error = await failure(auditBundle(altered, { workers: 0 }));
+        const error = await failure(auditBundle(altered, { threads: 1 }));
         expect(error.code).to.be.oneOf(['BUNDLE_CORRUPT', 'BUNDLE_FORMAT']);
       }),
       { numRuns: 40 },
@@ -101,7 +101,7 @@ describe('the evidence bundle', () => {
       const bytes = Buffer.from(whole); // the header, the only part that no hash covers
       bytes[at] = bytes[at]! ^ 1;
       await writeFile(altered, bytes);
-      expect((await failure(auditBundle(altered, { workers: 0 }))).code, `byte ${at}`).to.equal('BUNDLE_CORRUPT');
+      expect((await failure(auditBundle(altered, { threads: 1 }))).code, `byte ${at}`).to.equal('BUNDLE_CORRUPT');
     }
     await writeFile(altered, whole.subarray(0, whole.length - 100));
     expect((await failure(auditBundle(altered))).code).to.equal('BUNDLE_CORRUPT');
@@ -125,11 +125,11 @@ describe('the evidence bundle', () => {
     await reading;
     const thinner = join(folder, 'thinner.car');
     await writeFile(thinner, Buffer.concat(parts));
-    const report = await auditBundle(thinner, { workers: 0 });
+    const report = await auditBundle(thinner, { threads: 1 });
     expect(report.findings.map(({ kind }) => kind)).to.deep.equal(['payloadUnavailable']);
     const foreign = payloadCid(new Uint8Array(5));
     expect((await failure(auditBundle(path, { root: foreign }))).code).to.equal('BUNDLE_ROOT');
-    expect((await auditBundle(path, { root, workers: 0 })).ok).to.equal(true);
+    expect((await auditBundle(path, { root, threads: 1 })).ok).to.equal(true);
   });
 
   it('refuses a document of another format', async () => {

@@ -2,13 +2,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { ReplayPool } from '../../auditor/replay/replayPool.ts';
-import { replayRound } from '../../auditor/replay/replayRound.ts';
 import { type Hex, ZERO_HASH } from '../../protocol/encoding/bytes.ts';
 import { payloadCid } from '../../protocol/encoding/cid.ts';
 import { bytesOf } from '../../protocol/encoding/vectors.ts';
 import { parseRule } from '../../protocol/index.ts';
-import { plainContext } from '../../protocol/round/roundComputation.ts';
 import { expectError } from '../client/support/expectError.ts';
 import { auditWorld, buildWorld, rootOf, type World } from './fixtures/federation.ts';
 
@@ -82,11 +79,11 @@ describe('an audit that remembers', () => {
 
   it('takes a damaged, an older and an empty file for an empty one', async () => {
     const world = buildWorld({ rule, rounds: 1 });
-    const whole = '{"format":"assay-audit-cache/2","rounds":{"0x":{}}}';
+    const whole = '{"format":"assay-audit-cache/3","rounds":{"0x":{}}}';
     for (const text of [whole, whole.slice(0, 40), whole.replace('/1', '/0'), '']) {
       await writeFile(cachePath, text);
       expect(await verified(world), text).to.deep.equal(['replayed']);
-      expect(JSON.parse(await readFile(cachePath, 'utf8')).format).to.equal('assay-audit-cache/2');
+      expect(JSON.parse(await readFile(cachePath, 'utf8')).format).to.equal('assay-audit-cache/3');
       expect(await verified(world)).to.deep.equal(['remembered']);
     }
   });
@@ -100,31 +97,6 @@ describe('an audit that remembers', () => {
     }
     cachePath = folder;
     await expectError(() => verified(world), 'AUDIT_MEMORY', /EISDIR/);
-  });
-});
-
-describe('replaying in worker threads', () => {
-  it('gives the same bits as in this thread, and hands errors on', async () => {
-    const { facts } = buildWorld({ rule: parseRule('nnm+trimmed-mean', 2), rounds: 1 });
-    const length = 704; // 700 coordinates in whole chunks of 32
-    const rows = Array.from({ length: 7 }, (_, i) =>
-      Int16Array.from({ length }, (_, k) => ((k * (i + 3)) % 900) - 450),
-    );
-    const context = plainContext(rows.length);
-    const input = { parameters: facts.parameters, context, rows, base: new Int32Array(length).fill(7), velocity: null };
-    const pool = new ReplayPool({ workers: 2, workerCoordinates: 0 });
-    try {
-      const replays = await Promise.all([1, 2, 3, 4, 5].map(() => pool.replay(input)));
-      for (const replay of replays) expect(replay).to.deep.equal(replayRound(input));
-      const error = await pool
-        .replay({ ...input, rows: rows.slice(0, 2), context: plainContext(2) })
-        .catch((e: Error) => e);
-      expect(error).to.be.instanceOf(Error);
-      expect((error as Error).message).to.contain('not defined for this number of updates');
-      expect(await pool.replay(input)).to.deep.equal(replayRound(input));
-    } finally {
-      await pool.close();
-    }
   });
 });
 

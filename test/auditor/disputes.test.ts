@@ -13,7 +13,6 @@ import type { ProofInHand, Question } from '../../auditor/disputes/dispute.ts';
 import { disputedRound } from '../../auditor/disputes/disputedRound.ts';
 import { encodeProof } from '../../auditor/disputes/encodeProof.ts';
 import type { FiledDispute } from '../../auditor/disputes/proofFiles.ts';
-import { modelFromMixing } from '../../auditor/replay/modelFrom.ts';
 import { encodeGramMatrix, gramMatrixBytes } from '../../protocol/commitment/gramTree.ts';
 import { gramPath, packGramPath } from '../../protocol/commitment/openings.ts';
 import { openModelChunk, openUpdateChunk } from '../../protocol/dispute/badCoordinate.ts';
@@ -25,7 +24,6 @@ import { cidFromBytes, cidToBytes, payloadCid } from '../../protocol/encoding/ci
 import { bytesOf, viewInt16 } from '../../protocol/encoding/vectors.ts';
 import { mixingHash, parseRule, type ServerStep } from '../../protocol/index.ts';
 import { layoutOf } from '../../protocol/round/parameters.ts';
-import { plainContext } from '../../protocol/round/roundComputation.ts';
 import {
   account,
   auditWorld,
@@ -38,6 +36,7 @@ import {
   type WorldOptions,
 } from './fixtures/federation.ts';
 import { lyingCommitment } from './fixtures/lies.ts';
+import { modelOfMixing } from './fixtures/models.ts';
 
 const MOMENTUM: ServerStep = {
   optimizer: 'fedAvgM',
@@ -228,9 +227,7 @@ describe('what an audit proves about an aggregator', () => {
           draft.roots.mixingHash = mixingHash(mixing);
           const rows = draft.evidence.submissions.map(({ cid }) => viewInt16(honest.payloads.get(cid)!));
           const { parameters } = honest.facts;
-          const context = plainContext(rows.length);
-          const input = { parameters, context, rows, base: honest.models[ROUND - 1]!, velocity: null };
-          draft.model = modelFromMixing(input, mixing, false).model;
+          draft.model = modelOfMixing(parameters, rows, honest.models[ROUND - 1]!, mixing);
           draft.roots.modelRoot = paddedRoot(draft.model);
         }),
       });

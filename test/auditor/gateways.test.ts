@@ -6,7 +6,10 @@ import { CID } from 'multiformats/cid';
 import { auditFrom } from '../../auditor/auditFederation.ts';
 import { decodeEvents, type FederationEvent } from '../../auditor/chain/decodeEvents.ts';
 import { gatewayReader } from '../../auditor/payloads/gatewayReader.ts';
+import { wholePayload } from '../../auditor/payloads/payload.ts';
+import type { PayloadOutcome } from '../../auditor/payloads/payloadReader.ts';
 import { registeredGateways } from '../../auditor/payloads/registeredGateways.ts';
+import { Spools } from '../../auditor/payloads/spool.ts';
 import { cidFromBytes, payloadCid } from '../../protocol/encoding/cid.ts';
 import { blockCid, LEAF_BYTES, RAW_CODEC, UnixfsFileBuilder } from '../../protocol/encoding/unixfsFile.ts';
 import { parseRule } from '../../protocol/index.ts';
@@ -14,6 +17,8 @@ import { account, buildWorld, type World } from './fixtures/federation.ts';
 
 describe('payloads from gateways', () => {
   const servers: Server[] = [];
+  const spools = new Spools();
+  after(() => spools.close());
   afterEach(async () => {
     for (const server of servers.splice(0)) {
       server.closeAllConnections();
@@ -39,7 +44,7 @@ describe('payloads from gateways', () => {
   const large = Uint8Array.from({ length: 2 * LEAF_BYTES + 100 }, (_, i) => i * 31 + (i >> 12));
   const zeros = new Uint8Array(3 * LEAF_BYTES);
   const read = (gateways: string[], bytes: Uint8Array, options: { idleMilliseconds?: number; exact?: number } = {}) =>
-    gatewayReader({ gateways, idleMilliseconds: options.idleMilliseconds ?? 2000 }).read({
+    gatewayReader({ gateways, spools, idleMilliseconds: options.idleMilliseconds ?? 2000 }).read({
       cid: payloadCid(bytes),
       exactBytes: options.exact ?? bytes.length,
       maxBytes: options.exact ?? bytes.length,
@@ -50,7 +55,7 @@ describe('payloads from gateways', () => {
     for (const bytes of [small, large, zeros]) {
       const outcome = await read([url], bytes);
       expect(outcome.status).to.equal('found');
-      expect(outcome.status === 'found' && Buffer.compare(outcome.bytes, bytes)).to.equal(0);
+      expect(Buffer.compare(await bytesOf(outcome), bytes)).to.equal(0);
     }
   });
 
@@ -121,7 +126,9 @@ describe('payloads from gateways', () => {
     });
     world.payloads.delete(gone);
     const chain = { name: 'memory', readChain: async () => world.facts };
-    const report = await auditFrom(chain, () => gatewayReader({ gateways: [liar, reader] }), { workers: 0 });
+    const report = await auditFrom(chain, (_, spools) => gatewayReader({ gateways: [liar, reader], spools }), {
+      threads: 1,
+    });
     expect(report.findings.map(({ kind, role }) => [kind, role])).to.deep.equal([
       ['payloadUnavailable', 'participant'],
     ]);
@@ -165,7 +172,7 @@ describe('payloads from gateways', () => {
     const asked: string[] = [];
     const slow = await gateway(() => void asked.push('slow'));
     const good = await honest([small, zeros]);
-    const reader = gatewayReader({ gateways: [slow, good], idleMilliseconds: 100 });
+    const reader = gatewayReader({ gateways: [slow, good], spools, idleMilliseconds: 100 });
     for (const bytes of [small, zeros, small]) {
       const outcome = await reader.read({ cid: payloadCid(bytes), maxBytes: bytes.length });
       expect(outcome.status).to.equal('found');
@@ -198,6 +205,11 @@ describe('payloads from gateways', () => {
     expect(registeredGateways([...events, moved], false).get(account(1))).to.equal('http://localhost:5');
   });
 });
+
+async function bytesOf(outcome: PayloadOutcome): Promise<Uint8Array> {
+  if (outcome.status !== 'found') throw new Error(outcome.attempts.join());
+  return wholePayload(outcome.payload);
+}
 
 function cidOfReveal(world: World, index: number): string {
   for (const event of decodeEvents(world.facts.logs)) {

@@ -6,7 +6,6 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { assembleRounds } from '../../auditor/chain/assembleRounds.ts';
 import { decodeEvents, federationInterface } from '../../auditor/chain/decodeEvents.ts';
-import { modelFromMixing, modelFromState } from '../../auditor/replay/modelFrom.ts';
 import { commitUpdate } from '../../protocol/commitment/merkleSum.ts';
 import type { Finding } from '../../protocol/dispute/finding.ts';
 import type { Hex } from '../../protocol/encoding/bytes.ts';
@@ -14,7 +13,6 @@ import { cidFromBytes, cidToBytes, payloadCid } from '../../protocol/encoding/ci
 import { bytesOf, viewInt16 } from '../../protocol/encoding/vectors.ts';
 import { mixingHash as mixingHashOf, parseRule, type Rule, type ServerStep } from '../../protocol/index.ts';
 import { layoutOf } from '../../protocol/round/parameters.ts';
-import { plainContext } from '../../protocol/round/roundComputation.ts';
 import {
   AGGREGATE_WINDOW,
   account,
@@ -26,6 +24,7 @@ import {
   type World,
   type WorldOptions,
 } from './fixtures/federation.ts';
+import { modelOfMixing, modelOfState } from './fixtures/models.ts';
 
 const MOMENTUM: ServerStep = {
   optimizer: 'fedAvgM',
@@ -217,9 +216,7 @@ describe('lies of an aggregator', () => {
             draft.mixing = mixing;
             draft.roots.mixingHash = hash;
             const rows = draft.evidence.submissions.map(({ cid }) => viewInt16(honest.payloads.get(cid)!));
-            const context = plainContext(rows.length);
-            const input = { parameters, context, rows, base: honest.models[round - 1]!, velocity: null };
-            draft.model = modelFromMixing(input, mixing, false).model;
+            draft.model = modelOfMixing(parameters, rows, honest.models[round - 1]!, mixing);
             draft.roots.modelRoot = rootOf(parameters, draft.model);
           },
         };
@@ -246,9 +243,7 @@ describe('lies of an aggregator', () => {
             draft.mixing = mixing;
             draft.roots.mixingHash = mixingHashOf(mixing);
             const rows = draft.evidence.submissions.map(({ cid }) => viewInt16(honest.payloads.get(cid)!));
-            const context = plainContext(rows.length);
-            const input = { parameters, context, rows, base: honest.models[round - 1]!, velocity: null };
-            draft.model = modelFromMixing(input, mixing, false).model;
+            draft.model = modelOfMixing(parameters, rows, honest.models[round - 1]!, mixing);
             draft.roots.modelRoot = rootOf(parameters, draft.model);
           },
         };
@@ -288,7 +283,7 @@ describe('lies of an aggregator', () => {
             draft.velocity![k] = draft.velocity![k]! + add;
             draft.roots.stateRoot = rootOf(parameters, draft.velocity!);
             if (!followed) return;
-            draft.model = modelFromState(parameters, honest.models[round - 1]!, draft.velocity!);
+            draft.model = modelOfState(parameters, honest.models[round - 1]!, draft.velocity!);
             draft.roots.modelRoot = rootOf(parameters, draft.model);
           },
         };

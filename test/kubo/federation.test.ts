@@ -35,7 +35,7 @@ describe('a federation over a Kubo daemon', function () {
     for (let i = 0; i < 3; i++) await startParticipant(world!, fed, wish);
     await aggregator.waitFor('finalized', 2);
 
-    const through = { rpcUrl: world!.chain.url, federation: fed.address, gateways: [gateway], workers: 0 };
+    const through = { rpcUrl: world!.chain.url, federation: fed.address, gateways: [gateway], threads: 1 };
     const report = await auditFederation(through);
     expect(report.findings).to.deep.equal([]);
     expect(report.rounds.map(({ verified, updates }) => [verified, updates])).to.deep.equal([

@@ -44,17 +44,17 @@ describe('scenario: commands', function () {
 
   it('audit ends with 1 where a round does not hold, with 0 where those that were asked for do; model gives any round', async () => {
     const fed = await liedTo();
-    const all = await assay('audit', ...place(fed), '--workers', '0');
+    const all = await assay('audit', ...place(fed), '--threads', '1');
     expect(all.status, all.stderr).to.equal(1);
     expect(all.said).to.contain('modelMismatch').and.to.contain('300');
     for (const scope of [
       ['--round', '1'],
       ['--to', '1'],
     ]) {
-      const part = await assay('audit', ...place(fed), '--workers', '0', ...scope);
+      const part = await assay('audit', ...place(fed), '--threads', '1', ...scope);
       expect(part.status, scope.join(' ')).to.equal(0);
     }
-    const rest = await assay('audit', ...place(fed), '--workers', '0', '--from', '2');
+    const rest = await assay('audit', ...place(fed), '--threads', '1', '--from', '2');
     expect(rest.status).to.equal(1);
 
     const out = await world.newFolder('model');

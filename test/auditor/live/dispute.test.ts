@@ -45,7 +45,7 @@ describe('a fraud brought before the contract', () => {
   async function proofsOf(fed: TestFederation): Promise<string[]> {
     const proofFolder = await world.newFolder('proofs');
     const rpcUrl = world.chain.url;
-    const report = await auditFederation({ rpcUrl, federation: fed.address, gateways: [], workers: 0, proofFolder });
+    const report = await auditFederation({ rpcUrl, federation: fed.address, gateways: [], threads: 1, proofFolder });
     return report.findings.flatMap(({ proof }) => (proof === null ? [] : [proof]));
   }
 

@@ -42,6 +42,20 @@ describe('the first divergence', () => {
     expect(findFirstDivergence(1, layout, model, padded)).to.deep.equal(divergence);
   });
 
+  it('names the coordinate of the whole vector from a range of it, in whatever plane it lies', () => {
+    const layout = vectorLayout(200, 16);
+    const range = new Int32Array(3 * 3 * 16); // chunks 5, 6 and 7 of three planes
+    for (const [plane, within] of [
+      [0, 3],
+      [2, 15],
+    ] as const) {
+      const published = range.slice();
+      published[(1 * 3 + plane) * 16 + within] = 9; // in chunk 6
+      const found = findFirstDivergence(1, layout, range, published, { chunk: 5, planes: 3 });
+      expect(found).to.deep.equal({ round: 1, chunk: 6, coordinate: 6 * 16 + within, expected: 0, published: 9 });
+    }
+  });
+
   it('sees a vector that ends early', () => {
     const layout = vectorLayout(20, 16);
     const model = new Int32Array(20).fill(4);
