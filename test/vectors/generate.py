@@ -1040,6 +1040,7 @@ def rule_possible(rule):
         and (combine == "bulyan") == (last == "iteratedKrum")
         and (not ends or combine in ("mean", "bulyan"))
         and (last != "signGuard" or len(stages) == 1)
+        and (last != "minimumDiameter" or rule["byzantine"] <= 12)
         and not (last in ("monna", "flTrust") and "bucketing" in stages)
         and (rule["bucketSize"] > 0) == ("bucketing" in stages)
         and (rule["selected"] == 0 or last == "multiKrum")
@@ -1075,7 +1076,7 @@ def rule_compositions():
             return {"iterations": 3, **({"radius": 1000} if stage == "centeredClipping" else {})}
         return {"bucketSize": 2} if stage == "bucketing" else {}
 
-    for f in (0, 1, 5, 24, 25, 49, 50):
+    for f in (0, 1, 5, 12, 13, 24, 25, 49, 50):
         for combine in ("mean", "median", "trimmedMean", "meaMed", "bulyan"):
             add(f"{combine} alone, f = {f}", (), combine, f)
             for stage in STAGES:
