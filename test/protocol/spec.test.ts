@@ -6,14 +6,15 @@ import { gramOfRows } from '../../protocol/aggregation/gram.ts';
 import { mixChunk, mixingHash } from '../../protocol/aggregation/preAggregation/mixing.ts';
 import { krumScores } from '../../protocol/aggregation/preAggregation/multiKrum.ts';
 import { nearestNeighborMixing } from '../../protocol/aggregation/preAggregation/nearestNeighborMixing.ts';
-import { parseRule, RULE_NAMES } from '../../protocol/aggregation/rule.ts';
+import { preAggregate } from '../../protocol/aggregation/preAggregation/preAggregate.ts';
+import { parseRule, RULE_NAMES, type RuleOptions, usesHistory } from '../../protocol/aggregation/rule.ts';
 import { stepChunk } from '../../protocol/aggregation/serverStep.ts';
 import { commitHash, type SealedUpdate } from '../../protocol/commitment/commitHash.ts';
 import { gramMatrixHash } from '../../protocol/commitment/gramTree.ts';
 import { commitModel, modelLeaf } from '../../protocol/commitment/merkle.ts';
 import { commitUpdate, merkleSumKind, proveUpdateChunk, updateLeaf } from '../../protocol/commitment/merkleSum.ts';
 import { treeLevels } from '../../protocol/commitment/perfectTree.ts';
-import { fromHex, type Hex, toHex } from '../../protocol/encoding/bytes.ts';
+import { fromHex, type Hex, toHex, ZERO_HASH } from '../../protocol/encoding/bytes.ts';
 import { canonicalJson, type Json } from '../../protocol/encoding/canonicalJson.ts';
 import { cidToBytes, payloadCid } from '../../protocol/encoding/cid.ts';
 import { floatToFixed } from '../../protocol/encoding/fixedPoint.ts';
@@ -167,6 +168,30 @@ const recomputed: Record<string, () => unknown> = {
       mixed: mixChunk(nearestNeighborMixing(gram, byzantine), typed).map((row) => row[0]),
       aggregates: Object.fromEntries(aggregates),
     };
+  },
+  preAggregations: () => {
+    const { rows, history, byzantine, mixings } = example('preAggregations');
+    const updates = (rows as number[][]).map((row) => Int16Array.from(row));
+    const count = (row: Int16Array, sign: number) => row.filter((value) => Math.sign(value) === sign).length;
+    const signs = updates.map((row) => ({ positive: count(row, 1), zero: count(row, 0), negative: count(row, -1) }));
+    const options: Record<string, RuleOptions> = {
+      'bucketing+fedavg': { bucketSize: 3 },
+      'centered-clipping': { iterations: 3, radius: 8n },
+      'geometric-median': { iterations: 8 },
+      monna: { reference: 3 },
+      fltrust: { reference: 3 },
+    };
+    const computed = Object.keys(mixings).map((name) => {
+      const rule = parseRule(name, byzantine, options[name]);
+      const gram = gramOfRows(usesHistory(rule) ? [...updates, Int16Array.from(history)] : updates);
+      const context = { indices: updates.map((_, i) => i), seed: ZERO_HASH, signs, dimension: history.length };
+      const { denominator, weights } = preAggregate(rule, gram, context);
+      return [name, { denominator, weights: [...weights] }];
+    });
+    expect(new Set(Object.keys(mixings).flatMap((name) => parseRule(name, byzantine).preAggregations)).size).to.equal(
+      11,
+    );
+    return { rows, history, byzantine, mixings: Object.fromEntries(computed) };
   },
   serverStep: () => {
     const { learningRateQ16, momentumQ16, shift, denominator, numerators, model, velocity } = example('serverStep');
