@@ -15,6 +15,7 @@ import type { Attack } from '../attacks/attack.ts';
 import type { SeedPart } from '../random.ts';
 import type { Trainer } from '../training/trainer.ts';
 import { prepareUpdate } from '../update/prepareUpdate.ts';
+import type { ClientKernels } from './clientKernels.ts';
 import type { ParticipantEvent } from './events.ts';
 import {
   nextResidual,
@@ -33,6 +34,8 @@ export interface TrainContext {
   readonly trainer: Trainer;
   readonly seed: SeedPart;
   readonly attack?: Attack;
+  /** Null, the default: plain TypeScript, the reference. */
+  readonly kernels?: ClientKernels | null;
   readonly report: (event: ParticipantEvent) => void;
 }
 
@@ -40,14 +43,14 @@ export interface TrainContext {
  * The model the round starts from, fetched and checked against the chain before anything is trained on it. Shape [d].
  */
 export async function fetchBaseModel(context: TrainContext, view: RoundView): Promise<Int32Array> {
-  const { federation, payloads, report } = context;
+  const { federation, payloads, kernels, report } = context;
   const layout = layoutOf(federation.parameters);
   const { cid, publisher } = await federation.locateModel(view.baseModelRoot, view.number);
   await payloads.fetch(cid, {
     expectedBytes: modelPayloadLength(layout),
     ...(publisher === null ? {} : { owner: publisher }),
   });
-  const model = verifyModel(await payloads.store.readAll(cid), layout, view.baseModelRoot);
+  const model = verifyModel(await payloads.store.readAll(cid), layout, view.baseModelRoot, kernels?.hasher);
   report({ type: 'modelFetched', round: view.number, modelRoot: view.baseModelRoot, cid });
   return model;
 }
@@ -64,11 +67,13 @@ export async function trainUpdate(
   base: Int32Array,
   previousBase: Int32Array | null,
 ): Promise<SubmissionState> {
-  const { federation, manifest, state, payloads, trainer, seed, attack, report } = context;
+  const { federation, manifest, state, payloads, trainer, seed, attack, kernels, report } = context;
   const { modelFractionBits, updateFractionBits, normSqBound } = federation.parameters;
   const layout = layoutOf(federation.parameters);
   const round = view.number;
-  const weights = fixedToFloat(base, modelFractionBits);
+  const toFloat = (model: Int32Array) =>
+    kernels?.quantize.fixedToFloat(model, modelFractionBits) ?? fixedToFloat(model, modelFractionBits);
+  const weights = toFloat(base);
   const trained = await trainer.train({
     weights,
     round,
@@ -85,7 +90,8 @@ export async function trainUpdate(
     updateFractionBits,
     round,
     seed,
-    previousBase: previousBase === null ? null : fixedToFloat(previousBase, modelFractionBits),
+    previousBase: previousBase === null ? null : toFloat(previousBase),
+    kernel: kernels?.quantize ?? null,
     ...(attack === undefined ? {} : { attack }),
   });
   const { samples, loss, accuracy, seconds } = trained;
@@ -93,7 +99,7 @@ export async function trainUpdate(
   report({ type: 'trained', round, samples, loss, accuracy, seconds, norm, clipFactor, saturated });
 
   const payload = encodeUpdate(prepared.quantized, layout);
-  const { root, normSq } = commitUpdate(payload, layout);
+  const { root, normSq } = commitUpdate(payload, layout, kernels?.hasher);
   const { cid, bytes } = await payloads.store.put(payload);
   const residualAfter = `residual-${round}-${view.opening}.f32`;
   await writeResidual(state, residualAfter, prepared.error);

@@ -1,3 +1,5 @@
+import type { QuantizeKernel } from '../../protocol/kernels/quantize.ts';
+
 /**
  * Sum of squares of integer coordinates. Exact: each square is below 2^30, so 2^23 of them stay below 2^53; longer
  * vectors carry over.
@@ -43,10 +45,16 @@ export interface ClippedQuantized {
  *
  * @param normSqBound the federation's bound; NO_NORM_BOUND (2^64 - 1) clips nothing
  */
-export function clipQuantized(quantized: Int16Array, normSqBound: bigint): ClippedQuantized {
-  const normSq = normSqOf(quantized);
+export function clipQuantized(
+  quantized: Int16Array,
+  normSqBound: bigint,
+  kernel: QuantizeKernel | null = null,
+): ClippedQuantized {
+  const norm = (vector: Int16Array) => kernel?.normSq(vector) ?? normSqOf(vector);
+  const normSq = norm(quantized);
   if (normSq <= normSqBound) return { quantized: quantized.slice(), normSq, scaleQ16: 65536 };
   const scaleQ16 = Number(isqrt((normSqBound << 32n) / normSq));
-  const clipped = quantized.map((value) => Math.trunc((value * scaleQ16) / 65536));
-  return { quantized: clipped, normSq: normSqOf(clipped), scaleQ16 };
+  const clipped =
+    kernel?.scaleIntegers(quantized, scaleQ16) ?? quantized.map((value) => Math.trunc((value * scaleQ16) / 65536));
+  return { quantized: clipped, normSq: norm(clipped), scaleQ16 };
 }

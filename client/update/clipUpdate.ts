@@ -1,3 +1,4 @@
+import type { QuantizeKernel } from '../../protocol/kernels/quantize.ts';
 import { NO_NORM_BOUND } from '../../protocol/round/parameters.ts';
 
 export interface ClippedUpdate {
@@ -11,7 +12,7 @@ export interface ClippedUpdate {
 /** L2 norm of a vector, summed in doubles. */
 export function l2Norm(vector: Float32Array): number {
   let sum = 0;
-  for (const value of vector) sum += value * value;
+  for (let i = 0; i < vector.length; i++) sum += vector[i]! * vector[i]!;
   return Math.sqrt(sum);
 }
 
@@ -21,11 +22,15 @@ export function l2Norm(vector: Float32Array): number {
  * sent. Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", 2013, algorithm 1,
  * applied to the whole update.
  */
-export function clipUpdate(update: Float32Array, maxNorm: number | null): ClippedUpdate {
+export function clipUpdate(
+  update: Float32Array,
+  maxNorm: number | null,
+  kernel: QuantizeKernel | null = null,
+): ClippedUpdate {
   const norm = l2Norm(update);
-  if (maxNorm === null || norm <= maxNorm) return { update: Float32Array.from(update), norm, factor: 1 };
+  if (maxNorm === null || norm <= maxNorm) return { update: update.slice(), norm, factor: 1 };
   const factor = maxNorm / norm;
-  return { update: update.map((value) => value * factor), norm, factor };
+  return { update: kernel?.scale(update, factor) ?? update.map((value) => value * factor), norm, factor };
 }
 
 /** The on-chain bound on `normSq` (integer units of 2^-G, squared) as a float L2 norm; `null` for NO_NORM_BOUND. */

@@ -1,4 +1,5 @@
 import type { TensorSpec } from '../../protocol/encoding/manifest.ts';
+import type { QuantizeKernel } from '../../protocol/kernels/quantize.ts';
 import type { Attack } from '../attacks/attack.ts';
 import { createRandom, type SeedPart } from '../random.ts';
 import { checkFinite } from './checkFinite.ts';
@@ -24,6 +25,8 @@ export interface UpdateTask {
   readonly previousBase?: Float32Array | null;
   /** Only to test a federation's robustness. */
   readonly attack?: Attack;
+  /** What computes fast, to the same bits; null, the default: plain TypeScript, the reference. */
+  readonly kernel?: QuantizeKernel | null;
 }
 
 export interface PreparedUpdate {
@@ -47,20 +50,21 @@ export interface PreparedUpdate {
  * @throws AssayError WEIGHTS_NOT_FINITE, WEIGHTS_LENGTH, ERROR_FEEDBACK_LENGTH, UPDATE_NOT_FINITE
  */
 export function prepareUpdate(task: UpdateTask): PreparedUpdate {
-  checkFinite(task.trained, task.tensors);
-  const honest = computeUpdate(task.trained, task.base);
+  const { kernel = null } = task;
+  checkFinite(task.trained, task.tensors, kernel);
+  const honest = computeUpdate(task.trained, task.base, kernel);
   const maxNorm = maxNormOf(task.normSqBound, task.updateFractionBits);
   const sent =
     task.attack?.corruptUpdate?.({
       update: honest,
       maxNorm,
-      lastStep: task.previousBase ? computeUpdate(task.base, task.previousBase) : null,
+      lastStep: task.previousBase ? computeUpdate(task.base, task.previousBase, kernel) : null,
       random: createRandom(task.seed, 'attack', task.round),
     }) ?? honest;
-  const clipped = clipUpdate(sent, maxNorm);
+  const clipped = clipUpdate(sent, maxNorm, kernel);
   const random = createRandom(task.seed, 'quantize', task.round);
-  const rounded = quantizeStochastic(clipped.update, task.error, task.updateFractionBits, random);
-  const exact = clipQuantized(rounded.quantized, task.normSqBound);
+  const rounded = quantizeStochastic(clipped.update, task.error, task.updateFractionBits, random, kernel);
+  const exact = clipQuantized(rounded.quantized, task.normSqBound, kernel);
   return {
     quantized: exact.quantized,
     normSq: exact.normSq,

@@ -1,5 +1,6 @@
 import { INT16_MAX } from '../../protocol/encoding/fixedPoint.ts';
 import { AssayError } from '../../protocol/errors.ts';
+import type { QuantizeKernel } from '../../protocol/kernels/quantize.ts';
 import type { Random } from '../random.ts';
 
 export interface QuantizedUpdate {
@@ -24,6 +25,7 @@ export interface QuantizedUpdate {
  * @param update clipped update, `[d]`, float units
  * @param error leftover of the last round, `[d]`, or `null` in the first
  * @param updateFractionBits G
+ * @param kernel what rounds fast, to the same bits; null: plain TypeScript
  * @throws AssayError ERROR_FEEDBACK_LENGTH, UPDATE_NOT_FINITE
  */
 export function quantizeStochastic(
@@ -31,6 +33,7 @@ export function quantizeStochastic(
   error: Float32Array | null,
   updateFractionBits: number,
   random: Random,
+  kernel: QuantizeKernel | null = null,
 ): QuantizedUpdate {
   if (error !== null && error.length !== update.length) {
     throw new AssayError('ERROR_FEEDBACK_LENGTH', {
@@ -41,6 +44,9 @@ export function quantizeStochastic(
     });
   }
   const unit = 2 ** updateFractionBits;
+  if (kernel?.allFinite(update) && (error === null || kernel.allFinite(error))) {
+    return kernel.quantizeStochastic(update, error, unit, random.fillUint32);
+  }
   const quantized = new Int16Array(update.length);
   const leftover = new Float32Array(update.length);
   let saturated = 0;

@@ -40,7 +40,6 @@ export interface KernelExports {
   scaleFloats(values: number, length: number, factor: number): void;
   scaleIntegers(values: number, length: number, scaleQ16: number): void;
   fixedToFloat(fixed: number, floats: number, length: number, scale: number): void;
-  floatToFixed(floats: number, fixed: number, length: number, scale: number): void;
   // orderless sums: weightedSum.ts, rowSums.ts
   weightedSum(rows: number, terms: number, pairs: number, base: number, out: number, length: number): void;
   foldDigits(digits: number, out: number, length: number, radix: number): void;

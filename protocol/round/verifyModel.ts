@@ -1,6 +1,6 @@
 import { type ServerStep, stateVectors } from '../aggregation/serverStep.ts';
-import { commitModel, ModelCommitter } from '../commitment/merkle.ts';
-import { payloadChunks } from '../commitment/merkleSum.ts';
+import type { BulkHasher } from '../commitment/bulkHasher.ts';
+import { ModelCommitter } from '../commitment/merkle.ts';
 import type { Hex } from '../encoding/bytes.ts';
 import type { VectorLayout } from '../encoding/layout.ts';
 import { decodeModel, modelPayloadLength, viewInt32 } from '../encoding/vectors.ts';
@@ -8,13 +8,20 @@ import { AssayError } from '../errors.ts';
 
 /**
  * The coordinates of a model snapshot that somebody served, once they are known to be the ones the chain names. Shape
- * [d].
+ * [d]. `hasher`: the kernels that hash; null: plain TypeScript.
  * @throws AssayError `PAYLOAD_LENGTH`, `PAYLOAD_PADDING`, or `MODEL_ROOT` when CID and root disagree: whoever published
  * this model stored other bytes than it committed to.
  */
-export function verifyModel(payload: Uint8Array, layout: VectorLayout, root: Hex): Int32Array {
+export function verifyModel(
+  payload: Uint8Array,
+  layout: VectorLayout,
+  root: Hex,
+  hasher: BulkHasher | null = null,
+): Int32Array {
   const model = decodeModel(payload, layout);
-  const received = commitModel(model, layout);
+  const committer = new ModelCommitter(layout, hasher);
+  committer.appendChunks(viewInt32(payload));
+  const received = committer.finish();
   if (received !== root) {
     throw new AssayError('MODEL_ROOT', {
       summary: 'the model stored under the published CID is not the model of the published root',
@@ -32,10 +39,13 @@ export function statePayloadLength(layout: VectorLayout, step: ServerStep): numb
 }
 
 /** The root of a server state in its stored form: as a model's, over chunks of stateVectors * K int32. */
-export function commitState(state: Uint8Array, layout: VectorLayout, step: ServerStep): Hex {
-  const committer = new ModelCommitter(layout);
-  for (const chunk of payloadChunks(state, 4 * layout.chunkSize * stateVectors(step))) {
-    committer.append(viewInt32(chunk));
-  }
+export function commitState(
+  state: Uint8Array,
+  layout: VectorLayout,
+  step: ServerStep,
+  hasher: BulkHasher | null = null,
+): Hex {
+  const committer = new ModelCommitter(layout, hasher);
+  committer.appendChunks(viewInt32(state), stateVectors(step));
   return committer.finish();
 }

@@ -1,21 +1,23 @@
 /** `assay client`: a participant's node. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { ensureRegistered } from '../../chain/ensureRegistered.ts';
 import { attacks, parseAttack } from '../../client/attacks/registry.ts';
 import { loadSilo, parseDataset } from '../../client/datasets/loadSilo.ts';
 import { parsePartition } from '../../client/datasets/partition/partition.ts';
+import { loadClientKernels } from '../../client/node/clientKernels.ts';
 import type { ParticipantEvent } from '../../client/node/events.ts';
 import { participate } from '../../client/node/participate.ts';
 import { relaySender } from '../../client/node/relaySender.ts';
 import { ownTransactions } from '../../client/node/sender.ts';
 import { createTrainer } from '../../client/training/createTrainer.ts';
 import { AssayError } from '../../protocol/errors.ts';
+import { ENGINES, type EngineName } from '../../protocol/round/engine/roundEngine.ts';
 import { fetchManifest } from '../node/fetchManifest.ts';
 import { nodeSeed } from '../node/nodeSeed.ts';
 import { openNode } from '../node/openNode.ts';
 import { stopSignal, untilStopped } from '../node/untilStopped.ts';
 import { type FactsOptions, type NodeOptions, withNode } from '../options/shared.ts';
-import { ether, httpUrl, integer } from '../options/values.ts';
+import { ether, httpUrl, integer, oneOf } from '../options/values.ts';
 import { FactsFile } from '../output/factsFile.ts';
 import { describeParticipantEvent, nodeLog } from '../output/nodeLog.ts';
 
@@ -28,6 +30,7 @@ interface ClientOptions extends NodeOptions, FactsOptions {
   readonly seed?: string;
   readonly cache: string;
   readonly attack?: string;
+  readonly engine: EngineName;
   readonly exit: boolean;
   readonly relay?: string;
 }
@@ -53,6 +56,11 @@ export function addClientCommand(program: Command): void {
     .option('--seed <text>', 'seed of training and rounding; default: random, kept in the state folder')
     .option('--cache <folder>', 'folder for prepared data sets', '.cache/datasets')
     .option('--attack <name>', `misbehave, to test a federation: ${attacks.map(({ name }) => name).join(', ')}`)
+    .addOption(
+      new Option('--engine <name>', 'what hashes and rounds: wasm, the SIMD kernels, or reference, plain TypeScript')
+        .argParser(oneOf(...ENGINES))
+        .default('wasm'),
+    )
     .option(
       '--relay <url>',
       "have an aggregator's node submit what this node signs, so that it needs no coin for gas",
@@ -76,10 +84,12 @@ async function runClient(options: ClientOptions): Promise<void> {
   }
   parseDataset(options.dataset);
   parsePartition(options.partition);
+  const kernels = options.engine === 'wasm' ? loadClientKernels() : null;
   const node = await openNode(options, 'assay client', log.say);
   try {
     const { federation, signer, state, payloads, gatewayUrl } = node;
     log.say(`serving payloads at ${gatewayUrl}`);
+    log.say(`computing with ${kernels === null ? 'the reference engine, plain TypeScript' : 'the wasm engine'}`);
     const facts = new FactsFile(options.json, {
       command: 'client',
       federation: federation.address,
@@ -121,6 +131,7 @@ async function runClient(options: ClientOptions): Promise<void> {
         payloads,
         trainer,
         seed,
+        kernels,
         report,
         signal,
         pollMs: options.pollMs,

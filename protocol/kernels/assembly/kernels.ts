@@ -8,7 +8,7 @@ export { readAll } from './readAll';
 export { gramSpan } from './gram';
 export { hashUpdateLeaves, hashModelLeaves, joinUpdateNodes, joinModelNodes, sumSquaresOfLeaves } from './sha256';
 export { countSigns, largestMagnitude } from './signs';
-export { allFinite, fixedToFloat, floatToFixed, quantizeStochastic, scaleFloats, scaleIntegers, subtractFloats } from './quantize';
+export { allFinite, fixedToFloat, quantizeStochastic, scaleFloats, scaleIntegers, subtractFloats } from './quantize';
 export { rowSums } from './rowSums';
 export { deltasOfFloat64, deltasOfInt32, fedAdaptive, fedAdaptiveModel, fedAvg, fedAvgM } from './serverStep';
 export { countTrimmedFloat64, countTrimmedInt16, countTrimmedInt32 } from './trimming';

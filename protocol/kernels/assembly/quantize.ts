@@ -138,14 +138,3 @@ export function fixedToFloat(fixed: usize, floats: usize, length: i32, scale: f3
     v128.store(floats, f32x4.mul(f32x4.convert_i32x4_s(v128.load(fixed)), by));
   }
 }
-
-/** float32 * 2^F as int32, to nearest even, saturating. The values are finite. */
-export function floatToFixed(floats: usize, fixed: usize, length: i32, scale: f64): void {
-  const by = f64x2.splat(scale);
-  for (const end = floats + (<usize>length << 2); floats < end; floats += 16, fixed += 16) {
-    const x = v128.load(floats);
-    const low = i32x4.trunc_sat_f64x2_s_zero(f64x2.nearest(f64x2.mul(f64x2.promote_low_f32x4(x), by)));
-    const high = i32x4.trunc_sat_f64x2_s_zero(f64x2.nearest(f64x2.mul(f64x2.promote_low_f32x4(upper(x)), by)));
-    v128.store(fixed, v128.shuffle<i64>(low, high, 0, 2));
-  }
-}

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { RoundView } from '../../../chain/convert.ts';
+import { loadClientKernels } from '../../../client/node/clientKernels.ts';
 import type { ParticipantContext } from '../../../client/node/participate.ts';
 import { readSubmission, writeSubmission } from '../../../client/node/submissionState.ts';
 import { fetchBaseModel, trainUpdate } from '../../../client/node/trainUpdate.ts';
@@ -36,6 +37,14 @@ describe('client node: from the base model to a stored update', () => {
     expect(submission).to.include({ round: 2, opening: 2, baseModelRoot: MODEL_ROOT, stage: 'stored' });
     const { root, normSq } = commitUpdate(await store.readAll(submission.cid), LAYOUT);
     expect({ root, normSq }).to.deep.equal({ root: submission.root, normSq: submission.normSq });
+  });
+
+  it('gives the same update with the kernels as in plain TypeScript', async () => {
+    const plain = await train(2);
+    const kernels = loadClientKernels();
+    const { root, normSq, cid } = await train(2, { kernels });
+    expect({ root, normSq, cid }).to.deep.equal({ root: plain.root, normSq: plain.normSq, cid: plain.cid });
+    expect(await fetchBaseModel({ ...federation.context, kernels }, viewOf(1))).to.deep.equal(MODEL);
   });
 
   it('each update has a salt of its own that nobody can guess, also the same update of the same round', async () => {
