@@ -44,6 +44,7 @@ export * from './encoding/vectors.ts';
 export * from './errors.ts';
 export * from './round/blockLayout.ts';
 export * from './round/computeRound.ts';
+export * from './round/engine/chooseEngine.ts';
 export * from './round/engine/referenceEngine.ts';
 export * from './round/engine/roundEngine.ts';
 export * from './round/engine/wasmEngine.ts';

@@ -7,9 +7,10 @@
  *     W = pre(G)
  *     second pass, or the only one:               mix, combine, server step, the next model and state and their trees
  */
+import { historyChunk } from '../aggregation/history.ts';
 import { type Mixing, mixingHash } from '../aggregation/preAggregation/mixing.ts';
 import { preAggregate } from '../aggregation/preAggregation/preAggregate.ts';
-import { checkRowCount, needsGram } from '../aggregation/rule.ts';
+import { checkRowCount, needsGram, needsSigns, usesHistory } from '../aggregation/rule.ts';
 import { hasServerState, stateVectors } from '../aggregation/serverStep.ts';
 import { encodeGramMatrix, GramCommitter } from '../commitment/gramTree.ts';
 import { merkleKind } from '../commitment/merkle.ts';
@@ -39,8 +40,9 @@ export async function runRound(
   checkRowCount(rule, n);
   checkRoundInput(context, io);
   const statePlanes = stateVectors(serverStep);
-  const blocks = blockLayout(layoutOf(parameters), n, options.blockChunks);
-  const computer = await engine.open({ parameters, blocks, rows: n, statePlanes });
+  const rows = usesHistory(rule) ? n + 1 : n;
+  const blocks = blockLayout(layoutOf(parameters), rows, options.blockChunks);
+  const computer = await engine.open({ parameters, blocks, updates: n, rows, statePlanes });
   try {
     const run = new Run(parameters, context, io, blocks, computer, options.commitUpdates ?? false);
     let mixing = options.mixing ?? null;
@@ -59,6 +61,8 @@ class Run {
   private readonly blocks: BlockLayout;
   private readonly computer: BlockComputer;
   private readonly n: number;
+  /** The model before the base model, for the history row of a block; null for a rule without one. */
+  private readonly previous: Int32Array | null;
   /** Trees of the updates, as long as they have not been grown. */
   private uncommitted: PerfectTreeBuilder<SumNode>[] | null;
   private readonly zeroPadded: boolean[] = [];
@@ -82,29 +86,41 @@ class Run {
     this.blocks = blocks;
     this.computer = computer;
     this.n = io.rows.length;
+    this.previous = usesHistory(parameters.rule) ? new Int32Array(blocks.chunks * blocks.layout.chunkSize) : null;
     this.uncommitted = commitUpdates ? io.rows.map(() => treeOfBlocks(merkleSumKind, blocks)) : null;
   }
 
   /** First pass. Gives W. */
   async analyse(): Promise<Mixing> {
     const { n, computer } = this;
-    const committer = new GramCommitter(n, this.blocks.layout.chunkCount);
-    const wants = { commitments: this.uncommitted !== null, gram: true, signs: false };
+    const { rule, dimension } = this.parameters;
+    const rows = this.previous === null ? n : n + 1;
+    const committer = new GramCommitter(rows, this.blocks.layout.chunkCount);
+    const wants = { commitments: this.uncommitted !== null, gram: true, signs: needsSigns(rule) };
+    const signs = Array.from({ length: n }, () => ({ positive: 0, negative: 0 }));
     await this.eachBlock(
-      (block, slot) => this.readRows(block, slot),
+      async (block, slot) => {
+        await all([this.readRows(block, slot), this.previous === null ? undefined : this.readModel(block, slot)]);
+        await this.readHistory(block, slot);
+      },
       (block, slot) => computer.analyse(slot, chunksInBlock(this.blocks, block), wants),
-      async ({ spans, commitments }) => {
+      async ({ spans, commitments, signs: counted }) => {
         for (const span of spans) committer.appendSpan(span);
+        counted.forEach(({ positive, negative }, i) => {
+          signs[i]!.positive += positive;
+          signs[i]!.negative += negative;
+        });
         this.growUpdates(commitments);
         await this.io.writeGram?.(concatBytes(...spans.map(encodeGramMatrix)));
       },
     );
     const { gramRoot, matrix } = committer.finish();
-    const gram = { n, values: matrix };
+    const gram = { n: rows, values: matrix };
     this.gram = { gram, gramRoot };
     this.finishUpdates();
-    const { rule, dimension } = this.parameters;
-    return preAggregate(rule, gram, { ...this.context, signs: null, dimension });
+    // Padding is zero and no coordinate.
+    const counts = signs.map((sign) => ({ ...sign, zero: dimension - sign.positive - sign.negative }));
+    return preAggregate(rule, gram, { ...this.context, signs: wants.signs ? counts : null, dimension });
   }
 
   /** Second pass, or the only one. */
@@ -118,7 +134,8 @@ class Run {
     computer.mixBy(mixing);
     await this.eachBlock(
       async (block, slot) => {
-        await Promise.all([this.readRows(block, slot), this.readModel(block, slot)]);
+        await all([this.readRows(block, slot), this.readModel(block, slot)]);
+        await this.readHistory(block, slot);
       },
       (block, slot) =>
         computer.combine(slot, chunksInBlock(blocks, block), { ...wants, firstChunk: block * blocks.chunks }),
@@ -218,6 +235,18 @@ class Run {
     const planes = this.planes(slot);
     if (io.state === null) state.fill(0);
     await all([io.model(offset, model), planes > 0 ? io.state?.(offset * planes, state) : undefined]);
+  }
+
+  /** Where the rule has one, from the block's model, which has been read, and the model before it. */
+  private async readHistory(block: number, slot: number): Promise<void> {
+    if (this.previous === null) return;
+    const { rows, model } = this.computer.slots[slot]!;
+    const { layout, chunks } = this.blocks;
+    const coordinates = chunksInBlock(this.blocks, block) * layout.chunkSize;
+    const previous = this.previous.subarray(0, coordinates);
+    await this.io.previousModel?.(block * chunks * layout.chunkSize * MODEL_COORDINATE_BYTES, bytesOf(previous));
+    const before = this.io.previousModel === null ? null : previous;
+    rows[this.n]!.set(historyChunk(model.subarray(0, coordinates), before, this.parameters));
   }
 
   /** The bytes of the block's model and state. */

@@ -6,17 +6,18 @@ import { RelayDesk } from '../../aggregator/relay/relayDesk.ts';
 import { relayRoute } from '../../aggregator/relay/relayRoute.ts';
 import { ensureRegistered } from '../../chain/ensureRegistered.ts';
 import { AssayError } from '../../protocol/errors.ts';
-import { referenceEngine } from '../../protocol/round/engine/referenceEngine.ts';
+import { chooseEngine } from '../../protocol/round/engine/chooseEngine.ts';
 import { evaluator } from '../node/evaluator.ts';
 import { fetchManifest } from '../node/fetchManifest.ts';
 import { openNode } from '../node/openNode.ts';
 import { stopSignal, untilStopped } from '../node/untilStopped.ts';
+import { describeEngine, type EngineOptions, withEngine } from '../options/engine.ts';
 import { type FactsOptions, type NodeOptions, withNode } from '../options/shared.ts';
 import { ether } from '../options/values.ts';
 import { FactsFile } from '../output/factsFile.ts';
 import { describeAggregatorEvent, nodeLog } from '../output/nodeLog.ts';
 
-interface AggregatorOptions extends NodeOptions, FactsOptions {
+interface AggregatorOptions extends NodeOptions, FactsOptions, EngineOptions {
   readonly evaluate?: string;
   readonly cache: string;
   readonly exit: boolean;
@@ -30,7 +31,7 @@ Examples:
   $ assay aggregator --federation 0x5FbD.. --state nodes/aggregator --evaluate mnist --gateway-port 4100`;
 
 export function addAggregatorCommand(program: Command): void {
-  withNode(program.command('aggregator'))
+  withEngine(withNode(program.command('aggregator')))
     .description('Run an aggregator: collect, verify, aggregate, publish, make rounds final.')
     .option('--stake <ether>', 'stake to register with; default: what the federation asks for', ether)
     .option('--evaluate <dataset>', 'evaluate each model on the held-out part of mnist or csv:PATH?label=COLUMN')
@@ -45,6 +46,7 @@ export function addAggregatorCommand(program: Command): void {
 async function runAggregator(options: AggregatorOptions): Promise<void> {
   const signal = stopSignal();
   const log = nodeLog<AggregatorEvent>(options.log, describeAggregatorEvent);
+  const engine = chooseEngine(options.engine, options.threads);
   const node = await openNode(options, 'assay aggregator', log.say, ({ federation, signer }) => {
     if (!options.relay) return async () => false;
     return relayRoute(new RelayDesk({ federation, signer, report: log.event }));
@@ -54,6 +56,7 @@ async function runAggregator(options: AggregatorOptions): Promise<void> {
     const { dimension } = federation.parameters;
     const sabotage = options.lie === undefined ? undefined : parseLie(options.lie, dimension);
     log.say(`serving payloads at ${gatewayUrl}`);
+    log.say(`computing with ${describeEngine(engine)}`);
     const facts = new FactsFile(options.json, {
       command: 'aggregator',
       federation: federation.address,
@@ -83,7 +86,7 @@ async function runAggregator(options: AggregatorOptions): Promise<void> {
       );
       report({ type: 'registered', account: signer.account.address, stakeWei: stake, ...registration });
       await aggregate({
-        engine: referenceEngine,
+        engine,
         federation,
         signer,
         state,
@@ -101,6 +104,7 @@ async function runAggregator(options: AggregatorOptions): Promise<void> {
     if (!options.exit) await untilStopped(signal);
   } finally {
     await node.close();
+    await engine.close();
   }
 }
 

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { attacks } from '../../client/attacks/registry.ts';
 import { RULE_NAMES } from '../../protocol/aggregation/rule.ts';
 import { runDemo } from '../demo/runDemo.ts';
+import { withEngine } from '../options/engine.ts';
 import { withFacts } from '../options/shared.ts';
 import { decimal, integer, oneOf } from '../options/values.ts';
 
@@ -16,7 +17,7 @@ Examples:
 
 export function addDemoCommand(program: Command): void {
   const attackNames = attacks.map(({ name }) => name).join(', ');
-  withFacts(program.command('demo'))
+  withEngine(withFacts(program.command('demo')))
     .description('Run a whole federation on this machine: chain, aggregator, clients, audit.')
     .option('--rounds <n>', 'rounds', integer(1, 1000), 10)
     .option('--clients <n>', 'client processes', integer(1, 30), 10)

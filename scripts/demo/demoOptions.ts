@@ -3,9 +3,10 @@ import { parseAttack } from '../../client/attacks/registry.ts';
 import { minimumUpdates, parseRule } from '../../protocol/aggregation/rule.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import type { FederationSettings } from '../federation/settings.ts';
+import type { EngineOptions } from '../options/engine.ts';
 import type { FactsOptions } from '../options/shared.ts';
 
-export interface DemoOptions extends FactsOptions {
+export interface DemoOptions extends FactsOptions, EngineOptions {
   readonly rounds: number;
   readonly clients: number;
   readonly byzantine: number;

@@ -138,6 +138,8 @@ function launch(
 
 function aggregatorArguments({ options, cacheFolder }: Stage, lies: boolean): string[] {
   const args = ['aggregator', '--log', 'json', '--cache', cacheFolder, '--evaluate', 'mnist'];
+  args.push('--engine', options.engine);
+  if (options.threads !== undefined) args.push('--threads', String(options.threads));
   if (!lies) return args;
   // Any coordinate will do; this one follows from the seed. The model has 50,890.
   const coordinate = createRandom(options.seed, 'lie').nextInt(50_890);

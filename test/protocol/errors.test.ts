@@ -5,6 +5,7 @@ import { AssayError } from '../../protocol/errors.ts';
 import * as protocol from '../../protocol/index.ts';
 import { Arena } from '../../protocol/kernels/arena.ts';
 import { compileKernels, createKernelMemory } from '../../protocol/kernels/kernelModule.ts';
+import { startThread } from '../../protocol/round/engine/threads.portable.ts';
 
 const layout = protocol.vectorLayout(20, 16);
 const parameters = {
@@ -25,6 +26,7 @@ const ways: Record<string, () => unknown> = {
   CHUNK_SHAPE: () =>
     new protocol.RoundComputation(parameters, protocol.plainContext(3)).addGramChunk([new Int16Array(16)]),
   CID_INVALID: () => protocol.parseCid('bafy'),
+  ENGINE_THREADS: () => protocol.chooseEngine('reference', 2),
   EVIDENCE: () => protocol.parseEvidence(new TextEncoder().encode('{}')),
   FRACTION_BITS: () => protocol.checkLearningParameters({ ...parameters, updateFractionBits: 25 }),
   GRAM_LENGTH: () => protocol.decodeGramMatrix(new Uint8Array(7), 1),
@@ -37,6 +39,12 @@ const ways: Record<string, () => unknown> = {
   MODEL_ROOT: () => protocol.verifyModel(new Uint8Array(128), layout, protocol.ZERO_HASH),
   NORM_BOUND: () => protocol.checkLearningParameters({ ...parameters, normSqBound: 0n }),
   NOT_FINITE: () => protocol.floatToFixed(Float32Array.of(Number.NaN), 24),
+  NO_THREADS: () =>
+    startThread(
+      { memory: createKernelMemory() },
+      () => undefined,
+      () => undefined,
+    ),
   NO_GRAM: () => new protocol.RoundComputation(parameters, protocol.plainContext(3)).gram(),
   NO_SIGNS: () =>
     protocol.preAggregate(protocol.parseRule('signguard', 0), protocol.gramOfRows([Int16Array.of(1)]), {
@@ -60,6 +68,9 @@ const ways: Record<string, () => unknown> = {
   RULE_PARAMETERS: () => protocol.minimumUpdates({ ...parameters.rule, byzantine: 60 }),
   SERVER_STEP: () => protocol.checkServerStep({ ...protocol.FED_AVG, learningRateQ16: 0 }),
   SUM_RANGE: overflowingTree,
+  THREAD_DIED: () => {
+    throw protocol.threadDeath('it ran out of memory');
+  },
   TOO_FEW_UPDATES: () => protocol.checkRowCount(parameters.rule, 2),
   TREE_FULL: () => overfullTree(),
   UINT_RANGE: () => protocol.uintBytes(256n, 1),

@@ -1,10 +1,29 @@
 /**
  * The blocks of a round computed by the kernels, in whichever thread this runs: every thread of the engine has one of
- * these over the same shared memory, and is told which slot to work on.
+ * these over the same shared memory, and is told which slot to work on. It works tile by tile, so that what one kernel
+ * writes is in the processor's cache when the next one reads it.
  */
+import { combineDenominator } from '../../aggregation/combine/combineChunk.ts';
+import { bulyanCount, meaMedCount } from '../../aggregation/combine/nearestMedian.ts';
 import type { Mixing } from '../../aggregation/preAggregation/mixing.ts';
+import type { Combine } from '../../aggregation/rule.ts';
+import { trimSampleStride } from '../../aggregation/trimming.ts';
+import { GRAM_SPAN } from '../../commitment/gramTree.ts';
+import type { SumNode } from '../../commitment/merkleSum.ts';
+import { GramKernel, gramScratchBytes } from '../../kernels/gram.ts';
 import type { Kernels } from '../../kernels/kernelModule.ts';
-import { analyseBlock, combineBlock } from './referenceEngine.ts';
+import { type MixedRows, type MixingKernel, mixingKernel } from '../../kernels/mixing.ts';
+import {
+  type Lanes,
+  type OrderStatistic,
+  type OrderStatisticKernel,
+  orderStatisticKernel,
+} from '../../kernels/orderStatistics.ts';
+import { type ServerStepKernel, serverStepKernel } from '../../kernels/serverStep.ts';
+import { HASH_BYTES, HashKernel } from '../../kernels/sha256.ts';
+import { countSigns } from '../../kernels/signs.ts';
+import { countTrimmedRows } from '../../kernels/trimming.ts';
+import { weightedSum } from '../../kernels/weightedSum.ts';
 import type {
   BlockAnalysis,
   BlockBuffers,
@@ -13,6 +32,13 @@ import type {
   CombineWants,
   RoundShape,
 } from './roundEngine.ts';
+
+/** Coordinates of a tile, at least a chunk: 20 rows of it and what is made of them stay in the second-level cache. */
+const TILE = 4096;
+/** Beyond a tile, so that the mixed rows of a tile do not all fall into the same sets of the cache. */
+const TILE_SKEW = 24;
+const SUM_BYTES = 8;
+const INT16_BOUND = 2 ** 15;
 
 /** Where a slot's vectors are in the shared memory. */
 export interface SlotAddresses {
@@ -27,26 +53,205 @@ export interface MachineSetup {
   readonly slots: readonly SlotAddresses[];
 }
 
-export class BlockMachine {
-  private readonly setup: MachineSetup;
-  private readonly buffers: readonly BlockBuffers[];
-  private mixing: Mixing | null = null;
+/** What a combine does with a tile: numerators at `BlockMachine.numerators`, in the lanes it says. */
+type Combiner = (rows: number, length: number) => { readonly lanes: 'int32' | 'float64'; readonly mixed: MixedRows };
 
+export class BlockMachine {
+  private readonly kernels: Kernels;
+  private readonly setup: MachineSetup;
+  private readonly gram: GramKernel;
+  private readonly hash: HashKernel;
+  private readonly step: ServerStepKernel;
+  /** Chunks of a tile. */
+  private readonly tileChunks: number;
+  private readonly numerators: number;
+  private readonly hashes: number;
+  private readonly sums: number;
+  private readonly modelHashes: number;
+  private readonly stateHashes: number;
+  /** Addresses of the rows of a tile, and of a chunk of the combined rows. */
+  private readonly rowTable: number;
+  private readonly chunkTable: number;
+  private readonly counts: number;
+  private readonly afterBirth: number;
+  private mixing: Mixing | null = null;
+  private combiner: Combiner | null = null;
+
+  /** @throws AssayError `KERNEL_MEMORY` when the arena is full. */
   constructor(kernels: Kernels, setup: MachineSetup) {
+    const { rows, blocks, parameters } = setup.shape;
+    const { arena } = kernels;
+    this.kernels = kernels;
     this.setup = setup;
-    this.buffers = setup.slots.map((slot) => viewSlot(kernels, setup.shape, slot));
+    this.tileChunks = tileChunks(setup.shape);
+    this.gram = new GramKernel(kernels, rows);
+    this.hash = new HashKernel(kernels);
+    this.step = serverStepKernel(kernels, { ...parameters.serverStep, ...parameters });
+    this.numerators = arena.allocate(8 * tileCapacity(setup.shape));
+    this.hashes = arena.allocate(rows * blocks.chunks * HASH_BYTES);
+    this.sums = arena.allocate(rows * blocks.chunks * SUM_BYTES);
+    this.modelHashes = arena.allocate(blocks.chunks * HASH_BYTES);
+    this.stateHashes = arena.allocate(blocks.chunks * HASH_BYTES);
+    this.rowTable = arena.allocate(4 * rows);
+    this.chunkTable = arena.allocate(4 * (rows + 1));
+    this.counts = arena.allocate(4 * (rows + 1));
+    this.afterBirth = arena.mark();
   }
 
+  /** Prepares `combine`: writes the kernels that this W and this rule need. */
   mixBy(mixing: Mixing | null): void {
+    this.kernels.arena.release(this.afterBirth);
     this.mixing = mixing;
+    this.combiner = this.combinerOf(mixing);
   }
 
   analyse(slot: number, chunks: number, wants: BlockWants): BlockAnalysis {
-    return analyseBlock(this.setup.shape, this.buffers[slot]!, chunks, wants);
+    const { shape } = this.setup;
+    const { chunkSize } = shape.blocks.layout;
+    const spans: BigInt64Array[] = [];
+    const signs = wants.signs ? Array.from({ length: shape.updates }, () => ({ positive: 0, negative: 0 })) : [];
+    for (let first = 0; first < chunks; first += GRAM_SPAN) {
+      const count = Math.min(GRAM_SPAN, chunks - first);
+      const rows = this.placeRows(slot, first);
+      if (wants.commitments) this.hashRows(slot, first, count);
+      if (wants.gram) spans.push(this.gram.span(rows, 0, count * chunkSize));
+      signs.forEach((sign, i) => {
+        const at = this.setup.slots[slot]!.rows[i]! + first * chunkSize * 2;
+        const counted = countSigns(this.kernels, at, count * chunkSize, this.counts);
+        sign.positive += counted.positive;
+        sign.negative += counted.negative;
+      });
+    }
+    return { spans, commitments: wants.commitments ? this.commitments(chunks) : [], signs };
   }
 
-  combine(slot: number, chunks: number, wants: CombineWants): CombinedBlock {
-    return combineBlock(this.setup.shape, this.mixing, this.buffers[slot]!, chunks, wants);
+  combine(slot: number, chunks: number, { commitments, firstChunk }: CombineWants): CombinedBlock {
+    const { shape, slots } = this.setup;
+    const { parameters, blocks, statePlanes } = shape;
+    const { rule } = parameters;
+    const { chunkSize, chunkCount } = blocks.layout;
+    const { model, state } = slots[slot]!;
+    const m = this.mixing?.rows ?? shape.rows;
+    const denominator = combineDenominator(rule.combine, m, rule.byzantine) * (this.mixing?.denominator ?? 1);
+    const stride = rule.combine === 'trimmedMean' ? trimSampleStride(chunkCount) : Number.POSITIVE_INFINITY;
+    const counts = this.kernels.arena.int32(this.counts, m).fill(0);
+    const modelChunk = 4 * chunkSize;
+    const stateChunk = modelChunk * statePlanes;
+    for (let first = 0; first < chunks; first += this.tileChunks) {
+      const count = Math.min(this.tileChunks, chunks - first);
+      const length = count * chunkSize;
+      const rows = this.placeRows(slot, first);
+      if (commitments) this.hashRows(slot, first, count);
+      const { lanes, mixed } = this.combiner!(rows, length);
+      for (let c = (stride - ((firstChunk + first) % stride)) % stride; c < count; c += stride) {
+        const table = this.placeChunk(mixed, m, c * chunkSize);
+        countTrimmedRows(this.kernels, mixed.lanes, table, m, rule.byzantine, chunkSize, this.counts);
+      }
+      const [modelAt, stateAt] = [model + first * modelChunk, state + first * stateChunk];
+      this.step.run(this.numerators, lanes, denominator, modelAt, statePlanes === 0 ? 0 : stateAt, length);
+      this.hash.modelLeaves(modelAt, modelChunk, count, this.modelHashes + first * HASH_BYTES);
+      if (statePlanes > 0) this.hash.modelLeaves(stateAt, stateChunk, count, this.stateHashes + first * HASH_BYTES);
+    }
+    return {
+      model: this.joined(this.modelHashes, chunks),
+      state: statePlanes > 0 ? this.joined(this.stateHashes, chunks) : null,
+      commitments: commitments ? this.commitments(chunks) : [],
+      trimmed: [...counts],
+    };
+  }
+
+  private combinerOf(mixing: Mixing | null): Combiner {
+    const { kernels, numerators } = this;
+    const { shape } = this.setup;
+    const { combine, byzantine } = shape.parameters.rule;
+    const capacity = tileCapacity(shape);
+    const untouched = (rows: number): MixedRows => ({ lanes: 'int16', rows });
+    if (combine === 'mean') {
+      const sum = weightedSum(kernels, columnSums(mixing, shape.rows), capacity);
+      const lanes = sum.lanesFor(INT16_BOUND);
+      return (rows, length) => {
+        sum.run(rows, numerators, length, lanes);
+        return { lanes, mixed: untouched(rows) };
+      };
+    }
+    const m = mixing?.rows ?? shape.rows;
+    const statistic = statisticOf(combine, m, byzantine);
+    const ordered: Partial<Record<Lanes, OrderStatisticKernel>> = {};
+    const run = (mixed: MixedRows, length: number) => {
+      ordered[mixed.lanes] ??= orderStatisticKernel(kernels, statistic, m, mixed.lanes);
+      ordered[mixed.lanes]!(mixed.rows, numerators, length);
+      return { lanes: mixed.lanes === 'float64' ? ('float64' as const) : ('int32' as const), mixed };
+    };
+    if (mixing === null) return (rows, length) => run(untouched(rows), length);
+    const mix: MixingKernel = mixingKernel(kernels, mixing, capacity);
+    return (rows, length) => run(mix.mix(rows, length, this.largestOf(rows, length)), length);
+  }
+
+  /** Largest magnitude in a tile of all rows. */
+  private largestOf(rows: number, length: number): number {
+    let largest = 0;
+    for (const address of new Uint32Array(this.kernels.memory.buffer, rows, this.setup.shape.rows)) {
+      largest = Math.max(largest, this.kernels.exports.largestMagnitude(address, length));
+    }
+    return largest;
+  }
+
+  /** Address of a table of the rows' addresses from chunk `first` on. */
+  private placeRows(slot: number, first: number): number {
+    const { shape, slots } = this.setup;
+    const table = new Uint32Array(this.kernels.memory.buffer, this.rowTable, shape.rows);
+    const offset = first * shape.blocks.layout.chunkSize * 2;
+    slots[slot]!.rows.forEach((address, i) => {
+      table[i] = address + offset;
+    });
+    return this.rowTable;
+  }
+
+  /** Address of a table of the m combined rows' addresses from coordinate `from` of their tile on. */
+  private placeChunk({ lanes, rows }: MixedRows, m: number, from: number): number {
+    const { buffer } = this.kernels.memory;
+    const bytes = lanes === 'int16' ? 2 : lanes === 'int32' ? 4 : 8;
+    const table = new Uint32Array(buffer, this.chunkTable, m);
+    new Uint32Array(buffer, rows, m).forEach((address, r) => {
+      table[r] = address + from * bytes;
+    });
+    return this.chunkTable;
+  }
+
+  /** Leaf hashes and sums of chunks of every update. */
+  private hashRows(slot: number, first: number, count: number): void {
+    const { shape, slots } = this.setup;
+    const { blocks, updates } = shape;
+    const leafBytes = blocks.layout.chunkSize * 2;
+    for (let i = 0; i < updates; i++) {
+      const leaf = i * blocks.chunks + first;
+      const data = slots[slot]!.rows[i]! + first * leafBytes;
+      this.hash.updateLeaves(data, leafBytes, count, this.hashes + leaf * HASH_BYTES, this.sums + leaf * SUM_BYTES);
+    }
+  }
+
+  /** Roots of the subtrees over the hashed leaves of every update. */
+  private commitments(chunks: number): SumNode[] {
+    const { blocks, updates } = this.setup.shape;
+    const { arena, memory } = this.kernels;
+    return Array.from({ length: updates }, (_, i) => {
+      const hashes = this.hashes + i * blocks.chunks * HASH_BYTES;
+      const sums = this.sums + i * blocks.chunks * SUM_BYTES;
+      arena.bytes(hashes + chunks * HASH_BYTES, (blocks.chunks - chunks) * HASH_BYTES).fill(0);
+      arena.bytes(sums + chunks * SUM_BYTES, (blocks.chunks - chunks) * SUM_BYTES).fill(0);
+      this.hash.joinUpdateNodes(hashes, sums, blocks.chunks, blocks.depth);
+      const sum = new BigUint64Array(memory.buffer, sums, 1)[0]!;
+      return { hash: arena.bytes(hashes, HASH_BYTES).slice(), sum };
+    });
+  }
+
+  /** Root of the subtree over the first `chunks` leaves of a model or state. */
+  private joined(hashes: number, chunks: number): Uint8Array {
+    const { blocks } = this.setup.shape;
+    const { arena } = this.kernels;
+    arena.bytes(hashes + chunks * HASH_BYTES, (blocks.chunks - chunks) * HASH_BYTES).fill(0);
+    this.hash.joinModelNodes(hashes, blocks.chunks, blocks.depth);
+    return arena.bytes(hashes, HASH_BYTES).slice();
   }
 }
 
@@ -60,7 +265,39 @@ export function viewSlot({ arena }: Kernels, shape: RoundShape, slot: SlotAddres
   };
 }
 
-/** Memory that a thread needs for itself while a round lasts. */
+/**
+ * Memory that a thread needs for itself while a round lasts, at most: numerators, mixed rows and the digits of their
+ * sums in float64, W as tables of the kernels, hashes of a block's leaves.
+ */
 export function machineBytes(shape: RoundShape): number {
-  return 64 * shape.rows;
+  const { rows, blocks } = shape;
+  const mixed = (16 * rows + 32) * tileCapacity(shape);
+  const tables = 64 * rows * rows + 1024 * rows;
+  const hashes = (rows + 2) * blocks.chunks * (HASH_BYTES + SUM_BYTES);
+  return mixed + tables + hashes + gramScratchBytes(rows) + 8 * rows * rows + 2 ** 16;
+}
+
+/** What each update weighs in the mean of the mixed rows. */
+function columnSums(mixing: Mixing | null, n: number): number[] {
+  if (mixing === null) return Array.from({ length: n }, () => 1);
+  const { rows, columns, weights } = mixing;
+  return Array.from({ length: columns }, (_, i) => {
+    let sum = 0;
+    for (let r = 0; r < rows; r++) sum += weights[r * columns + i]!;
+    return sum;
+  });
+}
+
+function statisticOf(combine: Exclude<Combine, 'mean'>, m: number, f: number): OrderStatistic {
+  if (combine === 'median') return { kind: 'median' };
+  if (combine === 'trimmedMean') return { kind: 'trimmedMean', drop: f };
+  return { kind: 'nearestMedian', keep: combine === 'meaMed' ? meaMedCount(m, f) : bulyanCount(m, f) };
+}
+
+function tileChunks({ blocks }: RoundShape): number {
+  return Math.min(blocks.chunks, Math.max(1, TILE / blocks.layout.chunkSize));
+}
+
+function tileCapacity(shape: RoundShape): number {
+  return tileChunks(shape) * shape.blocks.layout.chunkSize + TILE_SKEW;
 }

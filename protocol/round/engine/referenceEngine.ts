@@ -72,7 +72,8 @@ export function analyseBlock(
     if (chunk % GRAM_SPAN === 0) spans.push(new BigInt64Array((rows * (rows + 1)) / 2));
     addGramChunk(spans.at(-1)!, rowsOf(shape, buffers, chunk));
   }
-  return { spans, commitments: wants.commitments ? commitRows(shape, buffers, chunks) : [], signs: [] };
+  const signs = wants.signs ? buffers.rows.slice(0, shape.updates).map((row) => countSigns(shape, row, chunks)) : [];
+  return { spans, commitments: wants.commitments ? commitRows(shape, buffers, chunks) : [], signs };
 }
 
 /** What `BlockComputer.combine` does to the vectors in `buffers`. */
@@ -115,9 +116,18 @@ function rowsOf({ blocks }: RoundShape, { rows }: BlockBuffers, chunk: number): 
   return rows.map((row) => row.subarray(chunk * chunkSize, (chunk + 1) * chunkSize));
 }
 
-function commitRows({ blocks }: RoundShape, { rows }: BlockBuffers, chunks: number): SumNode[] {
+function countSigns({ blocks }: RoundShape, row: Int16Array, chunks: number): BlockAnalysis['signs'][number] {
+  let [positive, negative] = [0, 0];
+  for (let k = 0; k < chunks * blocks.layout.chunkSize; k++) {
+    if (row[k]! > 0) positive++;
+    else if (row[k]! < 0) negative++;
+  }
+  return { positive, negative };
+}
+
+function commitRows({ blocks, updates }: RoundShape, { rows }: BlockBuffers, chunks: number): SumNode[] {
   const { layout, depth } = blocks;
-  return rows.map((row) => {
+  return rows.slice(0, updates).map((row) => {
     const leaves = Array.from({ length: chunks }, (_, chunk) =>
       updateLeaf(bytesOf(row.subarray(chunk * layout.chunkSize, (chunk + 1) * layout.chunkSize))),
     );

@@ -27,6 +27,7 @@ export interface RoundEngine {
 export interface RoundShape {
   readonly parameters: LearningParameters;
   readonly blocks: BlockLayout;
+  readonly updates: number;
   /** Rows of a block: the updates, and the history row where the rule has one. */
   readonly rows: number;
   /** Int32 planes of the server state. */

@@ -9,7 +9,11 @@ import type { StartThread, ThreadReply } from './thread.ts';
 export const PROCESSORS = availableParallelism();
 
 export const startThread: StartThread = (setup, onReply, onDeath) => {
-  const worker = new Worker(new URL('./blockThread.ts', import.meta.url), { workerData: setup, name: 'assay-round' });
+  const worker = new Worker(new URL('./blockThread.ts', import.meta.url), {
+    workerData: setup,
+    name: 'assay-round',
+    execArgv: [], // what this process was started with (--eval, a profiler) is not for its threads
+  });
   let reason = 'it ended without a word';
   let ended = false;
   worker.on('message', (reply: ThreadReply) => onReply(reply));

@@ -17,7 +17,7 @@ import type {
   RoundEngine,
   RoundShape,
 } from './roundEngine.ts';
-import type { Region, Thread, ThreadMessage } from './thread.ts';
+import type { Region, StartThread, Thread, ThreadMessage } from './thread.ts';
 
 /** Bytes of all rows of a round from which threads pay: several times what handing blocks to them costs. */
 const THREADED_BYTES = 2 ** 24;
@@ -29,10 +29,12 @@ const SLOTS_PER_THREAD = 2;
 export interface WasmEngineOptions {
   /** Threads that compute. Default: one for each processor in rounds that are large enough, else the caller's own. */
   readonly threads?: number;
+  /** Starts a thread; another one only to test how the engine takes a thread's death. */
+  readonly start?: StartThread;
 }
 
 /** @throws AssayError `NO_SIMD`, `ENGINE_THREADS` */
-export function createWasmEngine({ threads }: WasmEngineOptions = {}): RoundEngine {
+export function createWasmEngine({ threads, start = startThread }: WasmEngineOptions = {}): RoundEngine {
   if (threads !== undefined && (!Number.isInteger(threads) || threads < 1 || threads > 64)) {
     throw new AssayError('ENGINE_THREADS', {
       summary: 'impossible number of threads',
@@ -40,7 +42,7 @@ export function createWasmEngine({ threads }: WasmEngineOptions = {}): RoundEngi
       received: String(threads),
     });
   }
-  return new WasmEngine(threads ?? PROCESSORS, threads === undefined);
+  return new WasmEngine(threads ?? PROCESSORS, threads === undefined, start);
 }
 
 class WasmEngine implements RoundEngine {
@@ -52,11 +54,11 @@ class WasmEngine implements RoundEngine {
   /** One round at a time: its memory is given back as a whole. */
   private free: Promise<void> = Promise.resolve();
 
-  constructor(threads: number, onlyLarge: boolean) {
+  constructor(threads: number, onlyLarge: boolean, start: StartThread) {
     this.threads = threads;
     this.onlyLarge = onlyLarge;
     this.kernels = loadKernels(createKernelMemory());
-    this.crew = new Crew(this.kernels);
+    this.crew = new Crew(this.kernels, start);
   }
 
   async open(shape: RoundShape): Promise<BlockComputer> {
@@ -167,16 +169,18 @@ class ManyThreads implements BlockComputer {
 /** The threads of an engine: started when a round first needs them, kept for the next one. */
 class Crew {
   private readonly kernels: Kernels;
+  private readonly start: StartThread;
   private members: Member[] = [];
 
-  constructor(kernels: Kernels) {
+  constructor(kernels: Kernels, start: StartThread) {
     this.kernels = kernels;
+    this.start = start;
   }
 
   /** As many members as regions, ready for a round. */
   open(setup: MachineSetup, regions: readonly Region[]): Member[] {
     this.members = this.members.filter((member) => !member.dead);
-    while (this.members.length < regions.length) this.members.push(new Member(this.kernels));
+    while (this.members.length < regions.length) this.members.push(new Member(this.kernels, this.start));
     const chosen = this.members.slice(0, regions.length);
     chosen.forEach((member, i) => {
       member.tell({ verb: 'open', setup, region: regions[i]! });
@@ -201,8 +205,8 @@ class Member {
   private readonly questions: Question[] = [];
   private reason = 'the engine was closed';
 
-  constructor({ memory }: Kernels) {
-    this.thread = startThread(
+  constructor({ memory }: Kernels, start: StartThread) {
+    this.thread = start(
       { memory },
       (reply) => {
         const question = this.questions.shift();
@@ -225,7 +229,7 @@ class Member {
   ask<Value>(message: ThreadMessage): Promise<Value> {
     return new Promise((resolve, reject) => {
       if (this.dead) {
-        reject(this.death());
+        reject(threadDeath(this.reason));
         return;
       }
       this.thread.keepAlive(true);
@@ -242,15 +246,16 @@ class Member {
   private die(reason: string): void {
     this.dead = true;
     this.reason = reason;
-    for (const { reject } of this.questions.splice(0)) reject(this.death());
+    for (const { reject } of this.questions.splice(0)) reject(threadDeath(this.reason));
   }
+}
 
-  private death(): AssayError {
-    return new AssayError('THREAD_DIED', {
-      summary: 'a thread of the computation died',
-      expected: 'the numbers of a block',
-      received: this.reason,
-      fix: 'run it again: new threads start; if they die again, give the process more memory or use --threads 1',
-    });
-  }
+/** What is said to whoever waits for a thread that died. */
+export function threadDeath(reason: string): AssayError {
+  return new AssayError('THREAD_DIED', {
+    summary: 'a thread of the computation died',
+    expected: 'the numbers of a block',
+    received: reason,
+    fix: 'run it again: new threads start; if they die again, give the process more memory or use --threads 1',
+  });
 }

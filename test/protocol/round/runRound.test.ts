@@ -1,16 +1,29 @@
 /** The streamed round against the plain state machine in memory: the same bits, however it is cut and computed. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { mixChunk } from '../../../protocol/aggregation/preAggregation/mixing.ts';
-import { minimumUpdates, parseRule, RULE_NAMES } from '../../../protocol/aggregation/rule.ts';
-import { FED_AVG, hasServerState, Q16, type ServerStep } from '../../../protocol/aggregation/serverStep.ts';
+import { type Mixing, mixChunk } from '../../../protocol/aggregation/preAggregation/mixing.ts';
+import {
+  COMBINES,
+  minimumUpdates,
+  parseRule,
+  RULE_NAMES,
+  type Rule,
+  type RuleOptions,
+} from '../../../protocol/aggregation/rule.ts';
+import { FED_AVG, Q16, type ServerStep, stateVectors } from '../../../protocol/aggregation/serverStep.ts';
 import { countTrimmed, trimSampleStride } from '../../../protocol/aggregation/trimming.ts';
 import { commitUpdate } from '../../../protocol/commitment/merkleSum.ts';
 import { ZERO_HASH } from '../../../protocol/encoding/bytes.ts';
 import { bytesOf, encodeModel, viewInt16, viewInt32 } from '../../../protocol/encoding/vectors.ts';
 import { computeRound } from '../../../protocol/round/computeRound.ts';
+import { chooseEngine } from '../../../protocol/round/engine/chooseEngine.ts';
 import { referenceEngine } from '../../../protocol/round/engine/referenceEngine.ts';
 import type { RoundEngine } from '../../../protocol/round/engine/roundEngine.ts';
+import type { StartThread } from '../../../protocol/round/engine/thread.ts';
+import { startThread } from '../../../protocol/round/engine/threads.node.ts';
 import { createWasmEngine } from '../../../protocol/round/engine/wasmEngine.ts';
 import { type MemoryRound, readMemory, runRoundInMemory } from '../../../protocol/round/memoryRound.ts';
 import { type LearningParameters, layoutOf } from '../../../protocol/round/parameters.ts';
@@ -18,20 +31,42 @@ import type { RoundContext, RoundIo } from '../../../protocol/round/roundIo.ts';
 import { runRound } from '../../../protocol/round/runRound.ts';
 import { expectError } from '../../client/support/expectError.ts';
 import { runs } from '../support/arbitraries.ts';
-import { KINDS, randomRound, randomState, roundParameters } from '../support/randomRounds.ts';
+import { expectAssayError } from '../support/expectAssayError.ts';
+import { KINDS, randomModel, randomRound, randomState, roundParameters, xorshift } from '../support/randomRounds.ts';
 
 const ENGINES: readonly RoundEngine[] = [
   referenceEngine,
   createWasmEngine({ threads: 1 }),
   createWasmEngine({ threads: 3 }),
 ];
+const nameOf = ({ name, threads }: RoundEngine) => `${name}, threads: ${threads}`;
+const NONE = { momentumQ16: 0, secondMomentQ16: 0, adaptivity: 0 };
+const MOMENTS = { learningRateQ16: Q16 / 8, momentumQ16: (Q16 * 9) / 10, adaptivity: 1 << 14 };
 const STEPS: readonly ServerStep[] = [
   FED_AVG,
-  { optimizer: 'fedAvgM', learningRateQ16: Q16 / 2, momentumQ16: (Q16 * 9) / 10, secondMomentQ16: 0, adaptivity: 0 },
+  { ...NONE, optimizer: 'fedAvgM', learningRateQ16: Q16 / 2, momentumQ16: (Q16 * 9) / 10 },
+  { ...MOMENTS, optimizer: 'fedAdagrad', momentumQ16: 0, secondMomentQ16: 0 },
+  { ...MOMENTS, optimizer: 'fedAdam', secondMomentQ16: 64_880 },
+  { ...MOMENTS, optimizer: 'fedYogi', secondMomentQ16: 64_880 },
 ];
+/** Those of `RULE_NAMES`, and what every stage of the protocol makes of them. */
+const RULES: readonly string[] = [...RULE_NAMES, 'nnm+krum'];
+const OPTIONS: Readonly<Record<string, RuleOptions>> = { 'centered-clipping': { radius: 900n } };
+
+/** How a round is cut, and its data. */
+const shape = fc.record({
+  f: fc.nat({ max: 3 }),
+  more: fc.nat({ max: 6 }),
+  dimension: fc.oneof(fc.integer({ min: 1, max: 700 }), fc.constantFrom(4096, 8191)),
+  chunkSize: fc.constantFrom(16, 32, 64, 512),
+  blockChunks: fc.constantFrom(undefined, 16, 32),
+  kind: fc.constantFrom(...KINDS),
+  step: fc.constantFrom(...STEPS),
+  seed: fc.integer(),
+});
 
 function contextOf(n: number): RoundContext {
-  return { indices: Array.from({ length: n }, (_, i) => i), seed: ZERO_HASH };
+  return { indices: Array.from({ length: n }, (_, i) => 3 * i + 1), seed: `0x${'5e'.repeat(32)}` };
 }
 
 /** What `countTrimmed` counts over whole rows. */
@@ -51,53 +86,86 @@ function trimmedOf(
   return counts;
 }
 
-for (const engine of ENGINES) {
-  describe(`a streamed round (${engine.name}, threads: ${engine.threads})`, function () {
-    this.timeout(60_000);
-    after(() => engine.close());
+describe('a streamed round', function () {
+  this.timeout(60_000);
+  after(() => Promise.all(ENGINES.map((engine) => engine.close())));
 
-    for (const name of RULE_NAMES) {
-      for (const step of STEPS) {
-        it(`${name}, ${step.optimizer}: to the bit what the protocol computes in memory`, async () => {
-          await fc.assert(
-            fc.asyncProperty(
-              fc.record({
-                f: fc.nat({ max: 3 }),
-                more: fc.nat({ max: 6 }),
-                dimension: fc.oneof(fc.integer({ min: 1, max: 700 }), fc.constantFrom(4096, 8191)),
-                chunkSize: fc.constantFrom(16, 32, 64),
-                blockChunks: fc.constantFrom(undefined, 16, 32),
-                kind: fc.constantFrom(...KINDS),
-                seed: fc.integer(),
-              }),
-              async ({ f, more, dimension, chunkSize, blockChunks, kind, seed }) => {
-                const rule = parseRule(name, f);
-                const n = minimumUpdates(rule) + more;
-                const parameters = roundParameters({ dimension, chunkSize, rule, serverStep: step });
-                const { rows, model, payloads, modelPayload } = randomRound(parameters, n, kind, seed);
-                const layout = layoutOf(parameters);
-                const state = hasServerState(step) ? randomState(parameters, 1, seed) : null;
-                const expected = computeRound(parameters, rows, model, { state: state && viewInt32(state) });
-                const options = { commitUpdates: true, ...(blockChunks === undefined ? {} : { blockChunks }) };
-                const round: MemoryRound = { rows: payloads, model: modelPayload, state };
-                const got = await runRoundInMemory(engine, parameters, contextOf(n), round, options);
-                const { model: nextModel, state: nextState, gramPayload, mixing, ...roots } = expected;
-                expect(got.roots).to.deep.equal(roots);
-                expect(got.model).to.deep.equal(encodeModel(nextModel, layout));
-                expect(got.state).to.deep.equal(nextState && bytesOf(nextState));
-                expect(got.gramPayload).to.deep.equal(gramPayload);
-                expect(got.mixing).to.deep.equal(mixing);
-                expect(got.trimmed).to.deep.equal(trimmedOf(parameters, payloads, mixing));
-                expect(got.updates).to.deep.equal(
-                  payloads.map((bytes) => ({ ...commitUpdate(bytes, layout), zeroPadded: true })),
-                );
-              },
-            ),
-            runs(12),
+  for (const name of RULES) {
+    it(`${name}: to the bit what the protocol computes in memory, by every engine`, async () => {
+      await fc.assert(
+        fc.asyncProperty(shape, async ({ f, more, dimension, chunkSize, blockChunks, kind, step, seed }) => {
+          const rule = parseRule(name, f, OPTIONS[name]);
+          const n = minimumUpdates(rule) + more;
+          const parameters = roundParameters({ dimension, chunkSize, rule, serverStep: step });
+          const { rows, model, payloads, modelPayload } = randomRound(parameters, n, kind, seed);
+          const layout = layoutOf(parameters);
+          const planes = stateVectors(step);
+          const state = planes === 0 ? null : randomState(parameters, planes, seed);
+          const previousModel = seed % 2 === 0 ? null : randomModel(dimension, xorshift(seed));
+          const context = contextOf(n);
+          const expected = computeRound(parameters, rows, model, {
+            state: state && viewInt32(state),
+            context,
+            previousModel,
+          });
+          const { model: nextModel, state: nextState, gramPayload, mixing, ...roots } = expected;
+          const trimmed = trimmedOf(parameters, payloads, mixing);
+          const updates = payloads.map((bytes) => ({ ...commitUpdate(bytes, layout), zeroPadded: true }));
+          const options = { commitUpdates: true, ...(blockChunks === undefined ? {} : { blockChunks }) };
+          const round: MemoryRound = {
+            rows: payloads,
+            model: modelPayload,
+            state,
+            previousModel: previousModel && encodeModel(previousModel, layout),
+          };
+          for (const engine of ENGINES) {
+            const got = await runRoundInMemory(engine, parameters, context, round, options);
+            expect(got.roots, nameOf(engine)).to.deep.equal(roots);
+            expect(got.model).to.deep.equal(encodeModel(nextModel, layout));
+            expect(got.state).to.deep.equal(nextState && bytesOf(nextState));
+            expect(got.gramPayload).to.deep.equal(gramPayload);
+            expect(got.mixing).to.deep.equal(mixing);
+            expect(got.trimmed).to.deep.equal(trimmed);
+            expect(got.updates).to.deep.equal(updates);
+          }
+        }),
+        runs(12),
+      );
+    });
+  }
+
+  for (const combine of COMBINES) {
+    it(`${combine} of rows mixed by any matrix: the same by every engine`, async () => {
+      const property = fc.asyncProperty(
+        shape,
+        fc.constantFrom(1, 3, 2 ** 9, 2 ** 15, 2 ** 20, 2 ** 29),
+        async ({ more, dimension, chunkSize, kind, seed }, largest) => {
+          const [n, m] = [more + 7, 5 + ((seed >>> 3) % 4)];
+          const next = xorshift(seed);
+          const most = Math.max(1, Math.floor(largest / n));
+          const weights = Int32Array.from({ length: m * n }, () =>
+            next() % 3 === 0 ? 0 : largest === 1 ? 1 : (next() % (2 * most + 1)) - most,
           );
-        });
-      }
-    }
+          const mixing: Mixing = { rows: m, columns: n, weights, denominator: 1 + (next() % (2 * largest)) };
+          const rule: Rule = combine === 'bulyan' ? parseRule('bulyan', 1) : { ...parseRule('median', 1), combine };
+          const parameters = roundParameters({ dimension, chunkSize, rule, serverStep: FED_AVG });
+          const { payloads, modelPayload } = randomRound(parameters, n, kind, seed);
+          const round = { rows: payloads, model: modelPayload };
+          const [expected, ...others] = await Promise.all(
+            ENGINES.map((engine) => runRoundInMemory(engine, parameters, contextOf(n), round, { mixing })),
+          );
+          for (const other of others) expect(other).to.deep.equal(expected);
+        },
+      );
+      await fc.assert(property, runs(12));
+    });
+  }
+});
+
+for (const engine of ENGINES) {
+  describe(`a streamed round (${nameOf(engine)})`, function () {
+    this.timeout(20_000);
+    after(() => engine.close());
 
     it('mixes by a given matrix, whatever the rule would have chosen', async () => {
       const parameters = roundParameters({
@@ -194,3 +262,71 @@ for (const engine of ENGINES) {
     });
   });
 }
+
+describe('threads of the engine', function () {
+  this.timeout(20_000);
+  const parameters = roundParameters({
+    dimension: 16 * 16 * 12,
+    chunkSize: 16,
+    rule: parseRule('trimmed-mean', 1),
+    serverStep: FED_AVG,
+  });
+  const { payloads: rows, modelPayload: model } = randomRound(parameters, 4, 'ordinary', 7);
+  const run = (engine: RoundEngine) =>
+    runRoundInMemory(engine, parameters, contextOf(4), { rows, model }, { blockChunks: 16 });
+
+  it('a thread that dies is one clear error, and the next round has new ones', async () => {
+    let started = 0;
+    const dying: StartThread = (setup, onReply, onDeath) => {
+      if (++started > 2) return startThread(setup, onReply, onDeath);
+      const worker = new Worker("require('node:worker_threads').parentPort.once('message', () => process.exit(9))", {
+        eval: true,
+      });
+      worker.once('exit', () => onDeath('it was shot'));
+      return {
+        post: (message) => worker.postMessage(message),
+        keepAlive: () => undefined,
+        end: async () => void (await worker.terminate()),
+      };
+    };
+    const engine = createWasmEngine({ threads: 2, start: dying });
+    await expectError(() => run(engine), 'THREAD_DIED', /it was shot/);
+    expect((await run(engine)).roots).to.deep.equal((await run(referenceEngine)).roots);
+    expect(started).to.equal(4);
+    await engine.close();
+  });
+
+  it('rounds that are asked for at once are computed one after the other, all of them right', async () => {
+    const engine = createWasmEngine({ threads: 2 });
+    const expected = (await run(referenceEngine)).roots;
+    const results = await Promise.all([run(engine), run(engine), run(engine)]);
+    for (const { roots } of results) expect(roots).to.deep.equal(expected);
+    await engine.close();
+  });
+
+  it('an engine that nobody closes does not keep the process alive', async () => {
+    const at = (path: string) => new URL(`../../../protocol/${path}`, import.meta.url);
+    const script = `
+      import { parseRule } from '${at('aggregation/rule.ts')}';
+      import { createWasmEngine } from '${at('round/engine/wasmEngine.ts')}';
+      import { runRoundInMemory } from '${at('round/memoryRound.ts')}';
+      const numbers = ${JSON.stringify({ ...parameters, normSqBound: 0, rule: null })};
+      const vector = (bytes) => new Uint8Array(numbers.dimension * bytes);
+      const round = { rows: [1, 2, 3, 4].map(() => vector(2)), model: vector(4) };
+      const context = { indices: [0, 1, 2, 3], seed: '0x' };
+      const parameters = { ...numbers, rule: parseRule('trimmed-mean', 1) };
+      await runRoundInMemory(createWasmEngine({ threads: 2 }), parameters, context, round, { blockChunks: 16 });
+      console.log('done');`;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], {
+      timeout: 15_000,
+    });
+    expect(stdout).to.equal('done\n');
+  });
+
+  it('there are from 1 to 64 of them', () => {
+    for (const threads of [0, 1.5, 65]) expectAssayError('ENGINE_THREADS', () => createWasmEngine({ threads }));
+    expectAssayError('ENGINE_THREADS', () => chooseEngine('reference', 2));
+    expect(chooseEngine('reference', 1)).to.equal(referenceEngine);
+    expect(chooseEngine('wasm', 5).threads).to.equal(5);
+  });
+});
