@@ -1,31 +1,30 @@
 /** `assay demo`: a whole federation on this machine, from an empty chain to an audited model. */
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { attacks } from '../../client/attacks/registry.ts';
-import { RULE_NAMES } from '../../protocol/aggregation/rule.ts';
 import { runDemo } from '../demo/runDemo.ts';
+import { withRuleSettings, withServerSettings } from '../federation/ruleSettings.ts';
 import { withEngine } from '../options/engine.ts';
 import { withFacts } from '../options/shared.ts';
-import { decimal, integer, oneOf } from '../options/values.ts';
+import { decimal, integer } from '../options/values.ts';
 
 const EXAMPLES = `
 Examples:
   $ npm run demo                                                 ten clients, two of them Byzantine, ten rounds, an audit
   $ npm run demo -- --norm-bound none --rule fedavg              plain averaging, ruined by the two
+  $ npm run demo -- --rule arc+nnm+trimmed-mean --audit-only      a composition that auditors check and no contract judges
+  $ npm run demo -- --server fedAdam                             the server steps with adaptive moments
   $ npm run demo -- --lying-aggregator                           the watchtower proves the lie, the liar is slashed, the round is redone
   $ npm run demo -- --withholding-client                         a client reveals what it shows to nobody, and is slashed
   $ npm run demo -- --keep                                       leaves the chain and the gateways running to be audited`;
 
 export function addDemoCommand(program: Command): void {
   const attackNames = attacks.map(({ name }) => name).join(', ');
-  withEngine(withFacts(program.command('demo')))
+  withServerSettings(withRuleSettings(withEngine(withFacts(program.command('demo')))))
     .description('Run a whole federation on this machine: chain, aggregator, clients, audit.')
     .option('--rounds <n>', 'rounds', integer(1, 1000), 10)
     .option('--clients <n>', 'client processes', integer(1, 30), 10)
     .option('--byzantine <n>', 'how many of them attack; also f of the rule', integer(0, 14), 2)
     .option('--attack <name>', `what the Byzantine clients do: ${attackNames}`, 'signFlipping')
-    .addOption(
-      new Option('--rule <name>', 'aggregation rule').argParser(oneOf(...RULE_NAMES)).default('nnm+trimmed-mean'),
-    )
     .option('--norm-bound <norm>', "largest L2 norm of an update, or none; default: the model's")
     .option(
       '--alpha <a>',

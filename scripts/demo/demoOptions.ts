@@ -1,17 +1,16 @@
 /** What the demonstration can be asked for, and the federation that follows from it. */
 import { parseAttack } from '../../client/attacks/registry.ts';
-import { minimumUpdates, parseRule } from '../../protocol/aggregation/rule.ts';
+import { minimumUpdates } from '../../protocol/aggregation/rule.ts';
 import { AssayError } from '../../protocol/errors.ts';
+import { planRule, type RuleSettings, type ServerSettings } from '../federation/ruleSettings.ts';
 import type { FederationSettings } from '../federation/settings.ts';
 import type { EngineOptions } from '../options/engine.ts';
 import type { FactsOptions } from '../options/shared.ts';
 
-export interface DemoOptions extends FactsOptions, EngineOptions {
+export interface DemoOptions extends FactsOptions, EngineOptions, RuleSettings, ServerSettings {
   readonly rounds: number;
   readonly clients: number;
-  readonly byzantine: number;
   readonly attack: string;
-  readonly rule: string;
   /** L2 norm, or 'none'; the model's own when left out. */
   readonly normBound?: string;
   readonly alpha: number;
@@ -56,13 +55,21 @@ export function checkDemoOptions(options: DemoOptions): void {
   parseAttack(attack);
   // Rogue clients are thrown out: the others must be enough.
   const rogues = rogueClients(options).length;
-  const least = minimumUpdates(parseRule(rule, byzantine)) + rogues;
+  const { rule: planned, enforced } = planRule(options);
+  const least = minimumUpdates(planned) + rogues;
   if (clients < least) {
     throw new AssayError('DEMO_OPTIONS', {
       summary: `${rule} with f = ${byzantine} is not defined for that few clients${rogues === 0 ? '' : ` when ${rogues} of them are thrown out`}`,
       expected: `--clients ${least} or more`,
       received: String(clients),
       fix: 'start more clients, or fewer attackers with --byzantine',
+    });
+  }
+  if (options.lyingAggregator && !enforced) {
+    throw new AssayError('DEMO_OPTIONS', {
+      summary: 'nobody can prove to the contract that a model is wrong in an audit-only federation',
+      expected: '--lying-aggregator without --audit-only',
+      received: `--rule ${rule} --audit-only --lying-aggregator`,
     });
   }
   if (byzantine + rogues < clients) return;
@@ -74,14 +81,10 @@ export function checkDemoOptions(options: DemoOptions): void {
 }
 
 export function demoFederation(options: DemoOptions): FederationSettings {
-  const { rule, byzantine, clients, rounds, normBound } = options;
+  const { clients, rounds, normBound } = options;
   const ether = 10n ** 18n;
   return {
-    rule,
-    byzantine,
-    server: 'fedAvg',
-    serverLearningRate: 1,
-    serverMomentum: 0,
+    ...ruleSettings(options),
     participants: clients,
     rounds,
     stake: ether,
@@ -104,4 +107,16 @@ export function demoFederation(options: DemoOptions): FederationSettings {
     contributionShare: 0,
     ...(normBound === undefined ? {} : { normBound }),
   };
+}
+
+/** What the federation takes of the options: those of rule and server step that were given. */
+function ruleSettings(options: DemoOptions): RuleSettings & ServerSettings {
+  const { rule, byzantine, selected, bucketSize, iterations, clipRadius, reference, auditOnly } = options;
+  const { server, serverLearningRate, serverMomentum, serverSecondMoment, serverAdaptivity } = options;
+  const given = {
+    ...{ selected, bucketSize, iterations, clipRadius, reference, auditOnly },
+    ...{ serverLearningRate, serverMomentum, serverSecondMoment, serverAdaptivity },
+  };
+  const settings = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  return { rule, byzantine, server, ...settings };
 }

@@ -1,9 +1,8 @@
 /** The options that describe a new federation, and the contract parameters that follow from them. */
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { zeroAddress } from 'viem';
 import { normSqBoundOf } from '../../client/update/clipUpdate.ts';
-import { minimumUpdates, needsGram, parseRule, RULE_NAMES } from '../../protocol/aggregation/rule.ts';
-import { Q16, SERVER_OPTIMIZERS, type ServerOptimizer } from '../../protocol/aggregation/serverStep.ts';
+import { minimumUpdates, needsGram } from '../../protocol/aggregation/rule.ts';
 import type { Hex } from '../../protocol/encoding/bytes.ts';
 import { cidToBytes } from '../../protocol/encoding/cid.ts';
 import { DEFAULT_MODEL_FRACTION_BITS, DEFAULT_UPDATE_FRACTION_BITS } from '../../protocol/encoding/fixedPoint.ts';
@@ -11,15 +10,17 @@ import { DEFAULT_CHUNK_SIZE } from '../../protocol/encoding/layout.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { checkLearningParameters, type FederationParameters, NO_NORM_BOUND } from '../../protocol/round/parameters.ts';
 import { parseAddress } from '../options/address.ts';
-import { decimal, etherOption, integer, oneOf } from '../options/values.ts';
+import { decimal, etherOption, integer } from '../options/values.ts';
+import {
+  planRule,
+  planServerStep,
+  type RuleSettings,
+  type ServerSettings,
+  withRuleSettings,
+  withServerSettings,
+} from './ruleSettings.ts';
 
-export interface FederationSettings {
-  readonly rule: string;
-  readonly byzantine: number;
-  readonly selected?: number;
-  readonly server: ServerOptimizer;
-  readonly serverLearningRate: number;
-  readonly serverMomentum: number;
+export interface FederationSettings extends RuleSettings, ServerSettings {
   /** L2 norm in units of weights, or 'none'. */
   readonly normBound?: string;
   readonly participants: number;
@@ -55,15 +56,8 @@ const BPS = 10_000;
 const GWEI = 1e9;
 
 export function withFederationSettings(command: Command): Command {
-  return command
-    .addOption(
-      new Option('--rule <name>', 'aggregation rule').argParser(oneOf(...RULE_NAMES)).default('nnm+trimmed-mean'),
-    )
+  return withServerSettings(withRuleSettings(command))
     .option('--byzantine <f>', 'Byzantine participants the rule must survive', integer(0, 49), 0)
-    .option('--selected <m>', 'm of multi-krum; default: n - f', integer(1, 100))
-    .addOption(new Option('--server <step>', 'server step').argParser(oneOf(...SERVER_OPTIMIZERS)).default('fedAvg'))
-    .option('--server-learning-rate <rate>', 'learning rate of the server step', decimal(0.0001, 16), 1)
-    .option('--server-momentum <beta>', 'momentum of fedAvgM', decimal(0, 0.9999), 0)
     .option('--norm-bound <norm>', "largest L2 norm of an update in units of weights, or none; default: the model's")
     .option('--participants <n>', 'participants needed before round 1 opens', integer(1, 100), 3)
     .option('--max-participants <n>', 'most participants; default: as many as are needed', integer(1, 100))
@@ -123,7 +117,7 @@ export function planParameters(
   genesis: StoredGenesis,
   openMembership: boolean,
 ): FederationParameters {
-  const rule = parseRule(settings.rule, settings.byzantine, { selected: settings.selected });
+  const { rule, enforced } = planRule(settings);
   const parameters: FederationParameters = {
     manifestCid: cidToBytes(genesis.manifestCid),
     genesisModelCid: cidToBytes(genesis.modelCid),
@@ -134,14 +128,8 @@ export function planParameters(
     updateFractionBits: DEFAULT_UPDATE_FRACTION_BITS,
     normSqBound: parseNormBound(settings.normBound, genesis.maxUpdateNorm),
     rule,
-    enforced: true,
-    serverStep: {
-      optimizer: settings.server,
-      learningRateQ16: Math.round(settings.serverLearningRate * Q16),
-      momentumQ16: Math.round(settings.serverMomentum * Q16),
-      secondMomentQ16: 0,
-      adaptivity: 0,
-    },
+    enforced,
+    serverStep: planServerStep(settings),
     openMembership,
     minParticipants: settings.participants,
     minUpdates: settings.minUpdates ?? minimumUpdates(rule),
@@ -165,11 +153,13 @@ export function planParameters(
     contributionRewardBps: Math.round(settings.contributionShare * BPS),
   };
   checkLearningParameters(parameters);
-  if (parameters.contributionRewardBps > 0 && !needsGram(rule)) {
+  if (parameters.contributionRewardBps > 0 && !(needsGram(rule) && enforced)) {
     throw new AssayError('CONTRIBUTION_SHARE', {
-      summary: `${settings.rule} commits to no Gram matrix, from which contribution scores are computed`,
-      expected: '--contribution-share 0, or a rule of the Krum or NNM family',
-      received: `--contribution-share ${settings.contributionShare} with --rule ${settings.rule}`,
+      summary: needsGram(rule)
+        ? 'contribution scores are computed from a Gram matrix that somebody can be held to, not in an audit-only federation'
+        : `${settings.rule} commits to no Gram matrix, from which contribution scores are computed`,
+      expected: '--contribution-share 0, or a rule of the Krum or NNM family without --audit-only',
+      received: `--contribution-share ${settings.contributionShare} with --rule ${settings.rule}${enforced ? '' : ' --audit-only'}`,
     });
   }
   if (parameters.minParticipants < parameters.minUpdates) {
