@@ -3,72 +3,84 @@
  * use when they are given one. The kernels' memory holds a portion of the leaves, whatever the vector's length.
  */
 import type { Kernels } from '../kernels/kernelModule.ts';
-import { type HashedSum, SubtreeHasher } from './subtreeHasher.ts';
+import { HASH_BYTES, HashKernel, SUM_BYTES } from '../kernels/sha256.ts';
 
 /** Leaves are copied into the kernels' memory in portions of this size: they stay in the caches until hashed. */
 const PORTION_BYTES = 2 ** 18;
-/** 16: the smallest chunk; 32 bytes of an update. */
 const MAX_LEAVES = 2 ** 10;
 
-/** The root of a perfect subtree: a node `level` levels above the leaves. */
-export interface SubtreeRoot<Node> {
-  readonly node: Node;
+/** The root of a perfect subtree over 2^level leaves. */
+export interface Subtree {
   readonly level: number;
+  readonly hash: Uint8Array;
+}
+
+export interface SumSubtree extends Subtree {
+  /** Sum of squares of its leaves. */
+  readonly sum: bigint;
 }
 
 export class BulkHasher {
   private readonly kernels: Kernels;
-  private readonly subtrees: SubtreeHasher;
+  private readonly kernel: HashKernel;
   private readonly portion: number;
+  private readonly hashes: number;
+  private readonly sums: number;
 
   /** @throws AssayError `KERNEL_MEMORY` when the arena is full. */
   constructor(kernels: Kernels) {
     this.kernels = kernels;
-    this.subtrees = new SubtreeHasher(kernels, MAX_LEAVES);
+    this.kernel = new HashKernel(kernels);
     this.portion = kernels.arena.allocate(PORTION_BYTES);
+    this.hashes = kernels.arena.allocate(HASH_BYTES * MAX_LEAVES);
+    this.sums = kernels.arena.allocate(SUM_BYTES * MAX_LEAVES);
   }
 
   /**
-   * The roots of the largest perfect subtrees over whole leaves of an update, in order.
+   * The largest perfect subtrees over whole leaves of an update, in order.
    * @param leafBytes bytes of a leaf: 2K
    * @param firstLeaf position of the first one in its tree
    */
-  updateSubtrees(bytes: Uint8Array, leafBytes: number, firstLeaf: number): Generator<SubtreeRoot<HashedSum>> {
-    return this.eachSubtree(bytes, leafBytes, firstLeaf, (leaves, level) =>
-      this.subtrees.updateNodes(this.portion, leafBytes, leaves, level),
-    );
+  *updateSubtrees(bytes: Uint8Array, leafBytes: number, firstLeaf: number): Generator<SumSubtree> {
+    for (const level of this.loadSubtrees(bytes, leafBytes, firstLeaf)) {
+      this.kernel.updateLeaves(this.portion, leafBytes, 2 ** level, this.hashes, this.sums);
+      this.kernel.joinUpdateNodes(this.hashes, this.sums, 2 ** level, level);
+      const sum = new BigUint64Array(this.kernels.memory.buffer, this.sums, 1)[0]!;
+      yield { level, hash: this.readHash(), sum };
+    }
   }
 
   /** As `updateSubtrees`, of a model or a server state; leaves of 4K bytes a plane. */
-  modelSubtrees(bytes: Uint8Array, leafBytes: number, firstLeaf: number): Generator<SubtreeRoot<Uint8Array>> {
-    return this.eachSubtree(bytes, leafBytes, firstLeaf, (leaves, level) =>
-      this.subtrees.modelNodes(this.portion, leafBytes, leaves, level),
-    );
+  *modelSubtrees(bytes: Uint8Array, leafBytes: number, firstLeaf: number): Generator<Subtree> {
+    for (const level of this.loadSubtrees(bytes, leafBytes, firstLeaf)) {
+      this.kernel.modelLeaves(this.portion, leafBytes, 2 ** level, this.hashes);
+      this.kernel.joinModelNodes(this.hashes, 2 ** level, level);
+      yield { level, hash: this.readHash() };
+    }
   }
 
-  private *eachSubtree<Node>(
-    bytes: Uint8Array,
-    leafBytes: number,
-    firstLeaf: number,
-    hash: (leaves: number, level: number) => Node[],
-  ): Generator<SubtreeRoot<Node>> {
+  /** Puts one subtree's leaves after the other into the kernels' memory; gives their levels. */
+  private *loadSubtrees(bytes: Uint8Array, leafBytes: number, firstLeaf: number): Generator<number> {
     const most = Math.min(MAX_LEAVES, Math.floor(PORTION_BYTES / leafBytes));
     const end = bytes.length / leafBytes;
     for (let done = 0; done < end; ) {
-      const leaves = largestSubtree(firstLeaf + done, Math.min(most, end - done));
-      this.kernels.arena
-        .bytes(this.portion, leaves * leafBytes)
-        .set(bytes.subarray(done * leafBytes, (done + leaves) * leafBytes));
-      const level = 31 - Math.clz32(leaves);
-      for (const node of hash(leaves, level)) yield { node, level };
-      done += leaves;
+      const level = largestLevel(firstLeaf + done, Math.min(most, end - done));
+      const next = done + 2 ** level;
+      const portion = this.kernels.arena.bytes(this.portion, 2 ** level * leafBytes);
+      portion.set(bytes.subarray(done * leafBytes, next * leafBytes));
+      yield level;
+      done = next;
     }
+  }
+
+  private readHash(): Uint8Array {
+    return this.kernels.arena.bytes(this.hashes, HASH_BYTES).slice();
   }
 }
 
-/** Leaves of the largest perfect subtree that starts at leaf `first` and has at most `most` of them. */
-export function largestSubtree(first: number, most: number): number {
-  let leaves = 1;
-  while (leaves * 2 <= most && first % (leaves * 2) === 0) leaves *= 2;
-  return leaves;
+/** Levels of the largest perfect subtree that starts at leaf `first` and has at most `most` of them. */
+function largestLevel(first: number, most: number): number {
+  let level = 0;
+  while (2 ** (level + 1) <= most && first % 2 ** (level + 1) === 0) level++;
+  return level;
 }

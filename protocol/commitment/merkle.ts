@@ -72,8 +72,8 @@ export class ModelCommitter {
       for (const leaf of payloadChunks(bytes, leafBytes)) this.append(viewInt32(leaf));
       return;
     }
-    for (const { node, level } of this.hasher.modelSubtrees(bytes, leafBytes, this.leaves)) {
-      this.tree.append(node, level);
+    for (const { level, hash } of this.hasher.modelSubtrees(bytes, leafBytes, this.leaves)) {
+      this.tree.append(hash, level);
     }
     this.leaves += bytes.length / leafBytes;
   }

@@ -121,8 +121,8 @@ export class UpdateCommitter {
       for (const chunk of payloadChunks(chunks, this.chunkBytes)) this.append(chunk);
       return;
     }
-    for (const { node, level } of this.hasher.updateSubtrees(chunks, this.chunkBytes, this.leaves)) {
-      this.tree.append(node, level);
+    for (const { level, hash, sum } of this.hasher.updateSubtrees(chunks, this.chunkBytes, this.leaves)) {
+      this.tree.append({ hash, sum }, level);
     }
     this.leaves += chunks.length / this.chunkBytes;
   }

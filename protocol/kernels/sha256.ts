@@ -1,7 +1,11 @@
 /**
  * Leaves and nodes of the commitment trees, hashed four at a time by the kernels of assembly/sha256.ts. What is hashed is
  * described there and in protocol/commitment, which is the plain reference.
+ *
+ * Leaves that are very long are hashed one by one where the platform has a SHA-256 that is faster for them: Node's uses
+ * the processor's SHA instructions, but costs about a microsecond a call (docs/decisions/0017-hashing-in-lanes.md).
  */
+import { ONE_SHOT_LEAF_BYTES, sha256 } from '#sha256';
 import type { Kernels } from './kernelModule.ts';
 
 /** First 32 bits of the fractional parts of the cube roots of the first 64 primes (FIPS 180-4, section 4.2.2). */
@@ -22,17 +26,24 @@ const INITIAL_HASH = [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f
 /** Constants, state, message words and staged messages of four lanes. */
 const HASH_SCRATCH_BYTES = 704 + 4 * 144;
 
-/** Bytes of a hash in the kernels' arrays; a sum is a little-endian u64. */
+/** Bytes of a hash in the kernels' arrays. */
 export const HASH_BYTES = 32;
+/** Bytes of a sum of squares in the kernels' arrays: a little-endian u64. */
+export const SUM_BYTES = 8;
 
 /** The hashing kernels of one thread. All arguments are addresses in the kernels' memory, or counts. */
 export class HashKernel {
   private readonly kernels: Kernels;
   private readonly scratch: number;
+  private readonly oneShotBytes: number;
 
-  /** @throws AssayError `KERNEL_MEMORY` when the arena is full. */
-  constructor(kernels: Kernels) {
+  /**
+   * @param oneShotBytes leaves from this size on are hashed one by one; given by tests only
+   * @throws AssayError `KERNEL_MEMORY` when the arena is full
+   */
+  constructor(kernels: Kernels, oneShotBytes: number = ONE_SHOT_LEAF_BYTES) {
     this.kernels = kernels;
+    this.oneShotBytes = oneShotBytes;
     this.scratch = kernels.arena.allocate(HASH_SCRATCH_BYTES);
     kernels.arena.int32(this.scratch, 64 + 8).set([...ROUND_CONSTANTS, ...INITIAL_HASH]);
   }
@@ -42,12 +53,24 @@ export class HashKernel {
    * squares from the same pass.
    */
   updateLeaves(data: number, leafBytes: number, count: number, hashes: number, sums: number): void {
-    this.kernels.exports.hashUpdateLeaves(data, leafBytes, count, hashes, sums, this.scratch);
+    const { exports, memory } = this.kernels;
+    if (leafBytes < this.oneShotBytes) {
+      exports.hashUpdateLeaves(data, leafBytes, count, hashes, sums, this.scratch);
+      return;
+    }
+    exports.sumSquaresOfLeaves(data, leafBytes, count, sums);
+    const values = new BigUint64Array(memory.buffer, sums, count);
+    const header = new DataView(new ArrayBuffer(1 + SUM_BYTES)); // 0x00 and the sum
+    this.oneByOne(data, leafBytes, count, hashes, new Uint8Array(header.buffer), (leaf) => {
+      header.setBigUint64(1, values[leaf]!);
+    });
   }
 
   /** `count` consecutive leaves of a model or a server state, `leafBytes` each (a multiple of 64). */
   modelLeaves(data: number, leafBytes: number, count: number, hashes: number): void {
-    this.kernels.exports.hashModelLeaves(data, leafBytes, count, hashes, this.scratch);
+    if (leafBytes < this.oneShotBytes) {
+      this.kernels.exports.hashModelLeaves(data, leafBytes, count, hashes, this.scratch);
+    } else this.oneByOne(data, leafBytes, count, hashes, Uint8Array.of(0x02), () => {});
   }
 
   /** `count` nodes (a multiple of 2^levels) joined `levels` times in place: count / 2^levels roots are left. */
@@ -58,5 +81,25 @@ export class HashKernel {
   /** As `joinUpdateNodes`, of model trees. */
   joinModelNodes(hashes: number, count: number, levels: number): void {
     this.kernels.exports.joinModelNodes(hashes, count, levels, this.scratch);
+  }
+
+  /** H(header | leaf) of every leaf; `head` writes a leaf's header. */
+  private oneByOne(
+    data: number,
+    leafBytes: number,
+    count: number,
+    hashes: number,
+    header: Uint8Array,
+    head: (leaf: number) => void,
+  ): void {
+    const leaves = this.kernels.arena.bytes(data, leafBytes * count);
+    const digests = this.kernels.arena.bytes(hashes, HASH_BYTES * count);
+    const preimage = new Uint8Array(header.length + leafBytes);
+    for (let leaf = 0; leaf < count; leaf++) {
+      head(leaf);
+      preimage.set(header);
+      preimage.set(leaves.subarray(leaf * leafBytes, (leaf + 1) * leafBytes), header.length);
+      digests.set(sha256(preimage), HASH_BYTES * leaf);
+    }
   }
 }

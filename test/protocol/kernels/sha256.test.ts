@@ -8,7 +8,9 @@ import { HASH_BYTES, HashKernel } from '../../../protocol/kernels/sha256.ts';
 
 const kernels = loadKernels();
 const { arena } = kernels;
-const kernel = new HashKernel(kernels);
+const kernel = new HashKernel(kernels, Number.POSITIVE_INFINITY);
+/** Every leaf is long for this one. */
+const oneByOne = new HashKernel(kernels, 0);
 
 /** Runs `use` with the address of `bytes` and room for `count` hashes and sums; what it finds there afterwards. */
 function hashed(
@@ -53,11 +55,13 @@ describe('kernels of sha256', () => {
     fc.assert(
       fc.property(leaves([32, 64, 128, 512, 1024, 8192]), ({ leafBytes, count, bytes }) => {
         const expected = chunksOf(bytes, leafBytes).map(updateLeaf);
-        const got = hashed(bytes, count, (data, hashes, sums) =>
-          kernel.updateLeaves(data, leafBytes, count, hashes, sums),
-        );
-        expect(got.hashes).to.deep.equal(expected.map(({ hash }) => new Uint8Array(hash)));
-        expect(got.sums).to.deep.equal(expected.map(({ sum }) => sum));
+        for (const either of [kernel, oneByOne]) {
+          const got = hashed(bytes, count, (data, hashes, sums) =>
+            either.updateLeaves(data, leafBytes, count, hashes, sums),
+          );
+          expect(got.hashes).to.deep.equal(expected.map(({ hash }) => new Uint8Array(hash)));
+          expect(got.sums).to.deep.equal(expected.map(({ sum }) => sum));
+        }
       }),
       { numRuns: 60 },
     );
@@ -72,8 +76,11 @@ describe('kernels of sha256', () => {
   it('hash model leaves as the plain reference does', () => {
     fc.assert(
       fc.property(leaves([64, 128, 1024, 3072, 16384]), ({ leafBytes, count, bytes }) => {
-        const got = hashed(bytes, count, (data, hashes) => kernel.modelLeaves(data, leafBytes, count, hashes));
-        expect(got.hashes).to.deep.equal(chunksOf(bytes, leafBytes).map((chunk) => new Uint8Array(modelLeaf(chunk))));
+        const expected = chunksOf(bytes, leafBytes).map((chunk) => new Uint8Array(modelLeaf(chunk)));
+        for (const either of [kernel, oneByOne]) {
+          const got = hashed(bytes, count, (data, hashes) => either.modelLeaves(data, leafBytes, count, hashes));
+          expect(got.hashes).to.deep.equal(expected);
+        }
       }),
       { numRuns: 60 },
     );
