@@ -13,6 +13,7 @@ const PLAIN = { 'i32.add': 0x6a, 'i32.mul': 0x6c, 'i32.lt_u': 0x49 } as const;
 
 /** SIMD instructions without immediates: the number after the prefix 0xfd. */
 const SIMD = {
+  'v128.and': 0x4e,
   'v128.bitselect': 0x52,
   'i16x8.splat': 0x10,
   'i16x8.sub': 0x91,
@@ -22,11 +23,15 @@ const SIMD = {
   'i32x4.extend_low_i16x8_s': 0xa7,
   'i32x4.extend_high_i16x8_s': 0xa8,
   'i32x4.dot_i16x8_s': 0xba,
+  'i32x4.splat': 0x11,
+  'i32x4.shr_s': 0xac,
   'i32x4.add': 0xae,
   'i32x4.sub': 0xb1,
   'i32x4.min_s': 0xb6,
   'i32x4.max_s': 0xb8,
   'i32x4.ge_u': 0x40,
+  'f64x2.convert_low_i32x4_s': 0xfe,
+  'f64x2.mul': 0xf2,
   'f64x2.add': 0xf0,
   'f64x2.ge': 0x4c,
   'f64x2.pmin': 0xf4,

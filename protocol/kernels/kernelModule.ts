@@ -13,7 +13,7 @@ import { type WasmMemory, type WasmModule, wasm } from './webAssembly.ts';
 
 /** The exports of `assembly/kernels.ts`, where each is described. Addresses and lengths are numbers. */
 export interface KernelExports {
-  readAll(pointer: number, byteLength: number): number;
+  readRows(rows: number, n: number, byteLength: number): number;
 
   gramSpan(rowsPtr: number, n: number, byteOffset: number, length: number, out: number, scratch: number): void;
 
@@ -40,11 +40,16 @@ export interface KernelExports {
   scaleFloats(values: number, length: number, factor: number): void;
   scaleIntegers(values: number, length: number, scaleQ16: number): void;
   fixedToFloat(fixed: number, floats: number, length: number, scale: number): void;
-  // orderless sums: weightedSum.ts, rowSums.ts
+
   weightedSum(rows: number, terms: number, pairs: number, base: number, out: number, length: number): void;
   foldDigits(digits: number, out: number, length: number, radix: number): void;
-  rowSums(rows: number, n: number, total: number, program: number, outRows: number, m: number, length: number): void;
-  // serverStep.ts
+
+  rowSumsInt16: RowSums;
+  rowSumsInt32: RowSums;
+  rowSumsFloat64: RowSums;
+  scaleRowsInt32(rows: number, n: number, factors: number, outRows: number, length: number): void;
+  scaleRowsFloat64(rows: number, n: number, factors: number, outRows: number, length: number): void;
+
   deltasOfInt32(numerators: number, out: number, length: number, scale: number, denominator: number): void;
   deltasOfFloat64(numerators: number, out: number, length: number, scale: number, denominator: number): void;
   fedAvg(deltas: number, model: number, length: number, rate: number): void;
@@ -61,11 +66,22 @@ export interface KernelExports {
     adaptivity: number,
   ): void;
   fedAdaptiveModel(model: number, state: number, length: number, rate: number, adaptivity: number): void;
-  // trimming.ts
+
   countTrimmedInt16(rows: number, m: number, f: number, length: number, counts: number): void;
   countTrimmedInt32(rows: number, m: number, f: number, length: number, counts: number): void;
   countTrimmedFloat64(rows: number, m: number, f: number, length: number, counts: number): void;
 }
+
+type RowSums = (
+  rows: number,
+  all: number,
+  n: number,
+  total: number,
+  program: number,
+  outRows: number,
+  m: number,
+  length: number,
+) => void;
 
 export interface Kernels {
   readonly memory: WasmMemory;

@@ -1,15 +1,15 @@
 /**
  * Mixed rows W U over a tile of coordinates, in the narrowest lanes that hold them exactly: W is data of the round, and
- * so is the largest |q| of a block, which the caller knows.
+ * so are the largest |q| of a tile, which the caller knows.
  *
- *     rows picked as they are (Krum, Bulyan)                        their own bytes, nothing is computed
- *     sums of rows (nearest-neighbour mixing, bucketing)            int16 while they fit: one instruction for 8 values
- *     small weights, or sums beyond int16                           int32
- *     anything else                                                 float64
+ *     rows picked as they are (Krum, Bulyan)                    their own bytes, nothing is computed
+ *     sums of rows (nearest neighbours, bucketing)              int16 where they fit: one instruction for 8 values
+ *     sums of rows that have one factor each (clipped before)   int32 where they fit, else float64
+ *     any other weights                                         the same, row by row (`weightedSum.ts`)
  */
 import type { Kernels } from './kernelModule.ts';
-import type { Lanes } from './orderStatistics.ts';
-import { fitsMultiplier, placePlane, weightedSum } from './weightedSum.ts';
+import type { Lanes, SumLanes } from './orderStatistics.ts';
+import { weightedSum } from './weightedSum.ts';
 
 export interface MixingMatrix {
   /** m. */
@@ -22,88 +22,145 @@ export interface MixingMatrix {
 
 export interface MixedRows {
   readonly lanes: Lanes;
+  /** What holds a sum of all mixed rows, which is what a combine makes of them. */
+  readonly sums: SumLanes;
   /** Address of the m row addresses. Overwritten by the next call. */
   readonly rows: number;
 }
 
 export interface MixingKernel {
-  /** `rows`: address of n row addresses, |q| <= bound; `length`: a multiple of 16 up to the capacity. */
-  mix(rows: number, length: number, bound: number): MixedRows;
+  /**
+   * `rows`: address of n row addresses; `length`: a multiple of 16 up to the capacity; `largest`: of each row the largest
+   * |q| in the tile, or more.
+   */
+  mix(rows: number, length: number, largest: readonly number[]): MixedRows;
+}
+
+/** Mixes a tile into rows of the given lanes, which are known to fit. */
+interface Mixer {
+  /** Whether int32 lanes will do where the mixed rows fit them. */
+  readonly hasInt32: boolean;
+  mix(rows: number, length: number, lanes: Lanes): void;
 }
 
 /**
- * The kernel of one W. Lanes leave room for a sum of all m mixed rows, which is what a combine makes of them. Its scratch
- * (8 m + 4 bytes per coordinate) and its tables come from the kernels' arena.
+ * The kernel of one W. Its scratch (at most 8 (n + m + 1) bytes per coordinate) and its tables come from the kernels'
+ * arena. Bounds, the caller's to keep: the sum of |weight| * |q| over a row is below 2^52 / m.
  *
  * @param capacity most coordinates of one `mix`: a tile that fits a cache
  */
 export function mixingKernel(kernels: Kernels, matrix: MixingMatrix, capacity: number): MixingKernel {
-  const { exports, arena } = kernels;
   const { rows: m, columns: n } = matrix;
   const weights = Array.from({ length: m }, (_, r) => [...matrix.weights.subarray(r * n, (r + 1) * n)]);
+  const factors = columnFactors(weights);
+  const isSums = factors?.every((factor) => factor === 1) ?? false;
   const magnitudes = weights.map((row) => row.reduce((sum, weight) => sum + Math.abs(weight), 0));
-  const most = Math.max(...magnitudes);
-  const isSums = weights.every((row) => row.every((weight) => weight === 0 || weight === 1));
-  const isChoice = isSums && magnitudes.every((magnitude) => magnitude === 1);
-  const choice = weights.map((row) => row.indexOf(1));
-  const narrow = isChoice || weights.some((row, r) => !fitsMultiplier(row, magnitudes[r]!)) ? null : narrowPlanes();
-  const program = isSums && !isChoice ? placeProgram(kernels, weights) : null;
-  const total = isChoice ? 0 : arena.allocate(4 * capacity);
-  const wide = isChoice ? [] : weights.map((row) => weightedSum(kernels, row, capacity, total));
-  const mixed = Array.from({ length: m }, () => (isChoice ? 0 : arena.allocate(8 * capacity)));
-  const table = arena.pointers(mixed);
+  if (isSums && magnitudes.every((magnitude) => magnitude === 1)) return choiceKernel(kernels, weights);
 
-  /** For every row its weights; of sums of more than half of the rows what is to be taken off the sum of all. */
-  function narrowPlanes() {
-    const isMost = (r: number) => isSums && 2 * magnitudes[r]! > n + 1;
-    const all = weights.some((_, r) => isMost(r)) ? placePlane(kernels, new Array<number>(n).fill(1)) : null;
-    return {
-      all,
-      rows: weights.map((row, r) => ({
-        isRest: isMost(r),
-        ...placePlane(kernels, isMost(r) ? row.map((weight) => weight - 1) : row),
-      })),
-    };
-  }
-
-  const mixInt32 = (rows: number, length: number) => {
-    const { all, rows: planes } = narrow!;
-    if (all !== null) exports.weightedSum(rows, all.terms, all.pairs, 0, total, length);
-    for (const [r, { isRest, terms, pairs }] of planes.entries()) {
-      exports.weightedSum(rows, terms, pairs, isRest ? total : 0, mixed[r]!, length);
-    }
-  };
+  // Rows of the same weights are mixed once: participants with the same neighbours have the same mixed row.
+  const keys = weights.map((row) => row.join());
+  const first = keys.map((key) => keys.indexOf(key));
+  const distinct = weights.filter((_, r) => first[r] === r);
+  const out = new Map(first.filter((at, r) => at === r).map((r) => [r, kernels.arena.allocate(8 * capacity)]));
+  const table = kernels.arena.pointers(first.map((r) => out.get(r)!));
+  const mixer =
+    factors === null
+      ? mixerByRow(kernels, distinct, [...out.values()], capacity)
+      : mixerOfSums(kernels, distinct, factors, [...out.values()], capacity);
+  const sizes = distinct.map((row) => row.map(Math.abs));
 
   return {
-    mix(rows, length, bound) {
-      if (isChoice) {
-        const from = new Uint32Array(kernels.memory.buffer, rows, n);
-        new Uint32Array(kernels.memory.buffer, table, m).set(choice.map((row) => from[row]!));
-        return { lanes: 'int16', rows: table };
-      }
-      if (program !== null && most * bound < 2 ** 15) {
-        exports.rowSums(rows, n, program.readsTotal ? total : 0, program.address, table, m, length);
-        return { lanes: 'int16', rows: table };
-      }
-      if (narrow !== null && most * bound * m < 2 ** 31) {
-        mixInt32(rows, length);
-        return { lanes: 'int32', rows: table };
-      }
-      for (const [r, sum] of wide.entries()) sum.run(rows, mixed[r]!, length, 'float64');
-      return { lanes: 'float64', rows: table };
+    mix(rows, length, largest) {
+      const most = largestSum(sizes, largest);
+      const lanes = isSums && most < 2 ** 15 ? 'int16' : mixer.hasInt32 && most < 2 ** 31 ? 'int32' : 'float64';
+      mixer.mix(rows, length, lanes);
+      return { lanes, sums: lanes !== 'float64' && most * m < 2 ** 31 ? 'int32' : 'float64', rows: table };
     },
   };
 }
 
-/** The program of the kernel `rowSums` (assembly/rowSums.ts). */
-function placeProgram({ arena }: Kernels, weights: readonly (readonly number[])[]) {
+/** What no mixed value exceeds. */
+function largestSum(sizes: readonly (readonly number[])[], largest: readonly number[]): number {
+  let most = 0;
+  for (const row of sizes) {
+    let sum = 0;
+    for (let i = 0; i < row.length; i++) sum += row[i]! * largest[i]!;
+    if (sum > most) most = sum;
+  }
+  return most;
+}
+
+/** The one weight besides 0 of every column, where every column has one only (1 for a column of zeros); else null. */
+function columnFactors(weights: readonly (readonly number[])[]): number[] | null {
+  const columns = (weights[0] ?? []).map((_, i) => new Set(weights.map((row) => row[i]!).filter((w) => w !== 0)));
+  return columns.some(({ size }) => size > 1) ? null : columns.map((values) => [...values][0] ?? 1);
+}
+
+/** Rows that are picked: the table points at the caller's own. */
+function choiceKernel({ arena, memory }: Kernels, weights: readonly (readonly number[])[]): MixingKernel {
+  const chosen = weights.map((row) => row.indexOf(1));
+  const table = arena.allocate(4 * chosen.length);
+  return {
+    mix(rows) {
+      const from = new Uint32Array(memory.buffer, rows, weights[0]!.length);
+      new Uint32Array(memory.buffer, table, chosen.length).set(chosen.map((row) => from[row]!));
+      return { lanes: 'int16', sums: 'int32', rows: table };
+    },
+  };
+}
+
+function mixerOfSums(
+  { arena, exports }: Kernels,
+  weights: readonly (readonly number[])[],
+  factors: readonly number[],
+  outputs: readonly number[],
+  capacity: number,
+): Mixer {
+  const n = factors.length;
+  const m = weights.length;
   let readsTotal = false;
-  const words = weights.flatMap((row) => {
-    const ones = row.flatMap((weight, i) => (weight === 1 ? [4 * i] : []));
-    const zeros = row.flatMap((weight, i) => (weight === 0 ? [4 * i] : []));
-    if (ones.length <= zeros.length + 1) return [0, ones.length, ...ones];
+  const program = weights.flatMap((row) => {
+    const offsets = (isIn: boolean) => row.flatMap((weight, i) => ((weight !== 0) === isIn ? [4 * i] : []));
+    const [taken, left] = [offsets(true), offsets(false)];
+    if (taken.length <= left.length + 1) return [0, taken.length, ...taken];
     readsTotal = true;
-    return [1, zeros.length, ...zeros];
+    return [1, left.length, ...left];
   });
-  return { address: arena.pointers(words), readsTotal };
+  const words = arena.pointers(program);
+  const all = arena.pointers(factors.map((_, i) => 4 * i));
+  const out = arena.pointers(outputs);
+  const scaled = arena.pointers(factors.map(() => arena.allocate(8 * capacity)));
+  const factorTable = arena.pointers(factors);
+  const total = readsTotal ? arena.allocate(8 * capacity) : 0;
+  return {
+    hasInt32: factors.every((factor) => Math.abs(factor) < 2 ** 15),
+    mix(rows, length, lanes) {
+      if (lanes === 'int16') {
+        exports.rowSumsInt16(rows, all, n, total, words, out, m, length);
+      } else if (lanes === 'int32') {
+        exports.scaleRowsInt32(rows, n, factorTable, scaled, length);
+        exports.rowSumsInt32(scaled, all, n, total, words, out, m, length);
+      } else {
+        exports.scaleRowsFloat64(rows, n, factorTable, scaled, length);
+        exports.rowSumsFloat64(scaled, all, n, total, words, out, m, length);
+      }
+    },
+  };
+}
+
+function mixerByRow(
+  kernels: Kernels,
+  weights: readonly (readonly number[])[],
+  outputs: readonly number[],
+  capacity: number,
+): Mixer {
+  const scratch = kernels.arena.allocate(4 * capacity);
+  const sums = weights.map((row) => weightedSum(kernels, row, capacity, scratch));
+  return {
+    hasInt32: sums.every(({ hasInt32 }) => hasInt32),
+    mix(rows, length, lanes) {
+      for (const [r, sum] of sums.entries())
+        sum.run(rows, outputs[r]!, length, lanes === 'int32' ? 'int32' : 'float64');
+    },
+  };
 }

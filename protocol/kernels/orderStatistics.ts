@@ -24,11 +24,14 @@ export type OrderStatistic =
 /** What the rows hold. */
 export type Lanes = 'int16' | 'int32' | 'float64';
 
+/** What sums of them are written as; float64 holds exact integers. */
+export type SumLanes = 'int32' | 'float64';
+
 /**
  * Numerators of m rows, as `combineChunk` defines them: the sum of the values that the statistic keeps. Rows of int16
- * and int32 give int32 numerators, rows of float64 (exact integers) float64 ones.
+ * give int32, rows of float64 give float64, rows of int32 either.
  *
- * Bounds, the caller's to keep: |x| * m < 2^31 for int32 rows, |x| * m < 2^52 for float64 rows.
+ * Bounds, the caller's to keep: |x| * m < 2^31 from int32 rows to int32, |x| * m < 2^52 for float64 rows.
  *
  * @param rows address of m row addresses
  * @param out address of the numerators
@@ -42,11 +45,12 @@ export function orderStatisticKernel(
   statistic: OrderStatistic,
   m: number,
   lanes: Lanes,
+  sums: SumLanes = lanes === 'float64' ? 'float64' : 'int32',
 ): OrderStatisticKernel {
-  const key = `${JSON.stringify(statistic)} ${m} ${lanes}`;
+  const key = `${JSON.stringify(statistic)} ${m} ${lanes} ${sums}`;
   let module = modules.get(key);
   if (module === undefined) {
-    module = compileKernels(orderStatisticCode(statistic, m, lanes));
+    module = compileKernels(orderStatisticCode(statistic, m, lanes, sums));
     modules.set(key, module);
   }
   const instance = new wasm.Instance(module, { env: { memory: kernels.memory } });
@@ -98,7 +102,7 @@ const LANES: Record<Lanes, LaneCode> = {
 };
 
 /** The bytes of a module whose one function is the kernel. */
-export function orderStatisticCode(statistic: OrderStatistic, m: number, lanes: Lanes): Uint8Array {
+function orderStatisticCode(statistic: OrderStatistic, m: number, lanes: Lanes, sums: SumLanes): Uint8Array {
   const plan = planOf(statistic, m);
   const { comparators, wires } = selectionNetwork(askedOf(plan, m));
   const { bytes, min, max } = LANES[lanes];
@@ -108,7 +112,7 @@ export function orderStatisticCode(statistic: OrderStatistic, m: number, lanes: 
   const end = code.i32Local();
   const spare = code.v128Local();
   const values = Array.from({ length: m }, () => code.v128Local());
-  const sum = lanes === 'int16' ? new Int16Sum(code) : new PlainSum(code, lanes);
+  const sum = sumOf(code, lanes, sums);
 
   code.get(length).i32Const(bytes).op('i32.mul').set(end);
   sum.begin();
@@ -174,6 +178,11 @@ function lowIsNearer(code: FunctionBuilder, lanes: Lanes, low: number, high: num
   code.get(high).get(b).op(sub).get(a).get(low).op(sub).op(greaterOrEqual);
 }
 
+function sumOf(code: FunctionBuilder, lanes: Lanes, sums: SumLanes) {
+  if (lanes === 'int16') return new Int16Sum(code);
+  return lanes === 'int32' && sums === 'float64' ? new SplitSum(code) : new PlainSum(code, lanes);
+}
+
 /** A sum in the lanes of its values. */
 class PlainSum {
   private readonly code: FunctionBuilder;
@@ -203,6 +212,62 @@ class PlainSum {
   store(out: number): void {
     this.code.get(out).get(this.total).v128Store(0);
     this.code.get(out).i32Const(16).op('i32.add').set(out);
+  }
+}
+
+/** A sum of int32 lanes that may leave int32: the halves of the values apart, put together in float64. */
+class SplitSum {
+  private readonly code: FunctionBuilder;
+  private readonly lower: number;
+  private readonly upper: number;
+  private readonly mask: number;
+  private readonly unit: number;
+  private isEmpty = true;
+
+  constructor(code: FunctionBuilder) {
+    this.code = code;
+    this.lower = code.v128Local();
+    this.upper = code.v128Local();
+    this.mask = code.v128Local();
+    this.unit = code.v128Local();
+  }
+
+  begin(): void {
+    this.code.i32Const(0xffff).op('i32x4.splat').set(this.mask);
+    this.code.i32Const(0x10000).op('i32x4.splat').op('f64x2.convert_low_i32x4_s').set(this.unit);
+  }
+
+  clear(): void {
+    this.isEmpty = true;
+  }
+
+  add(value: number): void {
+    this.code.get(value).get(this.mask).op('v128.and');
+    this.accumulate(this.lower);
+    this.code.get(value).i32Const(16).op('i32x4.shr_s');
+    this.accumulate(this.upper);
+    this.isEmpty = false;
+  }
+
+  store(out: number): void {
+    for (const [half, offset] of [0, 16].entries()) {
+      this.code.get(out);
+      this.half(this.upper, half).get(this.unit).op('f64x2.mul');
+      this.half(this.lower, half).op('f64x2.add').v128Store(offset);
+    }
+    this.code.get(out).i32Const(32).op('i32.add').set(out);
+  }
+
+  /** Leaves two of the four sums as float64. */
+  private half(sum: number, half: number): FunctionBuilder {
+    this.code.get(sum);
+    if (half === 1) this.code.get(sum).shuffle([8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15]);
+    return this.code.op('f64x2.convert_low_i32x4_s');
+  }
+
+  private accumulate(sum: number): void {
+    if (!this.isEmpty) this.code.get(sum).op('i32x4.add');
+    this.code.set(sum);
   }
 }
 

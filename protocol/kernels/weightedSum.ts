@@ -6,6 +6,8 @@
 import type { Kernels } from './kernelModule.ts';
 
 export interface WeightedSum {
+  /** Whether the weights fit the 16-bit multiplier, so that `run` can give int32 where the sums fit. */
+  readonly hasInt32: boolean;
   /** What `run` gives for rows of |q| <= bound: int32 where every sum fits, else float64 (exact integers). */
   lanesFor(bound: number): 'int32' | 'float64';
   /** `rows`: address of the row addresses; `out`: of `length` sums; `length`: a multiple of 16 up to the capacity. */
@@ -38,8 +40,10 @@ export function weightedSum(
   const planes = fitsMultiplier(weights, magnitude)
     ? [placePlane(kernels, weights)]
     : digitPlanes(weights, radix).map((digits) => placePlane(kernels, digits));
+  const hasInt32 = planes.length === 1;
   return {
-    lanesFor: (bound) => (planes.length === 1 && magnitude * bound < 2 ** 31 ? 'int32' : 'float64'),
+    hasInt32,
+    lanesFor: (bound) => (hasInt32 && magnitude * bound < 2 ** 31 ? 'int32' : 'float64'),
     run(rows, out, length, lanes) {
       for (const [i, { terms, pairs }] of planes.entries()) {
         exports.weightedSum(rows, terms, pairs, 0, lanes === 'int32' ? out : scratch, length);
@@ -50,7 +54,7 @@ export function weightedSum(
 }
 
 /** Whether int16 holds every weight and int32 every sum: |q| <= 2^15. */
-export function fitsMultiplier(weights: readonly number[], magnitude: number): boolean {
+function fitsMultiplier(weights: readonly number[], magnitude: number): boolean {
   return magnitude < 2 ** 16 && weights.every((weight) => weight >= -(2 ** 15) && weight < 2 ** 15);
 }
 
@@ -74,7 +78,7 @@ function digitPlanes(weights: readonly number[], radix: number): number[][] {
 }
 
 /** Writes the kernel's table for weights that fit int16; an odd row is paired with itself, weighing nothing. */
-export function placePlane({ arena }: Kernels, weights: readonly number[]): DigitPlane {
+function placePlane({ arena }: Kernels, weights: readonly number[]): DigitPlane {
   const rows = weights.flatMap((weight, row) => (weight === 0 ? [] : [row]));
   const pairs = Math.ceil(rows.length / 2);
   const terms = arena.allocate(12 * pairs);

@@ -4,12 +4,12 @@
  * in coordinates and multiples of 16, the smallest chunk. No kernel keeps anything between calls and the module has no
  * data of its own, so that every thread may instantiate it over one shared memory.
  */
-export { readAll } from './readAll';
+export { readRows } from './readRows';
 export { gramSpan } from './gram';
 export { hashUpdateLeaves, hashModelLeaves, joinUpdateNodes, joinModelNodes, sumSquaresOfLeaves } from './sha256';
 export { countSigns, largestMagnitude } from './signs';
 export { allFinite, fixedToFloat, quantizeStochastic, scaleFloats, scaleIntegers, subtractFloats } from './quantize';
-export { rowSums } from './rowSums';
+export { rowSumsFloat64, rowSumsInt16, rowSumsInt32, scaleRowsFloat64, scaleRowsInt32 } from './rowSums';
 export { deltasOfFloat64, deltasOfInt32, fedAdaptive, fedAdaptiveModel, fedAvg, fedAvgM } from './serverStep';
 export { countTrimmedFloat64, countTrimmedInt16, countTrimmedInt32 } from './trimming';
 export { foldDigits, weightedSum } from './weightedSum';

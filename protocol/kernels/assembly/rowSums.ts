@@ -1,13 +1,69 @@
 /**
- * Mixing whose weights are zeros and ones, in int16 lanes: mixed row r is the sum of some rows, or all rows' sum without
- * some, whichever are fewer (a nearest-neighbour mixing leaves out f of n). Lanes may wrap on the way; they are exact
- * where the mixed rows themselves fit int16.
+ * Mixing whose weights are zeros and ones: mixed row r is the sum of some rows, or all rows' sum without some, whichever
+ * are fewer (a nearest-neighbour mixing leaves out f of n). Integer lanes may wrap on the way; they are exact where the
+ * mixed rows themselves fit.
  *
  * `program` holds for each mixed row: u32 1 to start from the sum of all rows and subtract, 0 to start from zero and add;
- * u32 count; count times u32 byte offset into `rowsPtr`. `total` has room for `length` int16.
+ * u32 count; count times u32 byte offset into `rowsPtr`. `total` has room for one row.
  */
-export function rowSums(
+
+// @ts-ignore: decorator
+@inline
+function row(rowsPtr: usize, entry: usize): usize {
+  return <usize>load<u32>(rowsPtr + load<u32>(entry));
+}
+
+/** Bytes [at, at + 64) of one mixed row. */
+// @ts-ignore: decorator
+@inline
+function sum64<T>(rowsPtr: usize, first: usize, last: usize, base: usize, out: usize, at: usize): void {
+  let s0 = i64x2.splat(0);
+  let s1 = i64x2.splat(0);
+  let s2 = i64x2.splat(0);
+  let s3 = i64x2.splat(0);
+  for (let entry = first; entry < last; entry += 4) {
+    const from = row(rowsPtr, entry) + at;
+    s0 = v128.add<T>(s0, v128.load(from));
+    s1 = v128.add<T>(s1, v128.load(from, 16));
+    s2 = v128.add<T>(s2, v128.load(from, 32));
+    s3 = v128.add<T>(s3, v128.load(from, 48));
+  }
+  if (base) {
+    s0 = v128.sub<T>(v128.load(base + at), s0);
+    s1 = v128.sub<T>(v128.load(base + at, 16), s1);
+    s2 = v128.sub<T>(v128.load(base + at, 32), s2);
+    s3 = v128.sub<T>(v128.load(base + at, 48), s3);
+  }
+  v128.store(out + at, s0);
+  v128.store(out + at, s1, 16);
+  v128.store(out + at, s2, 32);
+  v128.store(out + at, s3, 48);
+}
+
+/** The last 32 bytes of a tile of 16 int16 or of an odd number of such. */
+// @ts-ignore: decorator
+@inline
+function sum32<T>(rowsPtr: usize, first: usize, last: usize, base: usize, out: usize, at: usize): void {
+  let s0 = i64x2.splat(0);
+  let s1 = i64x2.splat(0);
+  for (let entry = first; entry < last; entry += 4) {
+    const from = row(rowsPtr, entry) + at;
+    s0 = v128.add<T>(s0, v128.load(from));
+    s1 = v128.add<T>(s1, v128.load(from, 16));
+  }
+  if (base) {
+    s0 = v128.sub<T>(v128.load(base + at), s0);
+    s1 = v128.sub<T>(v128.load(base + at, 16), s1);
+  }
+  v128.store(out + at, s0);
+  v128.store(out + at, s1, 16);
+}
+
+// @ts-ignore: decorator
+@inline
+function rowSums<T>(
   rowsPtr: usize,
+  all: usize,
   n: usize,
   total: usize,
   program: usize,
@@ -15,41 +71,88 @@ export function rowSums(
   m: usize,
   length: usize,
 ): void {
-  const bytes = length << 1;
-  const lastRow = rowsPtr + (n << 2);
+  const bytes = length * sizeof<T>();
+  const whole = bytes & ~63;
   if (total) {
-    for (let at: usize = 0; at < bytes; at += 32) {
-      let s0 = i16x8.splat(0);
-      let s1 = i16x8.splat(0);
-      for (let row = rowsPtr; row < lastRow; row += 4) {
-        const from = <usize>load<u32>(row) + at;
-        s0 = i16x8.add(s0, v128.load(from));
-        s1 = i16x8.add(s1, v128.load(from, 16));
-      }
-      v128.store(total + at, s0);
-      v128.store(total + at, s1, 16);
-    }
+    for (let at: usize = 0; at < whole; at += 64) sum64<T>(rowsPtr, all, all + (n << 2), 0, total, at);
+    if (whole < bytes) sum32<T>(rowsPtr, all, all + (n << 2), 0, total, whole);
   }
   for (const lastOut = outRowsPtr + (m << 2); outRowsPtr < lastOut; outRowsPtr += 4) {
     const out = <usize>load<u32>(outRowsPtr);
-    const subtracts = load<u32>(program);
+    const base = load<u32>(program) ? total : 0;
     const first = program + 8;
     const last = first + (<usize>load<u32>(program, 4) << 2);
     program = last;
-    for (let at: usize = 0; at < bytes; at += 32) {
-      let s0 = i16x8.splat(0);
-      let s1 = i16x8.splat(0);
-      for (let entry = first; entry < last; entry += 4) {
-        const from = <usize>load<u32>(rowsPtr + load<u32>(entry)) + at;
-        s0 = i16x8.add(s0, v128.load(from));
-        s1 = i16x8.add(s1, v128.load(from, 16));
-      }
-      if (subtracts) {
-        s0 = i16x8.sub(v128.load(total + at), s0);
-        s1 = i16x8.sub(v128.load(total + at, 16), s1);
-      }
-      v128.store(out + at, s0);
-      v128.store(out + at, s1, 16);
+    for (let at: usize = 0; at < whole; at += 64) sum64<T>(rowsPtr, first, last, base, out, at);
+    if (whole < bytes) sum32<T>(rowsPtr, first, last, base, out, whole);
+  }
+}
+
+/** `all`: a table of n u32 0, 4, 8, ...: the offsets of all rows. */
+export function rowSumsInt16(
+  rowsPtr: usize,
+  all: usize,
+  n: usize,
+  total: usize,
+  program: usize,
+  outRowsPtr: usize,
+  m: usize,
+  length: usize,
+): void {
+  rowSums<i16>(rowsPtr, all, n, total, program, outRowsPtr, m, length);
+}
+
+export function rowSumsInt32(
+  rowsPtr: usize,
+  all: usize,
+  n: usize,
+  total: usize,
+  program: usize,
+  outRowsPtr: usize,
+  m: usize,
+  length: usize,
+): void {
+  rowSums<i32>(rowsPtr, all, n, total, program, outRowsPtr, m, length);
+}
+
+export function rowSumsFloat64(
+  rowsPtr: usize,
+  all: usize,
+  n: usize,
+  total: usize,
+  program: usize,
+  outRowsPtr: usize,
+  m: usize,
+  length: usize,
+): void {
+  rowSums<f64>(rowsPtr, all, n, total, program, outRowsPtr, m, length);
+}
+
+/** int32 out[i][k] = factors[i] * rows[i][k]. `factors`: n i32 that fit int16; products fit int32. */
+export function scaleRowsInt32(rowsPtr: usize, n: usize, factors: usize, outRowsPtr: usize, length: usize): void {
+  for (const last = rowsPtr + (n << 2); rowsPtr < last; rowsPtr += 4, factors += 4, outRowsPtr += 4) {
+    const factor = i16x8.splat(<i16>load<i32>(factors));
+    let out = <usize>load<u32>(outRowsPtr);
+    let from = <usize>load<u32>(rowsPtr);
+    for (const end = from + (length << 1); from < end; from += 16, out += 32) {
+      const values = v128.load(from);
+      v128.store(out, i32x4.extmul_low_i16x8_s(values, factor));
+      v128.store(out, i32x4.extmul_high_i16x8_s(values, factor), 16);
+    }
+  }
+}
+
+/** float64 out[i][k] = factors[i] * rows[i][k]. `factors`: n i32. */
+export function scaleRowsFloat64(rowsPtr: usize, n: usize, factors: usize, outRowsPtr: usize, length: usize): void {
+  for (const last = rowsPtr + (n << 2); rowsPtr < last; rowsPtr += 4, factors += 4, outRowsPtr += 4) {
+    const factor = f64x2.splat(<f64>load<i32>(factors));
+    let out = <usize>load<u32>(outRowsPtr);
+    let from = <usize>load<u32>(rowsPtr);
+    for (const end = from + (length << 1); from < end; from += 8, out += 32) {
+      const values = v128.load_ext<i16>(from);
+      const upper = v128.shuffle<i32>(values, values, 2, 3, 2, 3);
+      v128.store(out, f64x2.mul(f64x2.convert_low_i32x4_s(values), factor));
+      v128.store(out, f64x2.mul(f64x2.convert_low_i32x4_s(upper), factor), 16);
     }
   }
 }

@@ -18,6 +18,7 @@ import {
   type OrderStatistic,
   type OrderStatisticKernel,
   orderStatisticKernel,
+  type SumLanes,
 } from '../../kernels/orderStatistics.ts';
 import { type ServerStepKernel, serverStepKernel } from '../../kernels/serverStep.ts';
 import { HASH_BYTES, HashKernel } from '../../kernels/sha256.ts';
@@ -165,7 +166,7 @@ export class BlockMachine {
     const { shape } = this.setup;
     const { combine, byzantine } = shape.parameters.rule;
     const capacity = tileCapacity(shape);
-    const untouched = (rows: number): MixedRows => ({ lanes: 'int16', rows });
+    const untouched = (rows: number): MixedRows => ({ lanes: 'int16', sums: 'int32', rows });
     if (combine === 'mean') {
       const sum = weightedSum(kernels, columnSums(mixing, shape.rows), capacity);
       const lanes = sum.lanesFor(INT16_BOUND);
@@ -176,24 +177,23 @@ export class BlockMachine {
     }
     const m = mixing?.rows ?? shape.rows;
     const statistic = statisticOf(combine, m, byzantine);
-    const ordered: Partial<Record<Lanes, OrderStatisticKernel>> = {};
+    const ordered: Partial<Record<`${Lanes} ${SumLanes}`, OrderStatisticKernel>> = {};
     const run = (mixed: MixedRows, length: number) => {
-      ordered[mixed.lanes] ??= orderStatisticKernel(kernels, statistic, m, mixed.lanes);
-      ordered[mixed.lanes]!(mixed.rows, numerators, length);
-      return { lanes: mixed.lanes === 'float64' ? ('float64' as const) : ('int32' as const), mixed };
+      const { lanes, sums, rows } = mixed;
+      ordered[`${lanes} ${sums}`] ??= orderStatisticKernel(kernels, statistic, m, lanes, sums);
+      ordered[`${lanes} ${sums}`]!(rows, numerators, length);
+      return { lanes: sums, mixed };
     };
     if (mixing === null) return (rows, length) => run(untouched(rows), length);
     const mix: MixingKernel = mixingKernel(kernels, mixing, capacity);
     return (rows, length) => run(mix.mix(rows, length, this.largestOf(rows, length)), length);
   }
 
-  /** Largest magnitude in a tile of all rows. */
-  private largestOf(rows: number, length: number): number {
-    let largest = 0;
-    for (const address of new Uint32Array(this.kernels.memory.buffer, rows, this.setup.shape.rows)) {
-      largest = Math.max(largest, this.kernels.exports.largestMagnitude(address, length));
-    }
-    return largest;
+  /** Of every row the largest magnitude in a tile. */
+  private largestOf(rows: number, length: number): number[] {
+    const { exports, memory } = this.kernels;
+    const addresses = new Uint32Array(memory.buffer, rows, this.setup.shape.rows);
+    return Array.from(addresses, (address) => exports.largestMagnitude(address, length));
   }
 
   /** Address of a table of the rows' addresses from chunk `first` on. */
@@ -271,7 +271,7 @@ export function viewSlot({ arena }: Kernels, shape: RoundShape, slot: SlotAddres
  */
 export function machineBytes(shape: RoundShape): number {
   const { rows, blocks } = shape;
-  const mixed = (16 * rows + 32) * tileCapacity(shape);
+  const mixed = (16 * rows + 48) * tileCapacity(shape);
   const tables = 64 * rows * rows + 1024 * rows;
   const hashes = (rows + 2) * blocks.chunks * (HASH_BYTES + SUM_BYTES);
   return mixed + tables + hashes + gramScratchBytes(rows) + 8 * rows * rows + 2 ** 16;

@@ -2,21 +2,36 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { combineChunk } from '../../../protocol/aggregation/combine/combineChunk.ts';
 import { loadKernels } from '../../../protocol/kernels/kernelModule.ts';
-import { type Lanes, type OrderStatistic, orderStatisticKernel } from '../../../protocol/kernels/orderStatistics.ts';
+import {
+  type Lanes,
+  type OrderStatistic,
+  orderStatisticKernel,
+  type SumLanes,
+} from '../../../protocol/kernels/orderStatistics.ts';
 import { selectionNetwork } from '../../../protocol/kernels/sortingNetwork.ts';
 import { arbitraryRows, placeRows } from './support/rows.ts';
 
 const kernels = loadKernels();
 
-function run(statistic: OrderStatistic, rows: readonly (readonly number[])[], lanes: Lanes): number[] {
+/** What rows hold, what sums are written as, and the largest value that leaves room for a sum of 100. */
+type Types = readonly [Lanes, SumLanes, number];
+const INT16: Types = ['int16', 'int32', 2 ** 15 - 1];
+const TYPES: Types[] = [
+  INT16,
+  ['int32', 'int32', 2 ** 24],
+  ['int32', 'float64', 2 ** 31 - 1],
+  ['float64', 'float64', 2 ** 44],
+];
+
+function run(statistic: OrderStatistic, rows: readonly (readonly number[])[], [lanes, sums]: Types): number[] {
   const { arena } = kernels;
   const mark = arena.mark();
   const width = rows[0]!.length;
   const table = placeRows(kernels, rows, lanes);
   const out = arena.allocate(8 * (width + 2));
   arena.bytes(out, 8 * (width + 2)).fill(0x5a);
-  orderStatisticKernel(kernels, statistic, rows.length, lanes)(table, out, width);
-  const numerators = lanes === 'float64' ? arena.float64(out, width) : arena.int32(out, width);
+  orderStatisticKernel(kernels, statistic, rows.length, lanes, sums)(table, out, width);
+  const numerators = arena[sums](out, width);
   const result = [...numerators];
   const behind = arena.bytes(out + numerators.byteLength, 16);
   expect(
@@ -41,25 +56,20 @@ function nearestMedian(column: readonly number[], keep: number): number {
 const few = fc.integer({ min: 1, max: 24 });
 const many = fc.integer({ min: 25, max: 100 });
 const width = fc.constantFrom(8, 16, 48);
-const lanesOf = fc.constantFrom<Lanes[]>('int16', 'int32', 'float64');
-const limitOf = (lanes: Lanes) => ({ int16: 2 ** 15 - 1, int32: 2 ** 24, float64: 2 ** 44 })[lanes];
+const types = fc.constantFrom(...TYPES);
 
 describe('order statistics', function () {
   this.timeout(20_000);
 
   for (const [name, rows, numRuns] of [['few', few, 250] as const, ['many', many, 25] as const]) {
     it(`are the plain reference's median and trimmed mean over ${name} rows`, () => {
-      const cases = fc
-        .tuple(lanesOf, fc.nat())
-        .chain(([lanes, f]) =>
-          fc.tuple(arbitraryRows(rows, width, Math.min(limitOf(lanes), 2 ** 24)), fc.constant(lanes), fc.constant(f)),
-        );
+      const cases = types.chain((type) => fc.tuple(arbitraryRows(rows, width, type[2]), fc.constant(type), fc.nat()));
       fc.assert(
-        fc.property(cases, ([values, lanes, any]) => {
+        fc.property(cases, ([values, type, any]) => {
           const drop = any % Math.ceil(values.length / 2);
-          const plain = values.map((row) => Int32Array.from(row));
-          expect(run({ kind: 'median' }, values, lanes)).to.deep.equal([...combineChunk('median', 0, plain)]);
-          expect(run({ kind: 'trimmedMean', drop }, values, lanes)).to.deep.equal([
+          const plain = values.map((row) => Float64Array.from(row));
+          expect(run({ kind: 'median' }, values, type)).to.deep.equal([...combineChunk('median', 0, plain)]);
+          expect(run({ kind: 'trimmedMean', drop }, values, type)).to.deep.equal([
             ...combineChunk('trimmedMean', drop, plain),
           ]);
         }),
@@ -68,14 +78,12 @@ describe('order statistics', function () {
     });
 
     it(`are the sum of the values nearest the median over ${name} rows`, () => {
-      const cases = lanesOf.chain((lanes) =>
-        fc.tuple(arbitraryRows(rows, width, limitOf(lanes)), fc.constant(lanes), fc.nat()),
-      );
+      const cases = types.chain((type) => fc.tuple(arbitraryRows(rows, width, type[2]), fc.constant(type), fc.nat()));
       fc.assert(
-        fc.property(cases, ([values, lanes, any]) => {
+        fc.property(cases, ([values, type, any]) => {
           const keep = (any % values.length) + 1;
           const columns = values[0]!.map((_, k) => values.map((row) => row[k]!));
-          expect(run({ kind: 'nearestMedian', keep }, values, lanes)).to.deep.equal(
+          expect(run({ kind: 'nearestMedian', keep }, values, type)).to.deep.equal(
             columns.map((column) => nearestMedian(column, keep)),
           );
         }),
@@ -87,9 +95,9 @@ describe('order statistics', function () {
   it('take the whole range of int16, both ways', () => {
     const ends = [-32_768, 32_767];
     const rows = [...ends, ...ends, -32_768].map((value) => new Array<number>(16).fill(value));
-    expect(run({ kind: 'trimmedMean', drop: 0 }, rows, 'int16')[0]).to.equal(-32_768 * 3 + 32_767 * 2);
-    expect(run({ kind: 'median' }, rows, 'int16')[15]).to.equal(-32_768);
-    expect(run({ kind: 'nearestMedian', keep: 4 }, rows, 'int16')[3]).to.equal(-32_768 * 3 + 32_767);
+    expect(run({ kind: 'trimmedMean', drop: 0 }, rows, INT16)[0]).to.equal(-32_768 * 3 + 32_767 * 2);
+    expect(run({ kind: 'median' }, rows, INT16)[15]).to.equal(-32_768);
+    expect(run({ kind: 'nearestMedian', keep: 4 }, rows, INT16)[3]).to.equal(-32_768 * 3 + 32_767);
   });
 });
 

@@ -21,7 +21,7 @@ export function arbitraryRows(
         let state = seed >>> 0;
         const next = () => {
           state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-          return Math.floor((state / 2 ** 32) * distinct) - (distinct >> 1);
+          return Math.floor((state / 2 ** 32) * distinct) - Math.floor(distinct / 2);
         };
         return Array.from({ length: n }, () => Array.from({ length: d }, next));
       }),
