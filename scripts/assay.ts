@@ -12,6 +12,7 @@ import { addKeysCommand } from './commands/keys.ts';
 import { addLeaveCommand } from './commands/leave.ts';
 import { addModelCommand } from './commands/model.ts';
 import { addRewardsCommand } from './commands/rewards.ts';
+import { addSimulateCommand } from './commands/simulate.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addWatchCommand } from './commands/watch.ts';
 import { failureText } from './output/failure.ts';
@@ -23,6 +24,7 @@ const program = new Command('assay')
   .configureHelp({ sortSubcommands: false, showGlobalOptions: true });
 
 addDemoCommand(program);
+addSimulateCommand(program);
 addChainCommand(program);
 addKeysCommand(program);
 addDeployCommand(program);

@@ -1,10 +1,11 @@
 import { l2Norm } from '../update/clipUpdate.ts';
 import type { Attack } from './attack.ts';
 import { scaleToLimit } from './scale.ts';
+import { meanOf } from './statistics.ts';
 
 /**
- * Sign flipping: the negated honest update, as large as the contract lets through (Li et al. 2019, "RSA"; the
- * norm-bounded form is the strongest a single attacker can make of it).
+ * Sign flipping (Li et al. 2019, "RSA", section 5). Omniscient: the negated mean of the honest updates. Lone: the negated
+ * own update, as large as the contract lets through, the strongest a single attacker can make of it.
  */
 export const signFlipping: Attack = {
   name: 'signFlipping',
@@ -15,4 +16,5 @@ export const signFlipping: Attack = {
       l2Norm(update),
       maxNorm,
     ),
+  conspire: ({ honest }) => meanOf(honest).map((value) => -value),
 };

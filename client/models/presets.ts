@@ -8,7 +8,7 @@ export interface Preset {
   readonly maxUpdateNorm: number;
 }
 
-/** MNIST digits, 784-64-10. Chosen with `bench/learning.ts`. */
+/** MNIST digits, 784-64-10. Chosen with `assay simulate`. */
 export function mnistMlp(name = 'mnist'): Preset {
   const model = { kind: 'mlp', inputs: 784, hidden: [64], classes: 10, activation: 'relu' };
   return {

@@ -52,5 +52,7 @@ export type ParticipantEvent =
       readonly gasUsed: bigint;
       readonly root: Hex;
     }
+  /** The contract does not take the update: `reason` is its error. */
+  | { readonly type: 'refused'; readonly round: number; readonly reason: string }
   | { readonly type: 'missed'; readonly round: number; readonly reason: string }
   | { readonly type: 'ended'; readonly rounds: number };

@@ -12,6 +12,7 @@ import { commitHash } from '../../protocol/commitment/commitHash.ts';
 import { cidToBytes } from '../../protocol/encoding/cid.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { PROVABLY_INVALID } from '../../storage/fetchPayload.ts';
+import { copyUpdate } from './copyUpdate.ts';
 import { openOwn } from './openOwn.ts';
 import { ownTransactions, type Sender } from './sender.ts';
 import { readSubmission, type SubmissionState, writeSubmission } from './submissionState.ts';
@@ -27,6 +28,9 @@ export interface ParticipantContext extends TrainContext {
 
 /** The phase moved on between a look and an act: look again. */
 const LOST_RACES = new Set(['WrongPhase', 'AlreadyCommitted', 'AlreadyRevealed', 'SeedNotFixed', 'NotExpected']);
+
+/** What the contract says to the reveal of an update beyond the norm bound. */
+const NORM_ABOVE_BOUND = 'NormAboveBound';
 
 /** What this process remembers between two looks. */
 interface Memory {
@@ -83,6 +87,12 @@ async function attendRounds(context: ParticipantContext): Promise<void> {
     } catch (error) {
       const refusal = revertName(error) ?? '';
       if (LOST_RACES.has(refusal)) continue;
+      if (refusal === NORM_ABOVE_BOUND) {
+        // Only an update that was never clipped: the round goes on without it, and the penalty is due.
+        report({ type: 'refused', round: view.number, reason: refusal });
+        refusedOpening = view.opening;
+        continue;
+      }
       if (refusal === 'StakeTooLow') {
         // Peers still need what this node serves, so it does not end.
         tellOnce('for a stake that suffices: a penalty was charged; start this node again and it tops up');
@@ -113,7 +123,8 @@ async function commit(context: ParticipantContext, view: RoundView, memory: Memo
   } else {
     if (submission !== undefined) await noteReveal(context, submission);
     const base = await fetchBaseModel(context, view);
-    submission = await trainUpdate(context, view, base, memory.lastBase);
+    const copied = context.attack?.copies ? await copyUpdate(context, view, account) : null;
+    submission = await trainUpdate(context, view, base, memory.lastBase, copied);
     memory.lastBase = base;
   }
   memory.opening = view.opening;

@@ -2,9 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import type { RoundView } from '../../chain/convert.ts';
 import type { Federation } from '../../chain/federation.ts';
-import { commitUpdate } from '../../protocol/commitment/merkleSum.ts';
+import { commitUpdate, type UpdateCommitment } from '../../protocol/commitment/merkleSum.ts';
 import { toHex } from '../../protocol/encoding/bytes.ts';
 import { fixedToFloat } from '../../protocol/encoding/fixedPoint.ts';
+import type { VectorLayout } from '../../protocol/encoding/layout.ts';
 import type { Manifest } from '../../protocol/encoding/manifest.ts';
 import { encodeUpdate, modelPayloadLength } from '../../protocol/encoding/vectors.ts';
 import { layoutOf } from '../../protocol/round/parameters.ts';
@@ -25,6 +26,12 @@ import {
   writeResidual,
   writeSubmission,
 } from './submissionState.ts';
+
+/** An update in the payload store, and the commitment to it. */
+export interface StoredUpdate extends UpdateCommitment {
+  readonly cid: string;
+  readonly bytes: number;
+}
 
 export interface TrainContext {
   readonly federation: Federation;
@@ -59,6 +66,7 @@ export async function fetchBaseModel(context: TrainContext, view: RoundView): Pr
  * Trains, clips, quantises with error feedback, encodes, stores; the salt and the payload are on the disk when it
  * returns.
  * @param previousBase the base of the round before, for attacks that read the federation's own steps
+ * @param copied a copycat's loot: committed to instead of what was trained
  * @throws AssayError `WEIGHTS_NOT_FINITE`, `TRAINER_FAILED`, `DISK_FULL`.
  */
 export async function trainUpdate(
@@ -66,8 +74,9 @@ export async function trainUpdate(
   view: RoundView,
   base: Int32Array,
   previousBase: Int32Array | null,
+  copied: StoredUpdate | null = null,
 ): Promise<SubmissionState> {
-  const { federation, manifest, state, payloads, trainer, seed, attack, kernels, report } = context;
+  const { federation, manifest, state, trainer, seed, attack, kernels, report } = context;
   const { modelFractionBits, updateFractionBits, normSqBound } = federation.parameters;
   const layout = layoutOf(federation.parameters);
   const round = view.number;
@@ -98,9 +107,7 @@ export async function trainUpdate(
   const { norm, clipFactor, saturated } = prepared;
   report({ type: 'trained', round, samples, loss, accuracy, seconds, norm, clipFactor, saturated });
 
-  const payload = encodeUpdate(prepared.quantized, layout);
-  const { root, normSq } = commitUpdate(payload, layout, kernels?.hasher);
-  const { cid, bytes } = await payloads.store.put(payload);
+  const { root, normSq, cid, bytes } = copied ?? (await storeUpdate(context, prepared.quantized, layout));
   const residualAfter = `residual-${round}-${view.opening}.f32`;
   await writeResidual(state, residualAfter, prepared.error);
   const submission: SubmissionState = {
@@ -118,4 +125,13 @@ export async function trainUpdate(
   await writeSubmission(state, submission);
   report({ type: 'stored', round, cid, bytes, root, normSq });
   return submission;
+}
+
+async function storeUpdate(
+  { payloads, kernels }: TrainContext,
+  quantized: Int16Array,
+  layout: VectorLayout,
+): Promise<StoredUpdate> {
+  const payload = encodeUpdate(quantized, layout);
+  return { ...commitUpdate(payload, layout, kernels?.hasher), ...(await payloads.store.put(payload)) };
 }

@@ -1,7 +1,7 @@
 /** `assay client`: a participant's node. */
 import { type Command, Option } from 'commander';
 import { ensureRegistered } from '../../chain/ensureRegistered.ts';
-import { attacks, parseAttack } from '../../client/attacks/registry.ts';
+import { loneAttacks, parseLoneAttack } from '../../client/attacks/registry.ts';
 import { loadSilo, parseDataset } from '../../client/datasets/loadSilo.ts';
 import { parsePartition } from '../../client/datasets/partition/partition.ts';
 import { loadClientKernels } from '../../client/node/clientKernels.ts';
@@ -55,7 +55,7 @@ export function addClientCommand(program: Command): void {
     .option('--data-seed <text>', 'seed of the partition, the same in every silo', 'assay')
     .option('--seed <text>', 'seed of training and rounding; default: random, kept in the state folder')
     .option('--cache <folder>', 'folder for prepared data sets', '.cache/datasets')
-    .option('--attack <name>', `misbehave, to test a federation: ${attacks.map(({ name }) => name).join(', ')}`)
+    .option('--attack <name>', `misbehave, to test a federation: ${loneAttacks.map(({ name }) => name).join(', ')}`)
     .addOption(
       new Option('--engine <name>', 'what hashes and rounds: wasm, the SIMD kernels, or reference, plain TypeScript')
         .argParser(oneOf(...ENGINES))
@@ -74,7 +74,7 @@ export function addClientCommand(program: Command): void {
 async function runClient(options: ClientOptions): Promise<void> {
   const signal = stopSignal();
   const log = nodeLog<ParticipantEvent>(options.log, describeParticipantEvent);
-  const attack = options.attack === undefined ? undefined : parseAttack(options.attack);
+  const attack = options.attack === undefined ? undefined : parseLoneAttack(options.attack);
   if (options.silo >= options.silos) {
     throw new AssayError('SILO', {
       summary: 'there is no such silo',

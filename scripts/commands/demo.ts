@@ -1,6 +1,6 @@
 /** `assay demo`: a whole federation on this machine, from an empty chain to an audited model. */
 import type { Command } from 'commander';
-import { attacks } from '../../client/attacks/registry.ts';
+import { loneAttacks } from '../../client/attacks/registry.ts';
 import { runDemo } from '../demo/runDemo.ts';
 import { withRuleSettings, withServerSettings } from '../federation/ruleSettings.ts';
 import { withEngine } from '../options/engine.ts';
@@ -13,12 +13,13 @@ Examples:
   $ npm run demo -- --norm-bound none --rule fedavg              plain averaging, ruined by the two
   $ npm run demo -- --rule arc+nnm+trimmed-mean --audit-only      a composition that auditors check and no contract judges
   $ npm run demo -- --server fedAdam                             the server steps with adaptive moments
+  $ npm run demo -- --attack copycat                             the two send others' updates: voided, and they pay
   $ npm run demo -- --lying-aggregator                           the watchtower proves the lie, the liar is slashed, the round is redone
   $ npm run demo -- --withholding-client                         a client reveals what it shows to nobody, and is slashed
   $ npm run demo -- --keep                                       leaves the chain and the gateways running to be audited`;
 
 export function addDemoCommand(program: Command): void {
-  const attackNames = attacks.map(({ name }) => name).join(', ');
+  const attackNames = loneAttacks.map(({ name }) => name).join(', ');
   withServerSettings(withRuleSettings(withEngine(withFacts(program.command('demo')))))
     .description('Run a whole federation on this machine: chain, aggregator, clients, audit.')
     .option('--rounds <n>', 'rounds', integer(1, 1000), 10)

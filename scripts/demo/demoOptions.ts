@@ -1,5 +1,6 @@
 /** What the demonstration can be asked for, and the federation that follows from it. */
-import { parseAttack } from '../../client/attacks/registry.ts';
+import { isRefused } from '../../client/attacks/attack.ts';
+import { parseLoneAttack } from '../../client/attacks/registry.ts';
 import { minimumUpdates } from '../../protocol/aggregation/rule.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { planRule, type RuleSettings, type ServerSettings } from '../federation/ruleSettings.ts';
@@ -49,12 +50,20 @@ export function rogueRound({ rounds }: Pick<DemoOptions, 'rounds'>): number {
   return 2 * Math.floor((Math.ceil(rounds / 2) - 1) / 2) + 1;
 }
 
+/**
+ * Whether the Byzantine clients send what the contract does not count: forged norms, copies. They lose their part in the
+ * federation by it, so the others must be enough.
+ */
+export function hasRefusedAttack({ attack, byzantine }: Pick<DemoOptions, 'attack' | 'byzantine'>): boolean {
+  return byzantine > 0 && isRefused(parseLoneAttack(attack));
+}
+
 /** @throws AssayError for what the parsers of single options cannot see. */
 export function checkDemoOptions(options: DemoOptions): void {
   const { rule, byzantine, clients, attack } = options;
-  parseAttack(attack);
-  // Rogue clients are thrown out: the others must be enough.
-  const rogues = rogueClients(options).length;
+  parseLoneAttack(attack);
+  // Rogue clients are thrown out, and whose updates are refused: the others must be enough.
+  const rogues = rogueClients(options).length + (hasRefusedAttack(options) ? byzantine : 0);
   const { rule: planned, enforced } = planRule(options);
   const least = minimumUpdates(planned) + rogues;
   if (clients < least) {
@@ -72,11 +81,12 @@ export function checkDemoOptions(options: DemoOptions): void {
       received: `--rule ${rule} --audit-only --lying-aggregator`,
     });
   }
-  if (byzantine + rogues < clients) return;
+  const dishonest = byzantine + rogueClients(options).length;
+  if (dishonest < clients) return;
   throw new AssayError('DEMO_OPTIONS', {
     summary: 'nobody would be honest',
     expected: '--byzantine below --clients',
-    received: `${byzantine + rogues} of ${clients}`,
+    received: `${dishonest} of ${clients}`,
   });
 }
 
@@ -93,7 +103,8 @@ export function demoFederation(options: DemoOptions): FederationSettings {
     missedTurnPenalty: ether / 10n,
     // Deadlines, not delays: every phase closes as soon as all have acted.
     commitWindow: 300,
-    revealWindow: 300,
+    // Who committed to what the contract refuses can never reveal: the others wait for it until the window closes.
+    revealWindow: hasRefusedAttack(options) ? 20 : 300,
     // An aggregator gives a payload two fifths of its turn to arrive before it asks for it on the chain.
     aggregateWindow: hasRogues(options) ? 30 : 300,
     // Short, so that the demonstration sees its rounds become final; a real federation takes a day. Time to prove a lie.

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { auditFederation } from '../../auditor/auditFederation.ts';
 import { type AuditReport, jsonReport } from '../../auditor/report/auditReport.ts';
 import { htmlReport } from '../../auditor/report/htmlReport.ts';
-import { parseAttack } from '../../client/attacks/registry.ts';
+import { parseLoneAttack } from '../../client/attacks/registry.ts';
 import { loadMnist } from '../../client/datasets/mnist.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { writeFileAtomic } from '../../storage/atomicFile.ts';
@@ -158,7 +158,7 @@ async function writeResults(
     normBound: options.normBound ?? 'model',
     clients: options.clients,
     byzantine: options.byzantine,
-    attack: options.byzantine === 0 ? null : parseAttack(options.attack).name,
+    attack: options.byzantine === 0 ? null : parseLoneAttack(options.attack).name,
     finalAccuracy: last.accuracy,
     finalModelRoot: last.modelRoot,
     rounds,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createRandom } from '../../client/random.ts';
 import { stopped } from '../node/untilStopped.ts';
 import { bytes, seconds, shortHash } from '../output/text.ts';
-import { type DemoOptions, hasRogues, rogueClients, rogueRound } from './demoOptions.ts';
+import { type DemoOptions, hasRefusedAttack, hasRogues, rogueClients, rogueRound } from './demoOptions.ts';
 import { Justice } from './justice.ts';
 import { type NodeLine, type NodeProcess, type Program, startNode } from './nodeProcess.ts';
 import { ProgressLine } from './progressLine.ts';
@@ -54,15 +54,15 @@ export async function runRounds(stage: Stage): Promise<Outcome | null> {
   });
   board.addGas('deploy contracts', setting.gas.contracts);
   board.addGas('create federation', setting.gas.createFederation);
-  const justice = await Justice.at(setting.connection, setting.federation, names, (line) =>
-    progress.interrupt(() => say(line)),
-  );
+  const tell = (line: string): void => progress.interrupt(() => say(line));
+  const justice = await Justice.at(setting.connection, setting.federation, names, tell);
 
   progress.begin(`[ROUND 1/${options.rounds}]`);
   const interrupted = stopped(signal).then(() => 'interrupted' as const);
   const failed = () => nodes.filter(({ mayEnd }) => !mayEnd).map((node) => node.ended);
   const follower = new AbortController();
-  const following = hasRogues(options) ? justice.follow(follower.signal) : Promise.resolve();
+  const following =
+    hasRogues(options) || hasRefusedAttack(options) ? justice.follow(follower.signal) : Promise.resolve();
   try {
     for (const [turn] of setting.aggregators.entries()) {
       const registered = startAggregator(stage, board, turn);
@@ -70,7 +70,7 @@ export async function runRounds(stage: Stage): Promise<Outcome | null> {
       // later leads from the next round on, and could not do this one again.
       if (setting.aggregators.length > 1) await Promise.race([registered, interrupted, ...failed()]);
     }
-    startClients(stage, board);
+    startClients(stage, board, tell);
     startOthers(stage);
     const end = await Promise.race([lastIsFinal.promise, interrupted, ...failed(), following.then(() => never)]);
     if (end === 'interrupted') return null;
@@ -109,12 +109,18 @@ function startOthers(stage: Stage): void {
   }
 }
 
-function startClients(stage: Stage, board: Scoreboard): void {
+/** @param tell is given a line for each update that the contract refuses */
+function startClients(stage: Stage, board: Scoreboard, tell: (line: string) => void): void {
   const { options, setting } = stage;
   const attackers = byzantineClients(options, setting);
   const rogues = rogueClients(options);
-  const onLine = (line: NodeLine): void => board.participantLine(line);
   setting.clients.forEach((client, silo) => {
+    const onLine = (line: NodeLine): void => {
+      board.participantLine(line);
+      if (line.type === 'refused') {
+        tell(`[ROUND ${line.round}] the contract refuses the update of ${client.name}: ${line.reason}`);
+      }
+    };
     const rogue = rogues[silo - (setting.clients.length - rogues.length)];
     const attack = attackers.includes(client) ? ['--attack', options.attack] : [];
     if (rogue !== undefined) launch(stage, 'rogue', client, rogueArguments(options, rogue), onLine);

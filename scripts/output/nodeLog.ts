@@ -69,6 +69,8 @@ export function describeParticipantEvent(event: ParticipantEvent): string | null
     case 'answered':
     case 'settled':
       return describeChallengeEvent(event);
+    case 'refused':
+      return `${at(event.round)} the contract refuses this update: ${event.reason}`;
     case 'missed':
       return `${at(event.round)} missed: ${event.reason}`;
     case 'ended':

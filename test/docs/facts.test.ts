@@ -5,20 +5,23 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { demoFactsSchema } from '../../scripts/demo/demoFacts.ts';
+import { simulateFactsSchema } from '../../scripts/simulate/simulateFacts.ts';
 import { expectFields, factsExample, factsExamples, readFacts } from './factsExamples.ts';
 import { Terminal } from './terminal.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 describe('docs/spec/facts.md', () => {
-  it('shows facts of the demonstration that its schema takes, with every field', () => {
-    const example = factsExample('demo');
-    expect(demoFactsSchema.parse(example)).to.deep.equal(example);
-    expect(example).to.have.all.keys(Object.keys(demoFactsSchema.shape));
-    for (const key of Object.keys(example)) {
-      expect(demoFactsSchema.safeParse({ ...example, [key]: undefined }).success, `without ${key}`).to.equal(false);
-    }
-  });
+  for (const [name, schema] of Object.entries({ demo: demoFactsSchema, simulate: simulateFactsSchema })) {
+    it(`shows facts of ${name} that its schema takes, with every field`, () => {
+      const example = factsExample(name);
+      expect(schema.parse(example)).to.deep.equal(example);
+      expect(example).to.have.all.keys(Object.keys(schema.shape));
+      for (const key of Object.keys(example)) {
+        expect(schema.safeParse({ ...example, [key]: undefined }).success, `without ${key}`).to.equal(false);
+      }
+    });
+  }
 
   it('shows the facts of a new key', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'assay-facts-'));
@@ -36,6 +39,7 @@ describe('docs/spec/facts.md', () => {
   it('has an example for every command but the audit, whose report has a page of its own', () => {
     const commands = [
       'demo',
+      'simulate',
       'chain',
       'keysCreate',
       'deploy',

@@ -1,0 +1,92 @@
+/** What a cell's settings mean for the protocol and the trainer: the same objects that a real federation is made of. */
+import { minimumUpdates, parseRule, type Rule } from '../../protocol/aggregation/rule.ts';
+import { checkServerStep, Q16, type ServerStep } from '../../protocol/aggregation/serverStep.ts';
+import { DEFAULT_MODEL_FRACTION_BITS, DEFAULT_UPDATE_FRACTION_BITS } from '../../protocol/encoding/fixedPoint.ts';
+import { DEFAULT_CHUNK_SIZE } from '../../protocol/encoding/layout.ts';
+import { AssayError } from '../../protocol/errors.ts';
+import { type LearningParameters, NO_NORM_BOUND } from '../../protocol/round/parameters.ts';
+import { describeModel } from '../models/registry.ts';
+import { ENGINE } from '../training/tfjs/backend.ts';
+import type { TrainingManifest } from '../training/trainer.ts';
+import { normSqBoundOf } from '../update/clipUpdate.ts';
+import type { Cell } from './cell.ts';
+
+/** The cell's rule; f is the cell's number of attackers. */
+export function cellRule({ rule: { name, clipRadius, ...options }, byzantine }: Cell): Rule {
+  return parseRule(name, byzantine, {
+    ...options,
+    ...(clipRadius === undefined ? {} : { radius: BigInt(Math.round(clipRadius * 2 ** DEFAULT_UPDATE_FRACTION_BITS)) }),
+  });
+}
+
+function cellServerStep({ server }: Cell): ServerStep {
+  const step: ServerStep = {
+    optimizer: server.optimizer,
+    learningRateQ16: Math.round(server.learningRate * Q16),
+    momentumQ16: Math.round(server.momentum * Q16),
+    secondMomentQ16: Math.round(server.secondMoment * Q16),
+    adaptivity: Math.round((server.adaptivity ?? 0) * 2 ** DEFAULT_MODEL_FRACTION_BITS),
+  };
+  checkServerStep(step);
+  return step;
+}
+
+/** @param dimension d of the model */
+export function cellParameters(cell: Cell, dimension: number): LearningParameters {
+  return {
+    dimension,
+    chunkSize: DEFAULT_CHUNK_SIZE,
+    modelFractionBits: DEFAULT_MODEL_FRACTION_BITS,
+    updateFractionBits: DEFAULT_UPDATE_FRACTION_BITS,
+    normSqBound: cell.normBound === null ? NO_NORM_BOUND : normSqBoundOf(cell.normBound, DEFAULT_UPDATE_FRACTION_BITS),
+    rule: cellRule(cell),
+    serverStep: cellServerStep(cell),
+  };
+}
+
+/** The manifest that the trainer works by, for data of that shape. */
+export function cellManifest(
+  cell: Cell,
+  data: { readonly features: number; readonly classes: number },
+): TrainingManifest {
+  const { hidden, activation, training } = cell;
+  const { features, classes } = data;
+  const model = { kind: 'mlp', inputs: features, hidden, classes, activation };
+  return {
+    model,
+    tensors: describeModel(model).tensors.map(({ name, shape }) => ({ name, shape: [...shape] })),
+    training: {
+      // Single steps are epochs over the batches that were drawn for the round.
+      localEpochs: training.localEpochs ?? 1,
+      batchSize: training.batchSize,
+      learningRate: training.learningRate,
+      optimizer: 'sgd',
+      momentum: training.momentum,
+    },
+    data: { features, classes },
+    engine: ENGINE,
+  };
+}
+
+/** @throws AssayError `GRID`, `RULE_NAME`, `RULE_PARAMETERS` or `SERVER_STEP` for a cell that no round could run with. */
+export function checkCell(cell: Cell, source: string): void {
+  const { participants, byzantine, perRound } = cell;
+  const refuse = (summary: string, expected: string, received: string): AssayError =>
+    new AssayError('GRID', { summary: `the grid ${source}: ${summary}`, expected, received });
+  if (byzantine >= participants) {
+    throw refuse('nobody would be honest', `byzantine below participants (${participants})`, String(byzantine));
+  }
+  const present = perRound ?? participants;
+  if (present > participants) {
+    throw refuse('more take part in a round than there are', `perRound up to ${participants}`, String(present));
+  }
+  const least = minimumUpdates(cellRule(cell));
+  if (present < least || present > 100) {
+    throw refuse(
+      `${cell.rule.name} with f = ${byzantine} is not defined for that many updates`,
+      `${least} to 100 in a round (perRound, else participants)`,
+      String(present),
+    );
+  }
+  cellServerStep(cell);
+}

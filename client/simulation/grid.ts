@@ -1,0 +1,94 @@
+/**
+ * A grid of experiments: every rule against every attack for every heterogeneity and seed, read from one JSON file and
+ * checked here, once.
+ */
+import { z } from 'zod';
+import { AssayError } from '../../protocol/errors.ts';
+import { parseAttack } from '../attacks/registry.ts';
+import { parseDataset } from '../datasets/loadSilo.ts';
+import { type Cell, commonShape, ruleSchema } from './cell.ts';
+import { checkCell } from './cellParameters.ts';
+
+export const GRID_FORMAT = 'assay-grid/1';
+const alphaSchema = z.union([z.literal('iid'), z.number().positive()]);
+const seedSchema = z.union([z.string(), z.int()]);
+const gridSchema = z.strictObject({
+  format: z.literal(GRID_FORMAT),
+  name: z.string().min(1),
+  ...commonShape,
+  rules: z.array(z.union([z.string(), ruleSchema])).min(1),
+  /** Names of attacks, or `none`. */
+  attacks: z.array(z.string()).min(1).default(['none']),
+  /** Dirichlet concentrations of the label skew, or `iid`. */
+  alphas: z.array(alphaSchema).min(1),
+  seeds: z.array(seedSchema).min(1),
+});
+
+export type Grid = Readonly<z.output<typeof gridSchema>>;
+/**
+ * A grid file's content.
+ * @throws AssayError `GRID` naming the first field that is wrong, and what the parsers of rules, attacks and data throw.
+ */
+export function parseGrid(text: string, source: string): Grid {
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch (cause) {
+    throw new AssayError('GRID', {
+      summary: `the grid ${source} is not JSON`,
+      expected: `an object with "format": "${GRID_FORMAT}"`,
+      received: cause instanceof Error ? cause.message : String(cause),
+      fix: 'see docs/simulate.md for an example',
+      cause,
+    });
+  }
+  return checkGrid(document, source);
+}
+
+/** A parsed document as a grid. @throws AssayError as `parseGrid` does */
+export function checkGrid(document: unknown, source: string): Grid {
+  const parsed = gridSchema.safeParse(document);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    throw new AssayError('GRID', {
+      summary: `the grid ${source} is wrong at ${issue.path.join('.') || 'its top level'}`,
+      expected: issue.message,
+      received: JSON.stringify(valueAt(document, issue.path)) ?? 'nothing',
+      fix: 'see docs/simulate.md for an example',
+    });
+  }
+  const grid = parsed.data;
+  parseDataset(grid.dataset);
+  for (const cell of cellsOf(grid)) checkCell(cell, source);
+  return grid;
+}
+
+/** Every run of the grid, seeds innermost. */
+export function cellsOf(grid: Grid): Cell[] {
+  const { format: _format, name: _name, rules, attacks, alphas, seeds, ...common } = grid;
+  const cells: Cell[] = [];
+  for (const alpha of alphas) {
+    for (const rule of rules) {
+      for (const attack of attacks) {
+        for (const seed of seeds) {
+          cells.push({
+            ...common,
+            alpha,
+            rule: typeof rule === 'string' ? { name: rule } : rule,
+            attack: attack === 'none' ? null : parseAttack(attack).name,
+            seed,
+          });
+        }
+      }
+    }
+  }
+  return cells;
+}
+
+function valueAt(document: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, key) =>
+      typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined,
+    document,
+  );
+}

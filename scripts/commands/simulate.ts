@@ -1,0 +1,179 @@
+/** `assay simulate`: many federations in one process, without a chain. */
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { attacks } from '../../client/attacks/registry.ts';
+import { cellsOf, checkGrid, type Grid, parseGrid } from '../../client/simulation/grid.ts';
+import { type FinishedCell, Journal } from '../../client/simulation/journal.ts';
+import { runGrid } from '../../client/simulation/runGrid.ts';
+import { writeFileAtomic } from '../../storage/atomicFile.ts';
+import { lockFolder } from '../../storage/folderLock.ts';
+import { stopSignal } from '../node/untilStopped.ts';
+import { type FactsOptions, withFacts } from '../options/shared.ts';
+import { collect, integer } from '../options/values.ts';
+import { toJson, writeFacts } from '../output/facts.ts';
+import { seconds, table } from '../output/text.ts';
+import { csv } from '../simulate/csv.ts';
+import { defaultGrid } from '../simulate/defaultGrid.ts';
+import { plotPage } from '../simulate/plot.ts';
+import { GridProgressLine } from '../simulate/progress.ts';
+import { resultFacts, type SimulateFacts, simulateFactsSchema } from '../simulate/simulateFacts.ts';
+import {
+  accuracyRows,
+  alphaLabel,
+  backdoorRows,
+  leftOutRows,
+  markdown,
+  type ResultTable,
+  tabulate,
+} from '../simulate/tables.ts';
+
+interface SimulateOptions extends FactsOptions {
+  readonly rule: readonly string[];
+  readonly attack: readonly string[];
+  readonly alpha: readonly string[];
+  readonly seed: readonly string[];
+  readonly participants?: number;
+  readonly byzantine?: number;
+  readonly rounds?: number;
+  readonly workers: number;
+  readonly out?: string;
+  readonly cache: string;
+}
+
+const EXAMPLES = `
+Examples:
+  $ assay simulate                                               the federation of the demonstration, without its chain
+  $ assay simulate --rule fedavg --rule nnm+trimmed-mean --attack minMax --attack signFlipping
+  $ assay simulate bench/grids/mnist.json --workers 4            a table as the papers print it
+  $ assay simulate grid.json --out runs/grid                     go on where it was stopped: finished cells are kept
+
+Attacks: none, ${attacks.map(({ name }) => name).join(', ')}.
+The grid file: docs/simulate.md.`;
+
+export function addSimulateCommand(program: Command): void {
+  withFacts(program.command('simulate'))
+    .description('Run federations in one process, without a chain: rules against attacks, for research.')
+    .argument('[grid]', "grid of experiments, a JSON file; without one: the demonstration's federation")
+    .option('--rule <name>', "aggregation rule instead of the grid's; repeatable", collect, [])
+    .option('--attack <name>', "attack instead of the grid's, or none; repeatable", collect, [])
+    .option('--alpha <a>', 'Dirichlet concentration of the label skew, or iid; repeatable', collect, [])
+    .option('--seed <text>', 'seed; repeatable', collect, [])
+    .option('--participants <n>', 'participants', integer(1))
+    .option('--byzantine <n>', 'how many of them attack; also f of the rule', integer(0))
+    .option('--rounds <n>', 'rounds', integer(1, 100_000))
+    .option('--workers <n>', 'threads that compute cells', integer(1, 256), 1)
+    .option('--out <folder>', 'folder for results, and to go on from; default: runs/simulate-<name of the grid>')
+    .option('--cache <folder>', 'folder for prepared data sets', '.cache/datasets')
+    .addHelpText('after', EXAMPLES)
+    .action(runSimulate);
+}
+
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+async function runSimulate(path: string | undefined, options: SimulateOptions): Promise<void> {
+  const started = performance.now();
+  const signal = stopSignal();
+  const grid = await readGrid(path, options);
+  const folder = resolve(options.out ?? join('runs', `simulate-${grid.name}`));
+  const lock = await lockFolder(folder, 'assay simulate');
+  try {
+    const journal = await Journal.open(join(folder, 'cells.jsonl'));
+    say(describe(grid));
+    let computed = 0;
+    const progress = new GridProgressLine(say);
+    const finished = await runGrid({
+      grid,
+      journal,
+      workers: options.workers,
+      cacheFolder: options.cache,
+      signal,
+      onProgress: (now) => {
+        if (now.last !== null) computed++;
+        else if (now.finished > 0) say(`${now.finished} of ${now.total} cells were finished before: ${journal.path}`);
+        progress.show(now);
+      },
+    }).finally(() => progress.end());
+    if (finished === null) return say(`Stopped. The same command goes on from ${folder}.`);
+    const tables = tabulate(finished);
+    printTables(tables);
+    const files = await writeResults(folder, grid, finished, tables);
+    const facts: SimulateFacts = {
+      command: 'simulate',
+      grid: grid.name,
+      folder,
+      cells: new Set(finished).size,
+      computed,
+      seconds: (performance.now() - started) / 1000,
+      results: resultFacts(tables),
+      files,
+    };
+    await writeFacts(options.json, simulateFactsSchema.parse(facts));
+    say(`${facts.cells} cells, ${computed} of them computed now, in ${seconds(facts.seconds)}`);
+    for (const line of table([['', ''], ...Object.entries(files)]).slice(1)) say(`  ${line}`);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** The grid of the file, or the default one, with what the options replace. */
+async function readGrid(path: string | undefined, options: SimulateOptions): Promise<Grid> {
+  const { rule, attack, alpha, seed, participants, byzantine, rounds } = options;
+  const changes = {
+    ...(rule.length > 0 ? { rules: rule } : {}),
+    ...(attack.length > 0 ? { attacks: attack } : {}),
+    ...(alpha.length > 0 ? { alphas: alpha.map((text) => (text === 'iid' ? text : Number(text))) } : {}),
+    ...(seed.length > 0 ? { seeds: seed } : {}),
+    ...(participants === undefined ? {} : { participants }),
+    ...(byzantine === undefined ? {} : { byzantine }),
+    ...(rounds === undefined ? {} : { rounds }),
+  };
+  if (path === undefined) return checkGrid({ ...defaultGrid(), ...changes }, 'of the demonstration');
+  const grid = parseGrid(await readFile(path, 'utf8'), path);
+  return Object.keys(changes).length === 0 ? grid : checkGrid({ ...grid, ...changes }, path);
+}
+
+function describe(grid: Grid): string {
+  const { participants, perRound, byzantine, rounds, dataset, view } = grid;
+  const present = perRound === undefined ? '' : `, ${perRound} in a round`;
+  return `${grid.name}: ${cellsOf(grid).length} cells of ${participants} participants${present}, ${byzantine} Byzantine (${view}), ${rounds} rounds on ${dataset}`;
+}
+
+function printTables(tables: readonly ResultTable[]): void {
+  for (const results of tables) {
+    say('');
+    say(`${alphaLabel(results.alpha)}: accuracy of the last model, mean over seeds`);
+    for (const line of table(accuracyRows(results))) say(`  ${line}`);
+    const backdoors = backdoorRows(results);
+    if (backdoors.length > 0) {
+      say('Success of the backdoor');
+      for (const line of table(backdoors)) say(`  ${line}`);
+    }
+    say('Honest participants left out (part of the rounds with less than half of an equal share)');
+    for (const line of table(leftOutRows(results))) say(`  ${line}`);
+  }
+  say('');
+}
+
+/** Everything but times: the same grid gives the same bytes. */
+async function writeResults(
+  folder: string,
+  grid: Grid,
+  finished: readonly FinishedCell[],
+  tables: readonly ResultTable[],
+): Promise<Record<string, string>> {
+  const files = {
+    results: join(folder, 'results.json'),
+    table: join(folder, 'results.csv'),
+    markdown: join(folder, 'tables.md'),
+    plot: join(folder, 'plot.html'),
+  };
+  const cells = finished.map(({ key, cell, result }) => ({ key, cell, result }));
+  await writeFileAtomic(files.results, `${toJson({ format: 'assay-simulation/1', grid, cells }, 1)}\n`);
+  await writeFileAtomic(files.table, csv(finished));
+  await writeFileAtomic(files.markdown, markdown(tables));
+  await writeFileAtomic(files.plot, plotPage(grid.name, tables));
+  return files;
+}

@@ -1,0 +1,42 @@
+/** How far a grid is: a bar on a terminal, one line per finished cell elsewhere. */
+import { SingleBar } from 'cli-progress';
+import { ruleLabel } from '../../client/simulation/cell.ts';
+import type { GridProgress } from '../../client/simulation/runGrid.ts';
+import { seconds } from '../output/text.ts';
+import { alphaLabel, attackLabel } from './tables.ts';
+
+export class GridProgressLine {
+  private readonly bar: SingleBar | null;
+  private readonly say: (line: string) => void;
+
+  constructor(say: (line: string) => void) {
+    this.say = say;
+    this.bar =
+      process.stdout.isTTY === true
+        ? new SingleBar({
+            format: '[{bar}] {value}/{total} cells, {eta_formatted} left | {label}',
+            barsize: 30,
+            hideCursor: true,
+            clearOnComplete: true,
+            linewrap: false,
+            barCompleteChar: '=',
+            barIncompleteChar: ' ',
+          })
+        : null;
+  }
+
+  show({ finished, total, last }: GridProgress): void {
+    if (last === null) {
+      if (finished < total) this.bar?.start(total, finished, { label: '' });
+      return;
+    }
+    const { cell, result } = last;
+    const label = `${alphaLabel(cell.alpha)} ${ruleLabel(cell)}, ${attackLabel(cell.attack)}, seed ${cell.seed}: ${result.finalAccuracy.toFixed(4)}`;
+    if (this.bar === null) this.say(`[${finished}/${total}] ${label} (${seconds(last.seconds)})`);
+    else this.bar.update(finished, { label });
+  }
+
+  end(): void {
+    this.bar?.stop();
+  }
+}

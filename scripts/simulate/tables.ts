@@ -1,0 +1,187 @@
+/** A grid's results as the robust-aggregation papers print them: rule by attack, the worst column, means over seeds. */
+import { type Cell, ruleLabel } from '../../client/simulation/cell.ts';
+import type { FinishedCell } from '../../client/simulation/journal.ts';
+
+/** Means over the seeds of one rule under one attack. */
+export interface Entry {
+  /** Null for no attack. */
+  readonly attack: string | null;
+  readonly seeds: number;
+  readonly accuracy: number;
+  /** By round measured. */
+  readonly curve: readonly { readonly round: number; readonly accuracy: number }[];
+  readonly backdoorSuccess: number | null;
+  /** Part of the rounds in which an honest participant had less than half of an equal share: mean, and of the one most left out. */
+  readonly leftOut: number;
+  readonly mostLeftOut: number;
+  /** Mean share of the honest participant that counted least, 1 being an equal share. */
+  readonly leastShare: number;
+}
+
+export interface RuleRow {
+  readonly rule: string;
+  readonly entries: readonly Entry[];
+  /** The attack under which accuracy is lowest; null when there was none. */
+  readonly worst: Entry | null;
+}
+
+export interface ResultTable {
+  readonly alpha: Cell['alpha'];
+  readonly attacks: readonly (string | null)[];
+  readonly rows: readonly RuleRow[];
+}
+
+export function tabulate(finished: readonly FinishedCell[]): ResultTable[] {
+  const alphas = distinct(finished.map(({ cell }) => cell.alpha));
+  return alphas.map((alpha) => {
+    const ofAlpha = finished.filter(({ cell }) => cell.alpha === alpha);
+    const attacks = distinct(ofAlpha.map(({ cell }) => cell.attack));
+    const rows = distinct(ofAlpha.map(({ cell }) => ruleLabel(cell))).map((rule) => {
+      const ofRule = ofAlpha.filter(({ cell }) => ruleLabel(cell) === rule);
+      const entries = attacks.map((attack) =>
+        entryOf(
+          attack,
+          ofRule.filter(({ cell }) => cell.attack === attack),
+        ),
+      );
+      const attacked = entries.filter(({ attack }) => attack !== null);
+      const worst = attacked.reduce<Entry | null>(
+        (lowest, entry) => (lowest === null || entry.accuracy < lowest.accuracy ? entry : lowest),
+        null,
+      );
+      return { rule, entries, worst };
+    });
+    return { alpha, attacks, rows };
+  });
+}
+
+function entryOf(attack: string | null, finished: readonly FinishedCell[]): Entry {
+  const results = finished.map(({ result }) => result);
+  const successes = results.flatMap(({ backdoorSuccess }) => (backdoorSuccess === null ? [] : [backdoorSuccess]));
+  return {
+    attack,
+    seeds: results.length,
+    accuracy: mean(results.map(({ finalAccuracy }) => finalAccuracy)),
+    curve: (results[0]?.accuracy ?? []).map(({ round }, i) => ({
+      round,
+      accuracy: mean(results.map(({ accuracy }) => accuracy[i]!.accuracy)),
+    })),
+    backdoorSuccess: successes.length === 0 ? null : mean(successes),
+    leftOut: mean(results.map(({ leftOut }) => mean(leftOut))),
+    mostLeftOut: mean(results.map(({ leftOut }) => Math.max(...leftOut))),
+    leastShare: mean(results.map(({ share }) => Math.min(...share))),
+  };
+}
+
+const LABELS: Readonly<Record<string, string>> = {
+  signFlipping: 'sign flip',
+  labelFlipping: 'label flip',
+  innerProductManipulation: 'IPM',
+  searchedInnerProductManipulation: 'IPM searched',
+  aLittleIsEnough: 'ALIE -',
+  aLittleIsEnoughUpward: 'ALIE +',
+  searchedALittleIsEnough: 'ALIE searched',
+  minMax: 'Min-Max',
+  minSum: 'Min-Sum',
+  scaledModelReplacement: 'replacement',
+  freeRider: 'free rider',
+  notANumber: 'NaN',
+};
+
+/** What stands above an attack's column. */
+export function attackLabel(attack: string | null): string {
+  return attack === null ? 'none' : (LABELS[attack] ?? attack);
+}
+
+export function alphaLabel(alpha: Cell['alpha']): string {
+  return alpha === 'iid' ? 'IID' : `Dirichlet(${alpha})`;
+}
+
+/** Accuracy without the leading zero, as papers print it. */
+export function share(value: number): string {
+  return value.toFixed(3).replace(/^0\./, '.');
+}
+
+/** The heading and the rows of the accuracy table. */
+export function accuracyRows({ attacks, rows }: ResultTable): string[][] {
+  return [
+    ['rule', ...attacks.map(attackLabel), 'worst'],
+    ...rows.map(({ rule, entries, worst }) => [
+      rule,
+      ...entries.map(({ accuracy }) => share(accuracy)),
+      worst === null ? '-' : share(worst.accuracy),
+    ]),
+  ];
+}
+
+/** Who among the honest is left out: without an attack and over all attacks. */
+export function leftOutRows({ rows }: ResultTable): string[][] {
+  const three = (entries: readonly Entry[]): string[] =>
+    entries.length === 0
+      ? ['-', '-', '-']
+      : [
+          share(mean(entries.map(({ leftOut }) => leftOut))),
+          share(mean(entries.map(({ mostLeftOut }) => mostLeftOut))),
+          share(mean(entries.map(({ leastShare }) => leastShare))),
+        ];
+  return [
+    ['rule', 'left out', 'the one most', 'least share', 'attacked: left out', 'the one most', 'least share'],
+    ...rows.map(({ rule, entries }) => [
+      rule,
+      ...three(entries.filter(({ attack }) => attack === null)),
+      ...three(entries.filter(({ attack }) => attack !== null)),
+    ]),
+  ];
+}
+
+/** Success of the backdoors, where the grid has any. */
+export function backdoorRows({ attacks, rows }: ResultTable): string[][] {
+  const shown = [null, 'backdoor', 'scaledModelReplacement'].filter((attack) => attacks.includes(attack));
+  if (!shown.some((attack) => attack !== null)) return [];
+  return [
+    ['rule', ...shown.map(attackLabel)],
+    ...rows.map(({ rule, entries }) => [
+      rule,
+      ...shown.map((attack) => share(entries.find((entry) => entry.attack === attack)?.backdoorSuccess ?? 0)),
+    ]),
+  ];
+}
+
+/** The tables of all heterogeneities in Markdown. */
+export function markdown(tables: readonly ResultTable[]): string {
+  return tables
+    .flatMap((table) => [
+      `## ${alphaLabel(table.alpha)}`,
+      '',
+      'Accuracy of the last model on held-out samples, mean over seeds:',
+      '',
+      ...markdownTable(accuracyRows(table)),
+      '',
+      ...(backdoorRows(table).length === 0
+        ? []
+        : [
+            'Success of the backdoor (share of triggered samples taken for the target):',
+            '',
+            ...markdownTable(backdoorRows(table)),
+            '',
+          ]),
+      'Honest participants left out (part of the rounds with less than half of an equal share; least mean share):',
+      '',
+      ...markdownTable(leftOutRows(table)),
+      '',
+    ])
+    .join('\n');
+}
+
+function markdownTable([head = [], ...rows]: readonly string[][]): string[] {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [line(head), `|---|${'---:|'.repeat(head.length - 1)}`, ...rows.map(line)];
+}
+
+function mean(values: readonly number[]): number {
+  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function distinct<Item>(items: readonly Item[]): Item[] {
+  return [...new Set(items)];
+}

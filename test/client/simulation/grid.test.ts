@@ -1,0 +1,59 @@
+import { expect } from 'chai';
+import { cellKey, ruleLabel } from '../../../client/simulation/cell.ts';
+import { cellsOf, parseGrid } from '../../../client/simulation/grid.ts';
+import { expectError } from '../support/expectError.ts';
+import { smallCell, smallGrid } from './support.ts';
+
+describe('client simulation: the grid', () => {
+  it('is every rule, attack, heterogeneity and seed, each cell with all it needs', () => {
+    const grid = smallGrid({
+      rules: ['fedavg', { name: 'multi-krum', selected: 3 }],
+      attacks: ['none', 'sign-flipping'],
+      alphas: [1, 'iid'],
+      seeds: [1, 'two'],
+    });
+    const cells = cellsOf(grid);
+    expect(cells).to.have.length(16);
+    expect(new Set(cells.map(cellKey)).size).to.equal(16);
+    expect(cells.at(-1)).to.deep.include({ alpha: 'iid', attack: 'signFlipping', seed: 'two' });
+    expect(ruleLabel(cells.at(-1)!)).to.equal('multi-krum (selected 3)');
+    expect(cells[0]).to.include({ attack: null, rounds: 3, evaluateEvery: 1, normBound: null });
+  });
+
+  it('a cell is found by its settings, whatever else the grid holds, and by nothing less', () => {
+    const key = cellKey(smallCell());
+    expect(cellKey(cellsOf(smallGrid({ rules: ['fedavg', 'nnm+trimmed-mean'], name: 'other' }))[1]!)).to.equal(key);
+    for (const change of [
+      { rounds: 4 },
+      { seeds: ['1'] },
+      { normBound: 1 },
+      { view: 'lone' },
+      { attacks: ['mimic'] },
+    ]) {
+      expect(cellKey(smallCell(change)), JSON.stringify(change)).to.not.equal(key);
+    }
+  });
+
+  it('says what is wrong and where, before anything runs', async () => {
+    const wrong = (change: Record<string, unknown>, code: string, text: RegExp) =>
+      expectError(() => smallGrid(change), code, text);
+    await wrong({ rulez: ['fedavg'] }, 'GRID', /wrong at its top level[\s\S]*rulez/);
+    await wrong(
+      { training: { localEpochs: 1, localSteps: 1, batchSize: 8, learningRate: 1 } },
+      'GRID',
+      /one of the two/,
+    );
+    await wrong({ alphas: [0] }, 'GRID', /wrong at alphas\.0/);
+    await wrong({ alphas: [Number.NaN] }, 'GRID', /alphas\.0/);
+    await wrong({ rules: ['sum'] }, 'RULE_NAME', /Received: sum/);
+    await wrong({ attacks: ['gossip'] }, 'ATTACK_UNKNOWN', /gossip/);
+    await wrong({ dataset: 'cifar' }, 'DATASET_SPEC', /cifar/);
+    await wrong({ byzantine: 7 }, 'GRID', /nobody would be honest/);
+    await wrong({ byzantine: 4 }, 'GRID', /Expected: 9 to 100[\s\S]*Received: 7/);
+    await wrong({ participants: 300 }, 'GRID', /perRound[\s\S]*Received: 300/);
+    await wrong({ perRound: 8 }, 'GRID', /more take part/);
+    await wrong({ server: { optimizer: 'fedAdam', learningRate: 1 } }, 'SERVER_STEP', /adaptivity/);
+    await expectError(() => parseGrid('{', 'grid.json'), 'GRID', /grid\.json is not JSON/);
+    await expectError(() => parseGrid('[]', 'grid.json'), 'GRID', /grid\.json is wrong/);
+  });
+});

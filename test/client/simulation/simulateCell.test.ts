@@ -1,0 +1,78 @@
+import { expect } from 'chai';
+import { attacks } from '../../../client/attacks/registry.ts';
+import { simulateCell } from '../../../client/simulation/simulateCell.ts';
+import { clouds } from '../support/smallFederation.ts';
+import { smallCell } from './support.ts';
+
+const data = { train: clouds(400, 'train'), test: clouds(200, 'test') };
+const run = (more: Record<string, unknown>) => simulateCell(smallCell(more), data);
+
+describe('client simulation: one run', function () {
+  this.timeout(20_000);
+
+  it('every attack runs with either knowledge, and gives the same bits again', async () => {
+    for (const { name } of attacks) {
+      const omniscient = await run({ attacks: [name] });
+      expect(await run({ attacks: [name] }), name).to.deep.equal(omniscient);
+      expect(omniscient.leftOut, name).to.have.length(5);
+      const lone = await run({ attacks: [name], view: 'lone' });
+      expect(lone.accuracy, name).to.have.length(3);
+    }
+  });
+
+  it('what an attack does shows in the model', async () => {
+    const honest = await run({});
+    const roots = new Set([honest.modelRoot]);
+    for (const name of ['signFlipping', 'minMax', 'mimic', 'labelFlipping', 'searchedALittleIsEnough']) {
+      roots.add((await run({ attacks: [name], rules: ['fedavg'] })).modelRoot);
+    }
+    expect(roots.size).to.equal(6);
+  });
+
+  it('what the contract would not count is left out: copies from the second round on, norms above the bound', async () => {
+    expect(await run({ attacks: ['copycat'] })).to.include({ refused: 4, abandoned: 0 });
+    expect(await run({ attacks: ['overflow'], normBound: 1 })).to.include({ refused: 6, attackerShare: null });
+    expect(await run({ attacks: ['overflow'] }), 'without a bound').to.include({ refused: 0 });
+    const ruined = await run({ attacks: ['overflow'], rules: ['fedavg'] });
+    const bounded = await run({ attacks: ['overflow'], rules: ['fedavg'], normBound: 1 });
+    expect(ruined.finalAccuracy).to.be.below(bounded.finalAccuracy - 0.3);
+  });
+
+  it('a round with too few updates for the rule is abandoned, and the model stays', async () => {
+    // Krum with f = 2 needs seven.
+    const result = await run({ rules: ['krum'], attacks: ['overflow'], normBound: 1 });
+    expect(result).to.include({ abandoned: 3, refused: 6 });
+    const start = await run({ rules: ['krum'], attacks: ['overflow'], normBound: 1, rounds: 1 });
+    expect(result.modelRoot).to.equal(start.modelRoot);
+  });
+
+  it('a backdoor works under plain averaging when its share is scaled up, and is measured', async () => {
+    const settings = { rules: ['fedavg'], rounds: 12, participants: 7 };
+    const clean = await run(settings);
+    const replaced = await run({ ...settings, attacks: ['scaledModelReplacement'] });
+    expect(clean.backdoorSuccess).to.be.below(0.5);
+    expect(replaced.backdoorSuccess).to.be.above(clean.backdoorSuccess! + 0.3);
+  });
+
+  it('takes part in turns: with perRound fewer than there are, every one now and then', async () => {
+    const result = await run({ participants: 30, perRound: 7, rounds: 20, byzantine: 2, evaluateEvery: 10 });
+    expect(result.accuracy.map(({ round }) => round)).to.deep.equal([10, 20]);
+    expect(result.share.filter((share) => share > 0).length).to.be.above(24);
+  });
+
+  it('takes the server steps with moments', async () => {
+    const server = { optimizer: 'fedAdam', learningRate: 0.1, momentum: 0.9, secondMoment: 0.99, adaptivity: 0.001 };
+    const adam = await run({ server, rounds: 12 });
+    expect(adam.finalAccuracy).to.be.above(0.8);
+    expect(adam.modelRoot).to.not.equal((await run({ rounds: 12 })).modelRoot);
+  });
+
+  it('krum leaves all but one out of every round, plain averaging nobody', async () => {
+    const krum = await run({ rules: ['krum'], byzantine: 1 });
+    expect(krum.leftOut.reduce((sum, part) => sum + part, 0)).to.be.closeTo(6, 1e-9);
+    expect(krum.share.reduce((sum, part) => sum + part, 0)).to.be.closeTo(7, 1e-9);
+    const { leftOut, share } = await run({ rules: ['fedavg'] });
+    expect(leftOut).to.deep.equal(new Array(7).fill(0));
+    expect(share).to.deep.equal(new Array(7).fill(1));
+  });
+});
