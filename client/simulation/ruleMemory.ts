@@ -118,7 +118,7 @@ export class RuleMemory {
     const { kernels, dimension, stride, scratch, out } = this;
     const { arena } = kernels;
     arena.release(scratch);
-    const bound = Math.max(...slots.map((slot) => this.magnitudes[slot]!));
+    const bounds = slots.map((slot) => this.magnitudes[slot]!);
     const kernel = mixing === null ? null : mixingKernel(kernels, mixing, TILE);
     const m = mixing?.rows ?? slots.length;
     const mark = arena.mark();
@@ -126,7 +126,7 @@ export class RuleMemory {
       arena.release(mark);
       const length = Math.min(TILE, stride / 2 - start);
       const table = this.table(slots, 2 * start);
-      const { lanes, rows } = kernel?.mix(table, length, bound) ?? { lanes: 'int16' as const, rows: table };
+      const { lanes, rows } = kernel?.mix(table, length, bounds) ?? { lanes: 'int16' as const, rows: table };
       orderStatisticKernel(kernels, statistic, m, lanes)(rows, out, length);
       const { buffer } = kernels.memory;
       const tile = lanes === 'float64' ? new Float64Array(buffer, out, length) : new Int32Array(buffer, out, length);

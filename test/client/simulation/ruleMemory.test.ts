@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { createRandom } from '../../../client/random.ts';
 import { RuleMemory } from '../../../client/simulation/ruleMemory.ts';
-import { parseRule } from '../../../protocol/aggregation/rule.ts';
+import { historyChunk } from '../../../protocol/aggregation/history.ts';
+import { parseRule, type RuleOptions, usesHistory } from '../../../protocol/aggregation/rule.ts';
 import { FED_AVG, stepChunk } from '../../../protocol/aggregation/serverStep.ts';
 import { computeRound } from '../../../protocol/round/computeRound.ts';
 import { type LearningParameters, NO_NORM_BOUND } from '../../../protocol/round/parameters.ts';
@@ -18,20 +19,32 @@ describe('client simulation: the rule on rows in memory', () => {
   rows[3] = rows[2]!.slice(); // ties
   const model = Int32Array.from({ length: DIMENSION }, () => random.nextInt(2 ** 31) - 2 ** 30);
 
-  const rules = [
-    'fedavg',
-    'median',
-    'trimmed-mean',
-    'meamed',
-    'krum',
-    'multi-krum',
-    'nnm+fedavg',
-    'nnm+trimmed-mean',
-    'nnm+meamed',
+  const rules: readonly (readonly [name: string, options?: RuleOptions])[] = [
+    ['fedavg'],
+    ['median'],
+    ['trimmed-mean'],
+    ['meamed'],
+    ['krum'],
+    ['multi-krum'],
+    ['nnm+fedavg'],
+    ['nnm+trimmed-mean'],
+    ['nnm+meamed'],
+    ['bulyan'],
+    ['bucketing+median', { bucketSize: 2 }],
+    ['arc+nnm+trimmed-mean'],
+    ['nnm+geometric-median'],
+    ['centered-clipping', { radius: 200_000n }],
+    ['nnm+centered-clipping', { radius: 200_000n }],
+    ['mda'],
+    ['monna', { reference: 4 }],
+    ['caf'],
+    ['foolsgold'],
+    ['signguard'],
+    ['fltrust', { reference: 7 }],
   ];
-  for (const name of rules) {
+  for (const [name, options] of rules) {
     it(`${name}: the model that a round with its trees gives`, () => {
-      const rule = parseRule(name, 2);
+      const rule = parseRule(name, 2, options);
       const parameters: LearningParameters = {
         dimension: DIMENSION,
         chunkSize: 256,
@@ -42,18 +55,21 @@ describe('client simulation: the rule on rows in memory', () => {
         serverStep: FED_AVG,
       };
       const context = { indices: INDICES, seed: SEED };
-      const expected = computeRound(parameters, rows, model, { context });
+      const previousModel = usesHistory(rule) ? model.map((value, k) => value - (k % 999) * 4096) : null;
+      const expected = computeRound(parameters, rows, model, { context, previousModel });
       const memory = new RuleMemory(rule, rows.length + 2, DIMENSION);
       rows.forEach((row, slot) => {
         memory.write(slot, row);
       });
-      const { numerators, denominator } = memory.apply([...rows.keys()], null, context);
+      const history = usesHistory(rule) ? rows.length + 1 : null;
+      if (history !== null) memory.write(history, historyChunk(model, previousModel, parameters));
+      const { numerators, denominator } = memory.apply([...rows.keys()], history, context);
       const moved = model.slice();
       stepChunk(FED_AVG, moved, null, numerators, denominator, parameters);
       expect(moved).to.deep.equal(expected.model);
       // Again, after another computation in the same memory: nothing of it is left over.
-      memory.apply([0, 0, 0, 1, 1, 2, 2, 3, 4, 5, 6], null, context);
-      expect(memory.apply([...rows.keys()], null, context).numerators).to.deep.equal(numerators);
+      memory.apply([0, 0, 0, 1, 1, 2, 2, 3, 4, 5, 6], history, context);
+      expect(memory.apply([...rows.keys()], history, context).numerators).to.deep.equal(numerators);
     });
   }
 });
