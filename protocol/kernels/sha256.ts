@@ -24,7 +24,7 @@ const ROUND_CONSTANTS = [
 const INITIAL_HASH = [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19];
 
 /** Constants, state, message words and staged messages of four lanes. */
-const HASH_SCRATCH_BYTES = 704 + 4 * 144;
+export const HASH_SCRATCH_BYTES = 704 + 4 * 144;
 
 /** Bytes of a hash in the kernels' arrays. */
 export const HASH_BYTES = 32;
