@@ -3,6 +3,7 @@
  * not valid here, because its bytes disprove what was revealed or because nobody serves it, is taken to the chain
  * (disputeUpdates.ts).
  */
+import type { BulkHasher } from '../protocol/commitment/bulkHasher.ts';
 import { cidFromBytes } from '../protocol/encoding/cid.ts';
 import type { VectorLayout } from '../protocol/encoding/layout.ts';
 import { updatePayloadLength } from '../protocol/encoding/vectors.ts';
@@ -32,11 +33,13 @@ export interface Collected {
 type Verdict = { readonly ok: true } | { readonly ok: false; readonly detail: string; readonly readable: boolean };
 
 export class UpdateCollector {
+  private readonly hasher: BulkHasher | null;
   private readonly payloads: PayloadAccess;
   private readonly layout: VectorLayout;
   private readonly verdicts = new Map<string, Promise<Verdict>>();
 
-  constructor({ payloads, federation }: Pick<AggregatorContext, 'payloads' | 'federation'>) {
+  constructor({ engine, payloads, federation }: Pick<AggregatorContext, 'engine' | 'payloads' | 'federation'>) {
+    this.hasher = engine.hasher;
     this.payloads = payloads;
     this.layout = layoutOf(federation.parameters);
   }
@@ -110,7 +113,7 @@ export class UpdateCollector {
       }
       throw error;
     }
-    return verifyCommitment(store, cid, submission, this.layout);
+    return verifyCommitment(store, cid, submission, this.layout, this.hasher);
   }
 }
 
@@ -127,8 +130,9 @@ async function verifyCommitment(
   cid: string,
   submission: Submission,
   layout: VectorLayout,
+  hasher: BulkHasher | null,
 ): Promise<Verdict> {
-  const { root, normSq, zeroPadded } = await commitStoredUpdate(store, cid, layout);
+  const { root, normSq, zeroPadded } = await commitStoredUpdate(store, cid, layout, hasher);
   const lie = (detail: string): Verdict => ({ ok: false, detail, readable: true });
   if (!zeroPadded) return lie('its padding is not zero');
   if (root !== submission.root) return lie(`its root is ${root}, revealed was ${submission.root}`);

@@ -1,8 +1,10 @@
 /** From a round's collected updates to its publication on the chain. */
 import type { RoundView } from '../chain/convert.ts';
 import type { Sent } from '../chain/transaction.ts';
+import { usesHistory } from '../protocol/aggregation/rule.ts';
 import { hasServerState, stateVectors } from '../protocol/aggregation/serverStep.ts';
 import { commitModel } from '../protocol/commitment/merkle.ts';
+import type { Hex } from '../protocol/encoding/bytes.ts';
 import { cidFromBytes, cidToBytes, parseCid } from '../protocol/encoding/cid.ts';
 import { decodeModel, encodeModel, modelPayloadLength } from '../protocol/encoding/vectors.ts';
 import { AssayError } from '../protocol/errors.ts';
@@ -73,38 +75,57 @@ export function sendPublication(context: AggregatorContext, view: RoundView, pre
   return context.federation.publishRound(context.signer, view.number, prepared.publication);
 }
 
-/**
- * Brings the base model, and the server state it was published with, into the store and checks both against the chain.
- */
+/** Brings what the round starts from into the store, each checked against the chain. */
 async function fetchBase(
   context: AggregatorContext,
   view: RoundView,
 ): Promise<Pick<RoundInput, 'model' | 'state' | 'previousModel'>> {
-  const { federation, payloads } = context;
-  const { store } = payloads;
+  const { federation } = context;
+  const { rule, serverStep } = federation.parameters;
+  const base = await fetchModel(context, view.baseModelRoot, view.number);
+  const state = hasServerState(serverStep) ? await fetchState(context, base) : null;
+  if (!usesHistory(rule) || base.round === 0) return { model: base.cid, state, previousModel: null };
+  const { baseModelRoot } = await federation.round(base.round);
+  const previous = await fetchModel(context, baseModelRoot, base.round);
+  return { model: base.cid, state, previousModel: previous.cid };
+}
+
+/** The model of that root, published before round `before`. */
+async function fetchModel({ engine, federation, payloads }: AggregatorContext, root: Hex, before: number) {
   const layout = layoutOf(federation.parameters);
-  const base = await federation.locateModel(view.baseModelRoot, view.number);
-  const owner = base.publisher === null ? {} : { owner: base.publisher };
-  const wish = { expectedBytes: modelPayloadLength(layout), ...owner };
-  await payloads.fetch(base.cid, wish);
-  await verifyStoredModel(store, base.cid, layout, view.baseModelRoot);
-  if (!hasServerState(federation.parameters.serverStep) || base.evidenceCid === null || base.stateRoot === null) {
-    return { model: base.cid, state: null, previousModel: null };
-  }
-  await payloads.fetch(base.evidenceCid, { maxBytes: MAX_EVIDENCE_BYTES, ...owner });
-  const { stateCid } = parseEvidence(await store.readAll(base.evidenceCid, { maxBytes: MAX_EVIDENCE_BYTES }));
+  const location = await federation.locateModel(root, before);
+  const { cid, publisher } = location;
+  await payloads.fetch(cid, { expectedBytes: modelPayloadLength(layout), ...ownerOf(publisher) });
+  await verifyStoredModel(payloads.store, cid, layout, root, engine.hasher);
+  return location;
+}
+
+/** The server state that a model was published with; null for the genesis model, whose state is zero. */
+async function fetchState(
+  { engine, federation, payloads }: AggregatorContext,
+  { round, evidenceCid, stateRoot, publisher }: Awaited<ReturnType<typeof fetchModel>>,
+): Promise<string | null> {
+  if (evidenceCid === null || stateRoot === null) return null;
+  const { store } = payloads;
+  const { serverStep } = federation.parameters;
+  const layout = layoutOf(federation.parameters);
+  await payloads.fetch(evidenceCid, { maxBytes: MAX_EVIDENCE_BYTES, ...ownerOf(publisher) });
+  const { stateCid } = parseEvidence(await store.readAll(evidenceCid, { maxBytes: MAX_EVIDENCE_BYTES }));
   if (stateCid === null || !isCid(stateCid)) {
     throw new AssayError('STATE_MISSING', {
-      summary: `the evidence of round ${base.round} does not say where its server state is stored`,
-      expected: `a stateCid whose root is ${base.stateRoot}`,
+      summary: `the evidence of round ${round} does not say where its server state is stored`,
+      expected: `a stateCid whose root is ${stateRoot}`,
       received: JSON.stringify(stateCid).slice(0, 100),
-      fix: `audit round ${base.round} with \`assay audit\``,
+      fix: `audit round ${round} with \`assay audit\``,
     });
   }
-  const { serverStep } = federation.parameters;
-  await payloads.fetch(stateCid, { ...wish, expectedBytes: statePayloadLength(layout, serverStep) });
-  await verifyStoredModel(store, stateCid, layout, base.stateRoot, stateVectors(serverStep));
-  return { model: base.cid, state: stateCid, previousModel: null };
+  await payloads.fetch(stateCid, { expectedBytes: statePayloadLength(layout, serverStep), ...ownerOf(publisher) });
+  await verifyStoredModel(store, stateCid, layout, stateRoot, engine.hasher, stateVectors(serverStep));
+  return stateCid;
+}
+
+function ownerOf(publisher: Hex | null): { readonly owner?: Hex } {
+  return publisher === null ? {} : { owner: publisher };
 }
 
 /** Whether what another aggregator wrote is a CID at all. */

@@ -1,4 +1,5 @@
 /** Vectors in the payload store, judged while they are read: memory is one block, whatever their size. */
+import type { BulkHasher } from '../protocol/commitment/bulkHasher.ts';
 import { ModelCommitter } from '../protocol/commitment/merkle.ts';
 import { type UpdateCommitment, UpdateCommitter } from '../protocol/commitment/merkleSum.ts';
 import type { Hex } from '../protocol/encoding/bytes.ts';
@@ -21,12 +22,13 @@ export async function commitStoredUpdate(
   store: PayloadStore,
   cid: string,
   layout: VectorLayout,
+  hasher: BulkHasher | null,
 ): Promise<UpdateCommitment & { readonly zeroPadded: boolean }> {
-  const committer = new UpdateCommitter(layout);
+  const committer = new UpdateCommitter(layout, hasher);
   let zeroPadded = true;
-  await eachChunk(store, cid, layout.chunkSize * UPDATE_COORDINATE_BYTES, layout.chunkCount, (chunk, isLast) => {
-    committer.append(chunk);
-    if (isLast) zeroPadded = isZeroPadded(viewInt16(chunk), layout);
+  await eachBlock(store, cid, layout.chunkSize * UPDATE_COORDINATE_BYTES, layout.chunkCount, (chunks, last) => {
+    committer.appendChunks(chunks);
+    if (last !== null) zeroPadded = isZeroPadded(viewInt16(last), layout);
   });
   return { ...committer.finish(), zeroPadded };
 }
@@ -41,15 +43,16 @@ export async function verifyStoredModel(
   cid: string,
   layout: VectorLayout,
   root: Hex,
+  hasher: BulkHasher | null,
   planes = 1,
 ): Promise<void> {
-  const committer = new ModelCommitter(layout);
+  const committer = new ModelCommitter(layout, hasher);
   let zeroPadded = true;
   const chunkBytes = layout.chunkSize * MODEL_COORDINATE_BYTES;
-  await eachChunk(store, cid, chunkBytes * planes, layout.chunkCount, (chunk, isLast) => {
-    committer.append(viewInt32(chunk));
-    for (let plane = 0; isLast && plane < planes; plane++) {
-      const vector = viewInt32(chunk.subarray(plane * chunkBytes, (plane + 1) * chunkBytes));
+  await eachBlock(store, cid, chunkBytes * planes, layout.chunkCount, (chunks, last) => {
+    committer.appendChunks(viewInt32(chunks), planes);
+    for (let plane = 0; last !== null && plane < planes; plane++) {
+      const vector = viewInt32(last.subarray(plane * chunkBytes, (plane + 1) * chunkBytes));
       zeroPadded &&= isZeroPadded(vector, layout);
     }
   });
@@ -65,22 +68,22 @@ export async function verifyStoredModel(
   });
 }
 
-async function eachChunk(
+/** `take` is given whole chunks, and the last of all chunks with the block that it ends. */
+async function eachBlock(
   store: PayloadStore,
   cid: string,
   chunkBytes: number,
   count: number,
-  take: (chunk: Uint8Array, isLast: boolean) => void,
+  take: (chunks: Uint8Array, last: Uint8Array | null) => void,
 ): Promise<void> {
   const range = payloadRange(store, cid);
   const block = new Uint8Array(Math.min(count, Math.max(1, Math.floor(BLOCK_BYTES / chunkBytes))) * chunkBytes);
   try {
     for (let first = 0; first < count; first += block.length / chunkBytes) {
       const chunks = Math.min(block.length / chunkBytes, count - first);
-      await range.read(first * chunkBytes, block.subarray(0, chunks * chunkBytes));
-      for (let c = 0; c < chunks; c++) {
-        take(block.subarray(c * chunkBytes, (c + 1) * chunkBytes), first + c === count - 1);
-      }
+      const bytes = block.subarray(0, chunks * chunkBytes);
+      await range.read(first * chunkBytes, bytes);
+      take(bytes, first + chunks === count ? bytes.subarray(-chunkBytes) : null);
     }
   } finally {
     await range.close();

@@ -9,7 +9,7 @@ import { UPDATE_COORDINATE_BYTES } from '../encoding/vectors.ts';
 import { AssayError } from '../errors.ts';
 
 /** Bytes of all rows of a block, about: fills caches, not memory; large enough that handing it over costs nothing. */
-const BLOCK_BYTES = 2 ** 21;
+const BLOCK_BYTES = 2 ** 20;
 
 export interface BlockLayout {
   readonly layout: VectorLayout;

@@ -10,7 +10,7 @@ import { createRandom } from '../../client/random.ts';
 import { ZERO_HASH } from '../../protocol/encoding/bytes.ts';
 import { decodeModel, encodeModel, viewInt32 } from '../../protocol/encoding/vectors.ts';
 import { computeRound } from '../../protocol/round/computeRound.ts';
-import { referenceEngine } from '../../protocol/round/engine/referenceEngine.ts';
+import { createWasmEngine } from '../../protocol/round/engine/wasmEngine.ts';
 import { layoutOf } from '../../protocol/round/parameters.ts';
 import type { RoundContext } from '../../protocol/round/roundIo.ts';
 import { diskFileSystem } from '../../storage/atomicFile.ts';
@@ -20,6 +20,8 @@ import { until } from '../scenarios/support/world.ts';
 import { learning, MOMENTUM, PLAIN, storeVectors } from './support/rounds.ts';
 
 const MEASURE = fileURLToPath(new URL('support/measureMemory.ts', import.meta.url));
+
+const engine = createWasmEngine({ threads: 2 });
 
 /** Rows of participants 0, 1, 2, ... */
 function contextOf(rows: readonly unknown[]): RoundContext {
@@ -55,7 +57,7 @@ describe('aggregator: aggregateRound', () => {
         const base = model(d);
         const velocity = step === MOMENTUM ? model(d) : null;
         const cids = await storeVectors(store, parameters, rows, velocity === null ? [base] : [base, velocity]);
-        const aggregated = await aggregateRound(referenceEngine, parameters, store, {
+        const aggregated = await aggregateRound(engine, parameters, store, {
           ...contextOf(cids.rows),
           rows: cids.rows,
           model: cids.models[0]!,
@@ -93,7 +95,7 @@ describe('aggregator: aggregateRound', () => {
     const rows = [update(300), update(300)];
     const base = model(300);
     const cids = await storeVectors(store, parameters, rows, [base]);
-    const { roots } = await aggregateRound(referenceEngine, parameters, store, {
+    const { roots } = await aggregateRound(engine, parameters, store, {
       ...contextOf(cids.rows),
       rows: cids.rows,
       model: cids.models[0]!,
@@ -118,11 +120,11 @@ describe('aggregator: aggregateRound', () => {
       state: null,
       previousModel: null,
     };
-    await expectError(() => aggregateRound(referenceEngine, parameters, store, input), 'BLOCK_MISMATCH');
+    await expectError(() => aggregateRound(engine, parameters, store, input), 'BLOCK_MISMATCH');
     await appendFile(join(folder, cids.models[0]!), 'x');
     await expectError(
       () =>
-        aggregateRound(referenceEngine, learning(300, 'fedavg', 0, MOMENTUM), store, {
+        aggregateRound(engine, learning(300, 'fedavg', 0, MOMENTUM), store, {
           ...input,
           ...contextOf([cids.rows[0]!]),
           rows: [cids.rows[0]!],
@@ -170,7 +172,7 @@ describe('aggregator: aggregateRound', () => {
         state: null,
         previousModel: null,
       };
-      await expectError(() => aggregateRound(referenceEngine, parameters, full, input), 'DISK_FULL');
+      await expectError(() => aggregateRound(engine, parameters, full, input), 'DISK_FULL');
       const left = async () => (await readdir(folder)).filter((name) => name.endsWith('.partial'));
       await until('nothing half-written to be left', async () => (await left()).length === 0, 5);
     }

@@ -8,6 +8,7 @@ import { commitUpdate } from '../../protocol/commitment/merkleSum.ts';
 import { cidToBytes } from '../../protocol/encoding/cid.ts';
 import { encodeUpdate } from '../../protocol/encoding/vectors.ts';
 import { AssayError } from '../../protocol/errors.ts';
+import { createWasmEngine } from '../../protocol/round/engine/wasmEngine.ts';
 import { layoutOf } from '../../protocol/round/parameters.ts';
 import type { Submission } from '../../protocol/round/submission.ts';
 import { type PayloadAccess, payloadAccess } from '../../storage/payloadAccess.ts';
@@ -18,6 +19,7 @@ import { learning } from './support/rounds.ts';
 
 const PARAMETERS = learning(300, 'fedavg', 0);
 const LAYOUT = layoutOf(PARAMETERS);
+const engine = createWasmEngine({ threads: 1 });
 const NEVER = new Promise<void>(() => undefined);
 const NO_PATIENCE: Patience = { wait: async () => false, over: NEVER };
 
@@ -50,7 +52,7 @@ describe('aggregator: UpdateCollector', () => {
       store: own,
       sources: async () => [{ ...honest, ...change(honest) }],
     });
-    return new UpdateCollector({ payloads, federation: { parameters: PARAMETERS } as unknown as Federation });
+    return new UpdateCollector({ engine, payloads, federation: { parameters: PARAMETERS } as unknown as Federation });
   }
 
   const summary = ({ valid, excluded }: Awaited<ReturnType<UpdateCollector['collect']>>) => ({

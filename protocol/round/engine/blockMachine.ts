@@ -10,6 +10,7 @@ import type { Combine } from '../../aggregation/rule.ts';
 import { trimSampleStride } from '../../aggregation/trimming.ts';
 import { GRAM_SPAN } from '../../commitment/gramTree.ts';
 import type { SumNode } from '../../commitment/merkleSum.ts';
+import { MODEL_COORDINATE_BYTES, UPDATE_COORDINATE_BYTES } from '../../encoding/vectors.ts';
 import { GramKernel, gramScratchBytes } from '../../kernels/gram.ts';
 import type { Kernels } from '../../kernels/kernelModule.ts';
 import { type MixedRows, type MixingKernel, mixingKernel } from '../../kernels/mixing.ts';
@@ -21,10 +22,10 @@ import {
   type SumLanes,
 } from '../../kernels/orderStatistics.ts';
 import { type ServerStepKernel, serverStepKernel } from '../../kernels/serverStep.ts';
-import { HASH_BYTES, HashKernel } from '../../kernels/sha256.ts';
 import { countSigns } from '../../kernels/signs.ts';
 import { countTrimmedRows } from '../../kernels/trimming.ts';
 import { weightedSum } from '../../kernels/weightedSum.ts';
+import { BlockHasher } from './blockHasher.ts';
 import type {
   BlockAnalysis,
   BlockBuffers,
@@ -38,7 +39,6 @@ import type {
 const TILE = 4096;
 /** Beyond a tile, so that the mixed rows of a tile do not all fall into the same sets of the cache. */
 const TILE_SKEW = 24;
-const SUM_BYTES = 8;
 const INT16_BOUND = 2 ** 15;
 
 /** Where a slot's vectors are in the shared memory. */
@@ -61,15 +61,11 @@ export class BlockMachine {
   private readonly kernels: Kernels;
   private readonly setup: MachineSetup;
   private readonly gram: GramKernel;
-  private readonly hash: HashKernel;
+  private readonly hasher: BlockHasher;
   private readonly step: ServerStepKernel;
   /** Chunks of a tile. */
   private readonly tileChunks: number;
   private readonly numerators: number;
-  private readonly hashes: number;
-  private readonly sums: number;
-  private readonly modelHashes: number;
-  private readonly stateHashes: number;
   /** Addresses of the rows of a tile, and of a chunk of the combined rows. */
   private readonly rowTable: number;
   private readonly chunkTable: number;
@@ -80,19 +76,15 @@ export class BlockMachine {
 
   /** @throws AssayError `KERNEL_MEMORY` when the arena is full. */
   constructor(kernels: Kernels, setup: MachineSetup) {
-    const { rows, blocks, parameters } = setup.shape;
+    const { rows, parameters } = setup.shape;
     const { arena } = kernels;
     this.kernels = kernels;
     this.setup = setup;
     this.tileChunks = tileChunks(setup.shape);
     this.gram = new GramKernel(kernels, rows);
-    this.hash = new HashKernel(kernels);
+    this.hasher = new BlockHasher(kernels, setup.shape.blocks);
     this.step = serverStepKernel(kernels, { ...parameters.serverStep, ...parameters });
     this.numerators = arena.allocate(8 * tileCapacity(setup.shape));
-    this.hashes = arena.allocate(rows * blocks.chunks * HASH_BYTES);
-    this.sums = arena.allocate(rows * blocks.chunks * SUM_BYTES);
-    this.modelHashes = arena.allocate(blocks.chunks * HASH_BYTES);
-    this.stateHashes = arena.allocate(blocks.chunks * HASH_BYTES);
     this.rowTable = arena.allocate(4 * rows);
     this.chunkTable = arena.allocate(4 * (rows + 1));
     this.counts = arena.allocate(4 * (rows + 1));
@@ -109,24 +101,25 @@ export class BlockMachine {
   analyse(slot: number, chunks: number, wants: BlockWants): BlockAnalysis {
     const { shape } = this.setup;
     const { chunkSize } = shape.blocks.layout;
+    const commitments = wants.commitments ? this.commit(slot, chunks) : []; // first: it brings the rows into the cache
     const spans: BigInt64Array[] = [];
     const signs = wants.signs ? Array.from({ length: shape.updates }, () => ({ positive: 0, negative: 0 })) : [];
     for (let first = 0; first < chunks; first += GRAM_SPAN) {
       const count = Math.min(GRAM_SPAN, chunks - first);
       const rows = this.placeRows(slot, first);
-      if (wants.commitments) this.hashRows(slot, first, count);
       if (wants.gram) spans.push(this.gram.span(rows, 0, count * chunkSize));
       signs.forEach((sign, i) => {
-        const at = this.setup.slots[slot]!.rows[i]! + first * chunkSize * 2;
+        const at = this.setup.slots[slot]!.rows[i]! + first * chunkSize * UPDATE_COORDINATE_BYTES;
         const counted = countSigns(this.kernels, at, count * chunkSize, this.counts);
         sign.positive += counted.positive;
         sign.negative += counted.negative;
       });
     }
-    return { spans, commitments: wants.commitments ? this.commitments(chunks) : [], signs };
+    return { spans, commitments, signs };
   }
 
-  combine(slot: number, chunks: number, { commitments, firstChunk }: CombineWants): CombinedBlock {
+  combine(slot: number, chunks: number, wants: CombineWants): CombinedBlock {
+    const commitments = wants.commitments ? this.commit(slot, chunks) : [];
     const { shape, slots } = this.setup;
     const { parameters, blocks, statePlanes } = shape;
     const { rule } = parameters;
@@ -136,27 +129,24 @@ export class BlockMachine {
     const denominator = combineDenominator(rule.combine, m, rule.byzantine) * (this.mixing?.denominator ?? 1);
     const stride = rule.combine === 'trimmedMean' ? trimSampleStride(chunkCount) : Number.POSITIVE_INFINITY;
     const counts = this.kernels.arena.int32(this.counts, m).fill(0);
-    const modelChunk = 4 * chunkSize;
+    const modelChunk = MODEL_COORDINATE_BYTES * chunkSize;
     const stateChunk = modelChunk * statePlanes;
     for (let first = 0; first < chunks; first += this.tileChunks) {
       const count = Math.min(this.tileChunks, chunks - first);
       const length = count * chunkSize;
       const rows = this.placeRows(slot, first);
-      if (commitments) this.hashRows(slot, first, count);
       const { lanes, mixed } = this.combiner!(rows, length);
-      for (let c = (stride - ((firstChunk + first) % stride)) % stride; c < count; c += stride) {
+      for (let c = (stride - ((wants.firstChunk + first) % stride)) % stride; c < count; c += stride) {
         const table = this.placeChunk(mixed, m, c * chunkSize);
         countTrimmedRows(this.kernels, mixed.lanes, table, m, rule.byzantine, chunkSize, this.counts);
       }
       const [modelAt, stateAt] = [model + first * modelChunk, state + first * stateChunk];
       this.step.run(this.numerators, lanes, denominator, modelAt, statePlanes === 0 ? 0 : stateAt, length);
-      this.hash.modelLeaves(modelAt, modelChunk, count, this.modelHashes + first * HASH_BYTES);
-      if (statePlanes > 0) this.hash.modelLeaves(stateAt, stateChunk, count, this.stateHashes + first * HASH_BYTES);
     }
     return {
-      model: this.joined(this.modelHashes, chunks),
-      state: statePlanes > 0 ? this.joined(this.stateHashes, chunks) : null,
-      commitments: commitments ? this.commitments(chunks) : [],
+      model: this.hasher.model(model, chunks),
+      state: statePlanes > 0 ? this.hasher.model(state, chunks, statePlanes) : null,
+      commitments,
       trimmed: [...counts],
     };
   }
@@ -218,40 +208,10 @@ export class BlockMachine {
     return this.chunkTable;
   }
 
-  /** Leaf hashes and sums of chunks of every update. */
-  private hashRows(slot: number, first: number, count: number): void {
+  /** Roots of the subtrees over the block's chunks of every update. */
+  private commit(slot: number, chunks: number): SumNode[] {
     const { shape, slots } = this.setup;
-    const { blocks, updates } = shape;
-    const leafBytes = blocks.layout.chunkSize * 2;
-    for (let i = 0; i < updates; i++) {
-      const leaf = i * blocks.chunks + first;
-      const data = slots[slot]!.rows[i]! + first * leafBytes;
-      this.hash.updateLeaves(data, leafBytes, count, this.hashes + leaf * HASH_BYTES, this.sums + leaf * SUM_BYTES);
-    }
-  }
-
-  /** Roots of the subtrees over the hashed leaves of every update. */
-  private commitments(chunks: number): SumNode[] {
-    const { blocks, updates } = this.setup.shape;
-    const { arena, memory } = this.kernels;
-    return Array.from({ length: updates }, (_, i) => {
-      const hashes = this.hashes + i * blocks.chunks * HASH_BYTES;
-      const sums = this.sums + i * blocks.chunks * SUM_BYTES;
-      arena.bytes(hashes + chunks * HASH_BYTES, (blocks.chunks - chunks) * HASH_BYTES).fill(0);
-      arena.bytes(sums + chunks * SUM_BYTES, (blocks.chunks - chunks) * SUM_BYTES).fill(0);
-      this.hash.joinUpdateNodes(hashes, sums, blocks.chunks, blocks.depth);
-      const sum = new BigUint64Array(memory.buffer, sums, 1)[0]!;
-      return { hash: arena.bytes(hashes, HASH_BYTES).slice(), sum };
-    });
-  }
-
-  /** Root of the subtree over the first `chunks` leaves of a model or state. */
-  private joined(hashes: number, chunks: number): Uint8Array {
-    const { blocks } = this.setup.shape;
-    const { arena } = this.kernels;
-    arena.bytes(hashes + chunks * HASH_BYTES, (blocks.chunks - chunks) * HASH_BYTES).fill(0);
-    this.hash.joinModelNodes(hashes, blocks.chunks, blocks.depth);
-    return arena.bytes(hashes, HASH_BYTES).slice();
+    return this.hasher.updates(slots[slot]!.rows.slice(0, shape.updates), chunks);
   }
 }
 
@@ -273,7 +233,7 @@ export function machineBytes(shape: RoundShape): number {
   const { rows, blocks } = shape;
   const mixed = (16 * rows + 48) * tileCapacity(shape);
   const tables = 64 * rows * rows + 1024 * rows;
-  const hashes = (rows + 2) * blocks.chunks * (HASH_BYTES + SUM_BYTES);
+  const hashes = BlockHasher.byteLength(blocks);
   return mixed + tables + hashes + gramScratchBytes(rows) + 8 * rows * rows + 2 ** 16;
 }
 

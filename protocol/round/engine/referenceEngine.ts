@@ -24,6 +24,7 @@ import type {
 
 export const referenceEngine: RoundEngine = {
   name: 'reference',
+  hasher: null,
   threads: 1,
   open: (shape) => new ReferenceComputer(shape),
   close: async () => undefined,

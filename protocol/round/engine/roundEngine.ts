@@ -6,6 +6,7 @@
  *     wasm         SIMD kernels, in this thread or in worker threads over one shared memory
  */
 import type { Mixing } from '../../aggregation/preAggregation/mixing.ts';
+import type { BulkHasher } from '../../commitment/bulkHasher.ts';
 import type { SumNode } from '../../commitment/merkleSum.ts';
 import type { BlockLayout } from '../blockLayout.ts';
 import type { LearningParameters } from '../parameters.ts';
@@ -15,6 +16,8 @@ export type EngineName = (typeof ENGINES)[number];
 
 export interface RoundEngine {
   readonly name: EngineName;
+  /** What hashes vectors outside of rounds; null: plain TypeScript. */
+  readonly hasher: BulkHasher | null;
   /** Threads that compute; 1: the caller's own. */
   readonly threads: number;
   /** Takes what one round needs: memory for blocks, threads. */

@@ -4,6 +4,7 @@
  */
 import { PROCESSORS, startThread } from '#threads';
 import type { Mixing } from '../../aggregation/preAggregation/mixing.ts';
+import { BulkHasher } from '../../commitment/bulkHasher.ts';
 import { AssayError } from '../../errors.ts';
 import { createKernelMemory, type Kernels, loadKernels } from '../../kernels/kernelModule.ts';
 import { BlockMachine, type MachineSetup, machineBytes, type SlotAddresses, viewSlot } from './blockMachine.ts';
@@ -47,6 +48,7 @@ export function createWasmEngine({ threads, start = startThread }: WasmEngineOpt
 
 class WasmEngine implements RoundEngine {
   readonly name = 'wasm';
+  readonly hasher: BulkHasher;
   readonly threads: number;
   private readonly onlyLarge: boolean;
   private readonly kernels: Kernels;
@@ -58,6 +60,7 @@ class WasmEngine implements RoundEngine {
     this.threads = threads;
     this.onlyLarge = onlyLarge;
     this.kernels = loadKernels(createKernelMemory());
+    this.hasher = new BulkHasher(this.kernels);
     this.crew = new Crew(this.kernels, start);
   }
 

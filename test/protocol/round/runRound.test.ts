@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { type Mixing, mixChunk } from '../../../protocol/aggregation/preAggregation/mixing.ts';
 import {
   COMBINES,
+  LAST_WORDS,
   minimumUpdates,
   parseRule,
   RULE_NAMES,
@@ -50,8 +51,17 @@ const STEPS: readonly ServerStep[] = [
   { ...MOMENTS, optimizer: 'fedYogi', secondMomentQ16: 64_880 },
 ];
 /** Those of `RULE_NAMES`, and what every stage of the protocol makes of them. */
-const RULES: readonly string[] = [...RULE_NAMES, 'nnm+krum'];
-const OPTIONS: Readonly<Record<string, RuleOptions>> = { 'centered-clipping': { radius: 900n } };
+const RULES: readonly string[] = [
+  ...RULE_NAMES,
+  ...LAST_WORDS.filter((word) => !RULE_NAMES.includes(word)),
+  'bucketing+krum',
+  'arc+nnm+trimmed-mean',
+  'nnm+centered-clipping',
+  'nnm+caf',
+];
+function optionsOf(name: string): RuleOptions {
+  return name.endsWith('centered-clipping') ? { radius: 900n } : {};
+}
 
 /** How a round is cut, and its data. */
 const shape = fc.record({
@@ -94,7 +104,7 @@ describe('a streamed round', function () {
     it(`${name}: to the bit what the protocol computes in memory, by every engine`, async () => {
       await fc.assert(
         fc.asyncProperty(shape, async ({ f, more, dimension, chunkSize, blockChunks, kind, step, seed }) => {
-          const rule = parseRule(name, f, OPTIONS[name]);
+          const rule = parseRule(name, f, optionsOf(name));
           const n = minimumUpdates(rule) + more;
           const parameters = roundParameters({ dimension, chunkSize, rule, serverStep: step });
           const { rows, model, payloads, modelPayload } = randomRound(parameters, n, kind, seed);
