@@ -350,6 +350,7 @@ function describeParameters({ parameters }: ChainFacts): AuditReport['parameters
     rule: ruleName(rule),
     byzantine: rule.byzantine,
     serverOptimizer: serverStep.optimizer,
+    enforced: parameters.enforced,
     dimension,
     chunkSize,
     normSqBound: normSqBound === NO_NORM_BOUND ? null : normSqBound.toString(),

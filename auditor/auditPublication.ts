@@ -93,6 +93,9 @@ export async function auditPublication(
   if ('fromReplay' in start && start.fromReplay) {
     notes.push(`Computed from the replayed model of round ${round.parent?.round}: its published bytes cannot be used.`);
   }
+  if (!parameters.enforced && findings.some(({ role }) => role === 'aggregator')) {
+    notes.push('Audit only: the contract of this federation judges no proof of what its rule makes of the updates.');
+  }
   const disputes = context.wantsDisputes
     ? await findDisputes({
         ...{ context, round, published, updates, model, state, evidence, computed },

@@ -1,7 +1,8 @@
 /**
  * What an audited publication can be disputed for, the strongest first: participants whose sums lie, then the
  * aggregator's Gram matrix, mixing matrix, server state and model, in the order in which they follow from each other. The
- * first of the aggregator's lies is enough: the publication falls with it.
+ * first of the aggregator's lies is enough: the publication falls with it. Where the federation is audited only, its
+ * contract judges nothing that follows from the rule; what stays is that the model's bytes are owed.
  */
 import type { Dispute } from './dispute.ts';
 import { gramDispute, mixingDispute } from './gramDispute.ts';
@@ -9,7 +10,7 @@ import type { Material } from './material.ts';
 import { participantDispute } from './participantDispute.ts';
 import { askForModel, vectorDispute } from './vectorDispute.ts';
 
-/** Empty when every published number is right and the model can be had. */
+/** Empty when every published number is right, or beyond the contract's judgement, and the model can be had. */
 export async function findDisputes(material: Material): Promise<Dispute[]> {
   const disputes: Dispute[] = [];
   for (const update of material.updates) disputes.push(...(await participantDispute(material, update)));
@@ -17,9 +18,9 @@ export async function findDisputes(material: Material): Promise<Dispute[]> {
 }
 
 async function aggregatorDispute(material: Material): Promise<Dispute[]> {
-  const { computed, published, model } = material;
+  const { computed, published, model, context } = material;
   const { gramRoot, mixingHash, stateRoot, modelRoot } = published.publication;
-  if (computed !== null) {
+  if (computed !== null && context.facts.parameters.enforced) {
     const { roots } = computed.replay;
     if (gramRoot !== roots.gramRoot) return gramDispute(material);
     if (mixingHash !== roots.mixingHash) return mixingDispute(material);

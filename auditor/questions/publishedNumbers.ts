@@ -9,7 +9,7 @@
 import { gramIndex } from '../../protocol/aggregation/gram.ts';
 import { mixingHash } from '../../protocol/aggregation/preAggregation/mixing.ts';
 import { preAggregate } from '../../protocol/aggregation/preAggregation/preAggregate.ts';
-import { usesHistory } from '../../protocol/aggregation/rule.ts';
+import { needsSigns, usesHistory } from '../../protocol/aggregation/rule.ts';
 import type { Divergence, Finding } from '../../protocol/dispute/finding.ts';
 import { type Hex, ZERO_HASH } from '../../protocol/encoding/bytes.ts';
 import type { Evidence } from '../../protocol/round/evidence.ts';
@@ -186,6 +186,7 @@ function wrongGramEntry(
 function followsFromClaimedGram({ evidence, rows, published, input }: PublishedRound): boolean {
   const claimed = evidence?.gram ?? null;
   const { rule, dimension } = input.parameters;
+  if (needsSigns(rule)) return false; // its mixing matrix does not follow from the Gram matrix alone
   const n = rows.length + (usesHistory(rule) ? 1 : 0);
   if (claimed === null || claimed.length !== (n * (n + 1)) / 2) return false;
   const mixing = preAggregate(

@@ -79,6 +79,8 @@ export const auditReportSchema = z.strictObject({
     rule: z.string(),
     byzantine: count,
     serverOptimizer: z.string(),
+    /** Whether the contract judges proofs of what the rule makes of the updates; false: audit only. */
+    enforced: z.boolean(),
     dimension: count,
     chunkSize: count,
     /** Null: no bound. */

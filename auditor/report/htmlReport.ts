@@ -65,6 +65,7 @@ function federationSection(report: AuditReport): string {
     ['Read at block time', new Date(head.timestamp * 1000).toISOString()],
     ['Rule', `${parameters.rule}, f = ${parameters.byzantine}`],
     ['Server step', parameters.serverOptimizer],
+    ['Enforcement', parameters.enforced ? 'fraud proofs' : 'audit only: the contract does not judge this rule'],
     ['Computed anew by', `the ${report.engine} engine`],
     ['Model', `${parameters.dimension.toLocaleString('en')} coordinates in chunks of ${parameters.chunkSize}`],
     ['Norm bound', parameters.normSqBound === null ? 'none' : `squared norm ${parameters.normSqBound}`],

@@ -11,6 +11,9 @@ export function tableReport(report: AuditReport): string {
   );
   if (noted.length > 0) lines.push('', ...noted);
   if (report.findings.length > 0) lines.push('', ...report.findings.flatMap(findingLines));
+  if (!report.parameters.enforced) {
+    lines.push('', `Audit only: the contract judges no proof of what ${report.parameters.rule} makes of the updates.`);
+  }
   lines.push('', verdict(report));
   return `${lines.join('\n')}\n`;
 }

@@ -291,6 +291,60 @@ describe('what an audit proves about an aggregator', () => {
   });
 });
 
+describe('a federation that is audited only', () => {
+  const MEDIAN = parseRule('geometric-median', 2);
+
+  it('has findings like any other, and no proofs that its contract would refuse', async () => {
+    const lies: Record<string, NonNullable<Hooks['compute']>> = {
+      modelMismatch(draft) {
+        draft.model[7] = draft.model[7]! + 1;
+        draft.roots.modelRoot = paddedRoot(draft.model);
+      },
+      mixingMismatch(draft) {
+        draft.roots.mixingHash = WRONG;
+      },
+      gramMismatch(draft) {
+        draft.roots.gramRoot = WRONG;
+      },
+    };
+    for (const [kind, lie] of Object.entries(lies)) {
+      const world = build({ rule: MEDIAN, enforced: false, hooks: inRound(lie) });
+      const disputes: FiledDispute[] = [];
+      const report = await auditWorld(world, { onDisputes: (some) => disputes.push(...some) });
+      expect(disputes).to.deep.equal([]);
+      expect(report.findings.map((finding) => [finding.kind, finding.round])).to.deep.equal([[kind, ROUND]]);
+      expect(report).to.include({ ok: false });
+      expect(report.rounds[ROUND - 1]!.notes.join()).to.contain('Audit only');
+    }
+  });
+
+  it('still convicts who lies about a sum, and asks for a model that is not served', async () => {
+    const liar = build({
+      rule: MEDIAN,
+      enforced: false,
+      hooks: {
+        move(move) {
+          if (move.round !== ROUND || move.index !== 2) return;
+          Object.assign(move.submission, lyingCommitment(layout, move.stored!, 3, 1));
+        },
+      },
+    });
+    await expectProof(liar, 'badSum', liar.participants[2]!);
+    const silent = build({
+      rule: MEDIAN,
+      enforced: false,
+      hooks: {
+        finish(draft) {
+          if (draft.round === ROUND) draft.modelPayload = null;
+        },
+      },
+    });
+    const disputes = await disputesOf(silent);
+    expect(disputes.map(({ type, accused }) => [type, accused])).to.deep.equal([['question', leaderOf(silent)]]);
+    expect(disputes[0]).to.include({ kind: 'model', chunk: 0 });
+  });
+});
+
 describe('what an audit proves about a participant', () => {
   it('a smaller norm than its update has, by one lie anywhere in its tree', () =>
     fc.assert(

@@ -12,6 +12,14 @@ const MOMENTUM: ServerStep = {
   adaptivity: 0,
 };
 
+const ADAM: ServerStep = {
+  optimizer: 'fedAdam',
+  learningRateQ16: 6554,
+  momentumQ16: 58_982,
+  secondMomentQ16: 64_881,
+  adaptivity: 16_777,
+};
+
 describe('auditing an honest federation', () => {
   for (const [name, f] of [
     ['fedavg', 0],
@@ -34,6 +42,29 @@ describe('auditing an honest federation', () => {
         expect(report.rounds.map(({ claimedAccuracy }) => claimedAccuracy)).to.deep.equal([0.51, 0.52, 0.53, 0.54]);
       });
     }
+  }
+
+  for (const [name, options] of [
+    ['bucketing+krum', {}],
+    ['arc+nnm+trimmed-mean', {}],
+    ['geometric-median', {}],
+    ['centered-clipping', { radius: 4000n }],
+    ['signguard', {}],
+    ['fltrust', { reference: 1 }],
+    ['monna', { reference: 2 }],
+    ['meamed', {}],
+  ] as const) {
+    it(`finds nothing with ${name}, for which a round is more than its updates, and says that it only audits`, async () => {
+      const f = name === 'bucketing+krum' ? 0 : 2;
+      const rule = parseRule(name, f, options);
+      const world = buildWorld({ rule, enforced: false, serverStep: ADAM, rounds: 3, voided: { 2: [3] } });
+      for (const engine of ['reference', 'wasm'] as const) {
+        const report = await auditWorld(world, { engine });
+        expect(report.findings).to.deep.equal([]);
+        expect(report).to.deep.include({ ok: true });
+        expect(report.parameters.enforced).to.equal(false);
+      }
+    });
   }
 
   it('gives the same report whatever the concurrency and wherever it is computed', async () => {

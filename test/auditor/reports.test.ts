@@ -64,6 +64,13 @@ describe('the reports of an audit', () => {
     expect(auditExitCode(bad)).to.equal(1);
   });
 
+  it('says where a federation is audited only', () => {
+    const only = { ...good, parameters: { ...good.parameters, enforced: false } };
+    expect(tableReport(only)).to.contain('Audit only: the contract judges no proof');
+    expect(htmlReport(only)).to.contain('audit only: the contract does not judge this rule');
+    expect(tableReport(good) + htmlReport(good)).to.not.match(/audit only/i);
+  });
+
   it('misconduct that no result depends on is told aside and does not fail the audit', () => {
     const aside = { ...bad.findings[0]!, severity: 'misconduct' as const, message: 'left out' };
     const table = tableReport({ ...good, findings: [aside] });
