@@ -89,34 +89,53 @@ const ADAGRAD: u32 = 0;
 const ADAM: u32 = 1;
 const SECOND_MOMENT_MAX: u64 = (1 << 62) - 1;
 
-/** floor(sqrt(v)) for v < 2^63: a float64 root is off by one at most. */
+/** floor(sqrt(v)): a float64 root is off by one at most. */
 // @ts-ignore: decorator
 @inline
 function squareRoot(v: u64): u64 {
-  let root = <u64>Math.sqrt(<f64>v);
-  if (root * root > v) root--;
-  else if ((root + 1) * (root + 1) <= v) root++;
+  // Next moments fit the signed conversion, which machines have; a published state may hold anything.
+  let root = v <= SECOND_MOMENT_MAX ? <u64>(<u32>(<i32>sqrt<f64>(<f64>(<i64>v)))) : <u64>sqrt<f64>(<f64>v);
+  if (root > u32.MAX_VALUE) root = u32.MAX_VALUE;
+  const square = root * root;
+  if (square > v) root--;
+  else if (v - square > root + root) root++;
   return root;
 }
 
-/** floor(factor * x / 2^16) for factor <= 2^16 and x <= 2^62. */
+/** floor(factor * x / 2^16) for factor <= 2^16. */
 // @ts-ignore: decorator
 @inline
 function share(factor: u64, x: u64): u64 {
   return factor * (x >> 16) + ((factor * (x & 0xffff)) >> 16);
 }
 
+/** From any v, and square <= 2^62; nothing leaves 64 bits. */
 // @ts-ignore: decorator
 @inline
 function nextSecondMoment(kind: u32, v: u64, square: u64, beta2: u64): u64 {
   const rest = 0x10000 - beta2;
   let next: u64;
-  if (kind == ADAGRAD) next = v + square;
+  if (kind == ADAGRAD) next = min(v, SECOND_MOMENT_MAX) + square;
   else if (kind == ADAM) {
     next = beta2 * (v >> 16) + rest * (square >> 16) + ((beta2 * (v & 0xffff) + rest * (square & 0xffff)) >> 16);
   } else if (v < square) next = v + share(rest, square - v);
   else next = v - share(rest, v - square);
-  return next > SECOND_MOMENT_MAX ? SECOND_MOMENT_MAX : next;
+  return min(next, SECOND_MOMENT_MAX);
+}
+
+/** w' from m' and v'. */
+// @ts-ignore: decorator
+@inline
+function adapted(w: i32, moment: i32, v: u64, rate: f64, adaptivity: f64): i32 {
+  const ratio = trunc((<f64>moment * 65536.0) / (<f64>squareRoot(v) + adaptivity));
+  const clamped = min(max(ratio, -2147483647.0), 2147483647.0);
+  return saturated(<f64>w + trunc(clamped * rate));
+}
+
+// @ts-ignore: decorator
+@inline
+function secondMoment(state: usize, plane: usize): u64 {
+  return <u64>load<u32>(state + plane) | (<u64>load<u32>(state + plane * 2) << 32);
 }
 
 /**
@@ -137,16 +156,13 @@ export function fedAdaptive(
   const plane = length << 2;
   for (const end = deltas + plane; deltas < end; deltas += 4, model += 4, state += 4) {
     const delta = load<i32>(deltas);
-    const moment = trunc((beta1 * <f64>load<i32>(state) + (65536.0 - beta1) * <f64>delta) * (1.0 / 65536.0));
-    store<i32>(state, saturated(moment));
-    const v = <u64>load<u32>(state + plane) | (<u64>load<u32>(state + plane * 2) << 32);
-    const square = <u64>(<i64>delta * <i64>delta);
-    const next = nextSecondMoment(kind, v, square, <u64>beta2);
+    const sum = beta1 * <f64>load<i32>(state) + (65536.0 - beta1) * <f64>delta;
+    const moment = saturated(trunc(sum * (1.0 / 65536.0)));
+    const next = nextSecondMoment(kind, secondMoment(state, plane), <u64>(<i64>delta * <i64>delta), <u64>beta2);
+    store<i32>(state, moment);
     store<u32>(state + plane, <u32>next);
     store<u32>(state + plane * 2, <u32>(next >> 32));
-    const ratio = trunc((<f64>load<i32>(state) * 65536.0) / (<f64>squareRoot(next) + adaptivity));
-    const clamped = min(max(ratio, -2147483647.0), 2147483647.0);
-    store<i32>(model, saturated(<f64>load<i32>(model) + trunc(clamped * rate)));
+    store<i32>(model, adapted(load<i32>(model), moment, next, rate, adaptivity));
   }
 }
 
@@ -154,9 +170,6 @@ export function fedAdaptive(
 export function fedAdaptiveModel(model: usize, state: usize, length: usize, rate: f64, adaptivity: f64): void {
   const plane = length << 2;
   for (const end = model + plane; model < end; model += 4, state += 4) {
-    const v = <u64>load<u32>(state + plane) | (<u64>load<u32>(state + plane * 2) << 32);
-    const ratio = trunc((<f64>load<i32>(state) * 65536.0) / (<f64>squareRoot(v) + adaptivity));
-    const clamped = min(max(ratio, -2147483647.0), 2147483647.0);
-    store<i32>(model, saturated(<f64>load<i32>(model) + trunc(clamped * rate)));
+    store<i32>(model, adapted(load<i32>(model), load<i32>(state), secondMoment(state, plane), rate, adaptivity));
   }
 }

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { modelFromState } from '../../../protocol/aggregation/serverStep.ts';
 import { loadKernels } from '../../../protocol/kernels/kernelModule.ts';
 import { type StepNumbers, serverStepKernel } from '../../../protocol/kernels/serverStep.ts';
 
@@ -50,6 +51,8 @@ const int32 = fc.oneof(
 const wide = fc.bigInt({ min: -(2n ** 52n - 1n), max: 2n ** 52n - 1n }).map(Number);
 const moment = fc.oneof(
   fc.bigInt({ min: 0n, max: 2n ** 62n - 1n }),
+  // More than any step leaves, as a lying aggregator's state may hold.
+  fc.oneof(fc.bigInt({ min: 2n ** 62n, max: 2n ** 64n - 1n }), fc.constant(2n ** 64n - 1n)),
   // Where a float64 root would be off by one: squares and their neighbours.
   fc.tuple(fc.bigInt({ min: 0n, max: 2n ** 31n - 2n }), fc.constantFrom(-1n, 0n, 1n)).map(([root, off]) => {
     const v = root * root + off;
@@ -125,6 +128,34 @@ describe('server step', function () {
         },
       ),
       { numRuns: 300 },
+    );
+  });
+
+  it('leads from any published state to the model that the reference finds', () => {
+    const cases = fc.tuple(steps, many(int32), many(int32), many(moment));
+    fc.assert(
+      fc.property(cases, ([{ bits, ...rest }, ws, ms, vs]) => {
+        fc.pre(rest.optimizer !== 'fedAvg');
+        const { arena } = kernels;
+        const mark = arena.mark();
+        const [modelFractionBits, updateFractionBits] = bits;
+        const fraction = { modelFractionBits, updateFractionBits };
+        const adaptive = rest.optimizer !== 'fedAvgM';
+        const state = Int32Array.from([
+          ...ms.slice(0, K),
+          ...(adaptive ? vs.slice(0, K).map((v) => Number(BigInt.asIntN(32, v))) : []),
+          ...(adaptive ? vs.slice(0, K).map((v) => Number(BigInt.asIntN(32, v >> 32n))) : []),
+        ]);
+        const expected = Int32Array.from(ws.slice(0, K));
+        modelFromState(rest, expected, state, fraction);
+        const [model, planes] = [arena.allocate(4 * K), arena.allocate(12 * K)] as const;
+        arena.int32(model, K).set(ws.slice(0, K));
+        arena.int32(planes, state.length).set(state);
+        serverStepKernel(kernels, { ...rest, ...fraction, chunkSize: K }).modelFromState(model, planes, K);
+        expect([...arena.int32(model, K)]).to.deep.equal([...expected]);
+        arena.release(mark);
+      }),
+      { numRuns: 200 },
     );
   });
 });
