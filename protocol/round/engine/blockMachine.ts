@@ -10,6 +10,7 @@ import type { Combine } from '../../aggregation/rule.ts';
 import { trimSampleStride } from '../../aggregation/trimming.ts';
 import { GRAM_SPAN } from '../../commitment/gramTree.ts';
 import type { SumNode } from '../../commitment/merkleSum.ts';
+import { SubtreeHasher } from '../../commitment/subtreeHasher.ts';
 import { MODEL_COORDINATE_BYTES, UPDATE_COORDINATE_BYTES } from '../../encoding/vectors.ts';
 import { GramKernel, gramScratchBytes } from '../../kernels/gram.ts';
 import type { Kernels } from '../../kernels/kernelModule.ts';
@@ -25,7 +26,6 @@ import { type ServerStepKernel, serverStepKernel } from '../../kernels/serverSte
 import { countSigns } from '../../kernels/signs.ts';
 import { countTrimmedRows } from '../../kernels/trimming.ts';
 import { weightedSum } from '../../kernels/weightedSum.ts';
-import { BlockHasher } from './blockHasher.ts';
 import type {
   BlockAnalysis,
   BlockBuffers,
@@ -61,7 +61,7 @@ export class BlockMachine {
   private readonly kernels: Kernels;
   private readonly setup: MachineSetup;
   private readonly gram: GramKernel;
-  private readonly hasher: BlockHasher;
+  private readonly hasher: SubtreeHasher;
   private readonly step: ServerStepKernel;
   /** Chunks of a tile. */
   private readonly tileChunks: number;
@@ -82,7 +82,7 @@ export class BlockMachine {
     this.setup = setup;
     this.tileChunks = tileChunks(setup.shape);
     this.gram = new GramKernel(kernels, rows);
-    this.hasher = new BlockHasher(kernels, setup.shape.blocks);
+    this.hasher = new SubtreeHasher(kernels, hashedLeaves(setup.shape));
     this.step = serverStepKernel(kernels, { ...parameters.serverStep, ...parameters });
     this.numerators = arena.allocate(8 * tileCapacity(setup.shape));
     this.rowTable = arena.allocate(4 * rows);
@@ -144,8 +144,8 @@ export class BlockMachine {
       this.step.run(this.numerators, lanes, denominator, modelAt, statePlanes === 0 ? 0 : stateAt, length);
     }
     return {
-      model: this.hasher.model(model, chunks),
-      state: statePlanes > 0 ? this.hasher.model(state, chunks, statePlanes) : null,
+      model: this.hasher.modelRoot(model, modelChunk, chunks, blocks.depth),
+      state: statePlanes > 0 ? this.hasher.modelRoot(state, stateChunk, chunks, blocks.depth) : null,
       commitments,
       trimmed: [...counts],
     };
@@ -211,7 +211,9 @@ export class BlockMachine {
   /** Roots of the subtrees over the block's chunks of every update. */
   private commit(slot: number, chunks: number): SumNode[] {
     const { shape, slots } = this.setup;
-    return this.hasher.updates(slots[slot]!.rows.slice(0, shape.updates), chunks);
+    const { blocks, updates } = shape;
+    const leafBytes = UPDATE_COORDINATE_BYTES * blocks.layout.chunkSize;
+    return this.hasher.updateRoots(slots[slot]!.rows.slice(0, updates), leafBytes, chunks, blocks.depth);
   }
 }
 
@@ -230,11 +232,16 @@ export function viewSlot({ arena }: Kernels, shape: RoundShape, slot: SlotAddres
  * sums in float64, W as tables of the kernels, hashes of a block's leaves.
  */
 export function machineBytes(shape: RoundShape): number {
-  const { rows, blocks } = shape;
+  const { rows } = shape;
   const mixed = (16 * rows + 48) * tileCapacity(shape);
   const tables = 64 * rows * rows + 1024 * rows;
-  const hashes = BlockHasher.byteLength(blocks);
+  const hashes = SubtreeHasher.byteLength(hashedLeaves(shape));
   return mixed + tables + hashes + gramScratchBytes(rows) + 8 * rows * rows + 2 ** 16;
+}
+
+/** Leaves that are hashed together: of a few rows, so that no lane of the kernel is idle when they are joined. */
+function hashedLeaves({ rows, blocks }: RoundShape): number {
+  return blocks.chunks * Math.min(rows, 4);
 }
 
 /** What each update weighs in the mean of the mixed rows. */
