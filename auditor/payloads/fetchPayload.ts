@@ -28,6 +28,9 @@ import type { Payload } from './payload.ts';
 import type { PayloadRequest } from './payloadReader.ts';
 import type { Spool, Spools } from './spool.ts';
 
+/** Of a payload whose length nobody fixed: an evidence document. */
+const USUAL_BYTES = 2 ** 16;
+
 export interface FetchLimits {
   /** Longest silence of a gateway, before its answer and within it. */
   readonly idleMilliseconds: number;
@@ -47,7 +50,7 @@ export async function fetchPayload(
   const format = codec === 'raw' ? 'raw' : 'car';
   const url = `${gateway.replace(/\/+$/, '')}/ipfs/${request.cid}?format=${format}${format === 'car' ? '&dag-scope=all' : ''}`;
   const idle = new IdleLimit(limits.idleMilliseconds);
-  const spool = await spools.create(request.exactBytes ?? request.maxBytes);
+  const spool = await spools.create(request.exactBytes ?? Math.min(request.maxBytes, USUAL_BYTES));
   let payload: Payload | null = null;
   try {
     const response = await fetch(url, {

@@ -16,9 +16,6 @@ const MEMORY_BYTES = 128 * 2 ** 20;
 /** Bytes read from files, in this thread, before others have their turn: some milliseconds' worth. */
 const BYTES_A_TURN = 4 * 2 ** 20;
 
-/** Of a spool in memory at first; it doubles as it fills. */
-const FIRST_BYTES = 2 ** 16;
-
 /** Bytes in the order in which they came, to be read again in any. */
 export interface Spool extends Payload {
   /** Copies `bytes` to the end; resolves to their offset. */
@@ -45,7 +42,7 @@ export class Spools {
   }
 
   /**
-   * For `expectedBytes` at most: room that is reserved in memory, where there is enough.
+   * For about `expectedBytes`: room that is reserved in memory, where there is enough. It grows when more comes.
    * @throws AssayError `DISK_FULL` or `FILE_WRITE`, as writing to it may
    */
   async create(expectedBytes: number): Promise<Spool> {
@@ -94,7 +91,7 @@ class MemorySpool implements Spool {
   private readonly onRelease: (spool: Spool) => void;
 
   constructor(expectedBytes: number, onRelease: (spool: Spool) => void) {
-    this.bytes = new Uint8Array(Math.min(expectedBytes, FIRST_BYTES)); // what is expected is what somebody claims
+    this.bytes = new Uint8Array(expectedBytes);
     this.onRelease = onRelease;
   }
 
