@@ -23,15 +23,30 @@ const NODE_TAG = 0x11;
 const MATRIX_TAG = 0x12;
 const ROW_TAG = 0x13;
 
-interface GramNode {
-  readonly hash: Uint8Array;
+/** A node with its matrix, which is hashed once: the leaf's own name needs it, or the parent's. */
+interface GramNode extends GramClaim {
   /** Upper triangle, row-major: n(n+1)/2 inner products. */
   readonly matrix: BigInt64Array;
 }
 
 /** Hash of an upper triangle of inner products, by rows. */
 export function gramMatrixHash(matrix: BigInt64Array, n: number): Uint8Array {
-  return sha256(gramMatrixPreimage(matrix, n));
+  return hashEncodedMatrix(encodeGramMatrix(matrix), n);
+}
+
+/** The same from the matrix's bytes, which hold each row's preimage but for its tag. */
+function hashEncodedMatrix(bytes: Uint8Array, n: number): Uint8Array {
+  const preimage = new Uint8Array(1 + 32 * n);
+  const row = new Uint8Array(1 + 8 * n);
+  preimage[0] = MATRIX_TAG;
+  row[0] = ROW_TAG;
+  for (let i = 0, start = 0; i < n; i++) {
+    const end = start + 8 * (n - i);
+    row.set(bytes.subarray(start, end), 1);
+    preimage.set(sha256(row.subarray(0, 1 + end - start)), 1 + 32 * i);
+    start = end;
+  }
+  return sha256(preimage);
 }
 
 /** What a matrix's hash is the hash of: 0x12 and the hashes of its rows. */
@@ -87,10 +102,12 @@ export function gramPayloadLength(n: number, chunkCount: number): number {
 
 /** A matrix as it stands in the Gram payload. */
 export function encodeGramMatrix(matrix: BigInt64Array): Uint8Array {
+  const words = new Uint32Array(matrix.buffer, matrix.byteOffset, 2 * matrix.length); // low half first (vectors.ts)
   const bytes = new DataView(new ArrayBuffer(8 * matrix.length));
-  matrix.forEach((value, i) => {
-    bytes.setBigInt64(8 * i, value);
-  });
+  for (let i = 0; i < matrix.length; i++) {
+    bytes.setUint32(8 * i, words[2 * i + 1]!);
+    bytes.setUint32(8 * i + 4, words[2 * i]!);
+  }
   return new Uint8Array(bytes.buffer);
 }
 
@@ -109,13 +126,17 @@ export function decodeGramMatrix(bytes: Uint8Array, n: number): BigInt64Array {
 
 function gramTreeKind(n: number): TreeKind<GramNode> {
   return {
-    zero: { hash: new Uint8Array(32), matrix: new BigInt64Array((n * (n + 1)) / 2) },
+    zero: gramNode(new Uint8Array(32), new BigInt64Array((n * (n + 1)) / 2), n),
     join(left, right) {
-      const claim = ({ hash, matrix }: GramNode) => ({ hash, matrixHash: gramMatrixHash(matrix, n) });
-      const hash = gramNodeHash(claim(left), claim(right));
-      return { hash, matrix: left.matrix.map((value, i) => value + right.matrix[i]!) };
+      const matrix = left.matrix.slice();
+      for (let i = 0; i < matrix.length; i++) matrix[i]! += right.matrix[i]!;
+      return gramNode(gramNodeHash(left, right), matrix, n);
     },
   };
+}
+
+function gramNode(hash: Uint8Array, matrix: BigInt64Array, n: number): GramNode {
+  return { hash, matrixHash: gramMatrixHash(matrix, n), matrix };
 }
 
 /** Commits to a Gram matrix from the partial matrices of consecutive spans of GRAM_SPAN chunks. */
@@ -128,9 +149,12 @@ export class GramCommitter {
     this.tree = new PerfectTreeBuilder(gramTreeKind(n), gramTreeDepth(chunkCount));
   }
 
-  /** `partial`: upper triangle of the inner products over the next span. */
-  appendSpan(partial: BigInt64Array): void {
-    this.tree.append({ hash: gramLeafHash(gramMatrixHash(partial, this.n)), matrix: partial.slice() });
+  /** `partial`: upper triangle of the inner products over the next span. Returns it as it stands in the Gram payload. */
+  appendSpan(partial: BigInt64Array): Uint8Array {
+    const bytes = encodeGramMatrix(partial);
+    const matrixHash = hashEncodedMatrix(bytes, this.n);
+    this.tree.append({ hash: gramLeafHash(matrixHash), matrixHash, matrix: partial.slice() });
+    return bytes;
   }
 
   /** The root and the whole matrix, the sum of all spans. */

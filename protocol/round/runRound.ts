@@ -12,7 +12,7 @@ import { type Mixing, mixingHash } from '../aggregation/preAggregation/mixing.ts
 import { preAggregate } from '../aggregation/preAggregation/preAggregate.ts';
 import { checkRowCount, needsGram, needsSigns, usesHistory } from '../aggregation/rule.ts';
 import { hasServerState, stateVectors } from '../aggregation/serverStep.ts';
-import { encodeGramMatrix, GramCommitter } from '../commitment/gramTree.ts';
+import { GramCommitter } from '../commitment/gramTree.ts';
 import { merkleKind } from '../commitment/merkle.ts';
 import { merkleSumKind, type SumNode } from '../commitment/merkleSum.ts';
 import type { PerfectTreeBuilder } from '../commitment/perfectTree.ts';
@@ -105,13 +105,13 @@ class Run {
       },
       (block, slot) => computer.analyse(slot, chunksInBlock(this.blocks, block), wants),
       async ({ spans, commitments, signs: counted }) => {
-        for (const span of spans) committer.appendSpan(span);
+        const encoded = spans.map((span) => committer.appendSpan(span));
         counted.forEach(({ positive, negative }, i) => {
           signs[i]!.positive += positive;
           signs[i]!.negative += negative;
         });
         this.growUpdates(commitments);
-        await this.io.writeGram?.(concatBytes(...spans.map(encodeGramMatrix)));
+        await this.io.writeGram?.(concatBytes(...encoded));
       },
     );
     const { gramRoot, matrix } = committer.finish();
