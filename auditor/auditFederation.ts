@@ -216,7 +216,7 @@ function auditContext(
     layout,
     revealed: revealedRoots(events, rounds),
     payloads,
-    snapshots: new Snapshots(payloads, layout),
+    snapshots: new Snapshots(payloads, layout, replayer.engine.hasher),
     evidence: new EvidenceReader(payloads),
     replayer,
     answers: answeredChunks(events),

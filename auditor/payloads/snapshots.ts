@@ -3,6 +3,7 @@
  * rounds.
  */
 
+import type { BulkHasher } from '../../protocol/commitment/bulkHasher.ts';
 import type { Hex } from '../../protocol/encoding/bytes.ts';
 import type { VectorLayout } from '../../protocol/encoding/layout.ts';
 import { modelPayloadLength } from '../../protocol/encoding/vectors.ts';
@@ -25,11 +26,13 @@ interface Kept {
 export class Snapshots {
   private readonly payloads: PayloadReader;
   private readonly layout: VectorLayout;
+  private readonly hasher: BulkHasher | null;
   private readonly kept = new Map<string, Kept>();
 
-  constructor(payloads: PayloadReader, layout: VectorLayout) {
+  constructor(payloads: PayloadReader, layout: VectorLayout, hasher: BulkHasher | null) {
     this.payloads = payloads;
     this.layout = layout;
+    this.hasher = hasher;
   }
 
   /**
@@ -63,6 +66,6 @@ export class Snapshots {
     const outcome = await this.payloads.read(request);
     if (outcome.status !== 'found') return outcome;
     const { payload } = outcome;
-    return { status: 'found', payload, root: await vectorRoot(payload, this.layout, planes) };
+    return { status: 'found', payload, root: await vectorRoot(payload, this.layout, this.hasher, planes) };
   }
 }

@@ -73,10 +73,11 @@ async function judgeUpdate(
   fetched: FetchedUpdate | FailedUpdate,
   known: UpdateFacts | null,
 ): Promise<AuditedUpdate> {
-  const { layout } = context;
+  const { layout, replayer } = context;
+  const { hasher } = replayer.engine;
   let update: AuditedUpdate;
   if (fetched.status !== 'fetched') update = fetched;
-  else update = judgeServed(round, fetched, known ?? (await updateFacts(fetched.payload, layout)));
+  else update = judgeServed(round, fetched, known ?? (await updateFacts(fetched.payload, layout, hasher)));
   if (update.status === 'holds') return update;
   const { submission } = update;
   const answers = answersAbout(

@@ -17,7 +17,9 @@ export const INT16_MAX = 2 ** 15 - 1;
 /** Model coordinates as the float32 weights that training starts from. Shape [d]. */
 export function fixedToFloat(model: Int32Array, fractionBits: number): Float32Array {
   const scale = 2 ** -fractionBits; // a power of two: the product's only rounding is the store to float32
-  return Float32Array.from(model, (w) => w * scale);
+  const weights = new Float32Array(model.length);
+  for (let i = 0; i < model.length; i++) weights[i] = model[i]! * scale;
+  return weights;
 }
 
 /**

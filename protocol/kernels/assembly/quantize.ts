@@ -11,6 +11,7 @@
 export function quantizeStochastic(
   update: usize, error: usize, randoms: usize, length: i32, unit: f64, quantized: usize, leftover: usize,
 ): i32 {
+  const inverse = 1 / unit; // a power of two, as `unit`: division and this multiplication are the same exact shift
   let saturated = i32x4.splat(0);
   for (const end = update + (<usize>length << 2); update < end; ) {
     const updates = v128.load(update);
@@ -20,7 +21,7 @@ export function quantizeStochastic(
     const high = scaledPair(upper(updates), upper(errors), unit);
     const roundedLow = roundedPair(low, draws);
     const roundedHigh = roundedPair(high, upper(draws));
-    v128.store(leftover, v128.or(leftPair(low, roundedLow, unit), upperHalf(leftPair(high, roundedHigh, unit))));
+    v128.store(leftover, v128.or(leftPair(low, roundedLow, inverse), upperHalf(leftPair(high, roundedHigh, inverse))));
     const keptLow = cut(roundedLow);
     const keptHigh = cut(roundedHigh);
     const kept = v128.shuffle<i64>(i32x4.trunc_sat_f64x2_s_zero(keptLow), i32x4.trunc_sat_f64x2_s_zero(keptHigh), 0, 2);
@@ -55,17 +56,16 @@ function roundedPair(scaled: v128, draws: v128): v128 {
   return f64x2.add(floor, v128.and(f64x2.lt(chance, f64x2.sub(scaled, floor)), f64x2.splat(1)));
 }
 
-/** `unit` is a power of two, so division and multiplication by its inverse are the same exact shift. */
 // @ts-ignore: decorator
 @inline
-function leftPair(scaled: v128, rounded: v128, unit: f64): v128 {
-  return f32x4.demote_f64x2_zero(f64x2.mul(f64x2.sub(scaled, rounded), f64x2.splat(1 / unit)));
+function leftPair(scaled: v128, rounded: v128, inverse: f64): v128 {
+  return f32x4.demote_f64x2_zero(f64x2.mul(f64x2.sub(scaled, rounded), f64x2.splat(inverse)));
 }
 
 // @ts-ignore: decorator
 @inline
 function cut(x: v128): v128 {
-  return f64x2.max(f64x2.splat(-32767), f64x2.min(f64x2.splat(32767), x));
+  return f64x2.pmax(f64x2.splat(-32767), f64x2.pmin(f64x2.splat(32767), x)); // no NaN comes here: one instruction each
 }
 
 /** The upper two 32-bit lanes, moved to the lower two. */
