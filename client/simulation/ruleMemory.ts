@@ -11,7 +11,13 @@ import { checkRowCount, needsGram, needsSigns, type Rule } from '../../protocol/
 import { GramKernel } from '../../protocol/kernels/gram.ts';
 import { type Kernels, loadKernels } from '../../protocol/kernels/kernelModule.ts';
 import { mixingKernel } from '../../protocol/kernels/mixing.ts';
-import { type OrderStatistic, orderStatisticKernel } from '../../protocol/kernels/orderStatistics.ts';
+import {
+  type Lanes,
+  type OrderStatistic,
+  type OrderStatisticKernel,
+  orderStatisticKernel,
+  type SumLanes,
+} from '../../protocol/kernels/orderStatistics.ts';
 
 /** Coordinates that are mixed and combined at a time: a tile of 20 rows fits a cache. */
 const TILE = 4096;
@@ -44,6 +50,7 @@ export class RuleMemory {
   private readonly scratch: number;
   private readonly rows: Int16Array[] = [];
   private readonly magnitudes: number[] = [];
+  private readonly selections = new Map<string, OrderStatisticKernel>();
 
   /** @param slots most rows at a time */
   constructor(rule: Rule, slots: number, dimension: number) {
@@ -126,12 +133,20 @@ export class RuleMemory {
       arena.release(mark);
       const length = Math.min(TILE, stride / 2 - start);
       const table = this.table(slots, 2 * start);
-      const { lanes, rows } = kernel?.mix(table, length, bounds) ?? { lanes: 'int16' as const, rows: table };
-      orderStatisticKernel(kernels, statistic, m, lanes)(rows, out, length);
+      const mixed = kernel?.mix(table, length, bounds);
+      const { lanes, sums, rows } = mixed ?? { lanes: 'int16' as const, sums: 'int32' as const, rows: table };
+      this.selection(statistic, m, lanes, sums)(rows, out, length);
       const { buffer } = kernels.memory;
-      const tile = lanes === 'float64' ? new Float64Array(buffer, out, length) : new Int32Array(buffer, out, length);
+      const tile = sums === 'float64' ? new Float64Array(buffer, out, length) : new Int32Array(buffer, out, length);
       numerators.set(tile.subarray(0, Math.min(length, dimension - start)), start);
     }
+  }
+
+  private selection(statistic: OrderStatistic, m: number, lanes: Lanes, sums: SumLanes): OrderStatisticKernel {
+    const key = `${m} ${lanes} ${sums}`;
+    const kernel = this.selections.get(key) ?? orderStatisticKernel(this.kernels, statistic, m, lanes, sums);
+    this.selections.set(key, kernel);
+    return kernel;
   }
 
   private table(slots: readonly number[], offset = 0): number {
