@@ -47,8 +47,8 @@ export interface KernelExports {
   rowSumsInt16: RowSums;
   rowSumsInt32: RowSums;
   rowSumsFloat64: RowSums;
-  scaleRowsInt32(rows: number, n: number, factors: number, outRows: number, length: number): void;
-  scaleRowsFloat64(rows: number, n: number, factors: number, outRows: number, length: number): void;
+  scaleRowsInt32(rows: number, n: number, factors: number, outRows: number, start: number, end: number): void;
+  scaleRowsFloat64(rows: number, n: number, factors: number, outRows: number, start: number, end: number): void;
 
   deltasOfInt32(numerators: number, out: number, length: number, scale: number, denominator: number): void;
   deltasOfFloat64(numerators: number, out: number, length: number, scale: number, denominator: number): void;
@@ -80,7 +80,8 @@ type RowSums = (
   program: number,
   outRows: number,
   m: number,
-  length: number,
+  start: number,
+  end: number,
 ) => void;
 
 export interface Kernels {

@@ -109,6 +109,10 @@ function choiceKernel({ arena, memory }: Kernels, weights: readonly (readonly nu
   };
 }
 
+/** What of the rows is summed at a time: they are read again for every mixed row. */
+const FIRST_CACHE_BYTES = 24 * 1024;
+const BYTES = { int16: 2, int32: 4, float64: 8 } as const;
+
 function mixerOfSums(
   { arena, exports }: Kernels,
   weights: readonly (readonly number[])[],
@@ -135,14 +139,18 @@ function mixerOfSums(
   return {
     hasInt32: factors.every((factor) => Math.abs(factor) < 2 ** 15),
     mix(rows, length, lanes) {
-      if (lanes === 'int16') {
-        exports.rowSumsInt16(rows, all, n, total, words, out, m, length);
-      } else if (lanes === 'int32') {
-        exports.scaleRowsInt32(rows, n, factorTable, scaled, length);
-        exports.rowSumsInt32(scaled, all, n, total, words, out, m, length);
-      } else {
-        exports.scaleRowsFloat64(rows, n, factorTable, scaled, length);
-        exports.rowSumsFloat64(scaled, all, n, total, words, out, m, length);
+      const step = Math.max(16, (FIRST_CACHE_BYTES / (n * BYTES[lanes])) & ~15);
+      for (let start = 0; start < length; start += step) {
+        const end = Math.min(length, start + step);
+        if (lanes === 'int16') {
+          exports.rowSumsInt16(rows, all, n, total, words, out, m, start, end);
+        } else if (lanes === 'int32') {
+          exports.scaleRowsInt32(rows, n, factorTable, scaled, start, end);
+          exports.rowSumsInt32(scaled, all, n, total, words, out, m, start, end);
+        } else {
+          exports.scaleRowsFloat64(rows, n, factorTable, scaled, start, end);
+          exports.rowSumsFloat64(scaled, all, n, total, words, out, m, start, end);
+        }
       }
     },
   };

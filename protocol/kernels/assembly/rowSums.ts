@@ -69,13 +69,15 @@ function rowSums<T>(
   program: usize,
   outRowsPtr: usize,
   m: usize,
-  length: usize,
+  start: usize,
+  end: usize,
 ): void {
-  const bytes = length * sizeof<T>();
-  const whole = bytes & ~63;
+  const from = start * sizeof<T>();
+  const to = end * sizeof<T>();
+  const whole = from + ((to - from) & ~63);
   if (total) {
-    for (let at: usize = 0; at < whole; at += 64) sum64<T>(rowsPtr, all, all + (n << 2), 0, total, at);
-    if (whole < bytes) sum32<T>(rowsPtr, all, all + (n << 2), 0, total, whole);
+    for (let at = from; at < whole; at += 64) sum64<T>(rowsPtr, all, all + (n << 2), 0, total, at);
+    if (whole < to) sum32<T>(rowsPtr, all, all + (n << 2), 0, total, whole);
   }
   for (const lastOut = outRowsPtr + (m << 2); outRowsPtr < lastOut; outRowsPtr += 4) {
     const out = <usize>load<u32>(outRowsPtr);
@@ -83,12 +85,12 @@ function rowSums<T>(
     const first = program + 8;
     const last = first + (<usize>load<u32>(program, 4) << 2);
     program = last;
-    for (let at: usize = 0; at < whole; at += 64) sum64<T>(rowsPtr, first, last, base, out, at);
-    if (whole < bytes) sum32<T>(rowsPtr, first, last, base, out, whole);
+    for (let at = from; at < whole; at += 64) sum64<T>(rowsPtr, first, last, base, out, at);
+    if (whole < to) sum32<T>(rowsPtr, first, last, base, out, whole);
   }
 }
 
-/** `all`: a table of n u32 0, 4, 8, ...: the offsets of all rows. */
+/** Coordinates [start, end). `all`: a table of n u32 0, 4, 8, ...: the offsets of all rows. */
 export function rowSumsInt16(
   rowsPtr: usize,
   all: usize,
@@ -97,9 +99,10 @@ export function rowSumsInt16(
   program: usize,
   outRowsPtr: usize,
   m: usize,
-  length: usize,
+  start: usize,
+  end: usize,
 ): void {
-  rowSums<i16>(rowsPtr, all, n, total, program, outRowsPtr, m, length);
+  rowSums<i16>(rowsPtr, all, n, total, program, outRowsPtr, m, start, end);
 }
 
 export function rowSumsInt32(
@@ -110,9 +113,10 @@ export function rowSumsInt32(
   program: usize,
   outRowsPtr: usize,
   m: usize,
-  length: usize,
+  start: usize,
+  end: usize,
 ): void {
-  rowSums<i32>(rowsPtr, all, n, total, program, outRowsPtr, m, length);
+  rowSums<i32>(rowsPtr, all, n, total, program, outRowsPtr, m, start, end);
 }
 
 export function rowSumsFloat64(
@@ -123,36 +127,51 @@ export function rowSumsFloat64(
   program: usize,
   outRowsPtr: usize,
   m: usize,
-  length: usize,
+  start: usize,
+  end: usize,
 ): void {
-  rowSums<f64>(rowsPtr, all, n, total, program, outRowsPtr, m, length);
+  rowSums<f64>(rowsPtr, all, n, total, program, outRowsPtr, m, start, end);
 }
 
-/** int32 out[i][k] = factors[i] * rows[i][k]. `factors`: n i32 that fit int16; products fit int32. */
-export function scaleRowsInt32(rowsPtr: usize, n: usize, factors: usize, outRowsPtr: usize, length: usize): void {
+/** int32 out[i][k] = factors[i] * rows[i][k] for k in [start, end). `factors`: n i32 that fit int16. */
+export function scaleRowsInt32(
+  rowsPtr: usize,
+  n: usize,
+  factors: usize,
+  outRowsPtr: usize,
+  start: usize,
+  end: usize,
+): void {
   for (const last = rowsPtr + (n << 2); rowsPtr < last; rowsPtr += 4, factors += 4, outRowsPtr += 4) {
     const factor = i16x8.splat(<i16>load<i32>(factors));
-    let out = <usize>load<u32>(outRowsPtr);
-    let from = <usize>load<u32>(rowsPtr);
-    for (const end = from + (length << 1); from < end; from += 16, out += 32) {
-      const values = v128.load(from);
-      v128.store(out, i32x4.extmul_low_i16x8_s(values, factor));
-      v128.store(out, i32x4.extmul_high_i16x8_s(values, factor), 16);
+    const from = <usize>load<u32>(rowsPtr);
+    const out = <usize>load<u32>(outRowsPtr);
+    for (let k = start; k < end; k += 8) {
+      const values = v128.load(from + (k << 1));
+      v128.store(out + (k << 2), i32x4.extmul_low_i16x8_s(values, factor));
+      v128.store(out + (k << 2), i32x4.extmul_high_i16x8_s(values, factor), 16);
     }
   }
 }
 
-/** float64 out[i][k] = factors[i] * rows[i][k]. `factors`: n i32. */
-export function scaleRowsFloat64(rowsPtr: usize, n: usize, factors: usize, outRowsPtr: usize, length: usize): void {
+/** float64 out[i][k] = factors[i] * rows[i][k] for k in [start, end). `factors`: n i32. */
+export function scaleRowsFloat64(
+  rowsPtr: usize,
+  n: usize,
+  factors: usize,
+  outRowsPtr: usize,
+  start: usize,
+  end: usize,
+): void {
   for (const last = rowsPtr + (n << 2); rowsPtr < last; rowsPtr += 4, factors += 4, outRowsPtr += 4) {
     const factor = f64x2.splat(<f64>load<i32>(factors));
-    let out = <usize>load<u32>(outRowsPtr);
-    let from = <usize>load<u32>(rowsPtr);
-    for (const end = from + (length << 1); from < end; from += 8, out += 32) {
-      const values = v128.load_ext<i16>(from);
+    const from = <usize>load<u32>(rowsPtr);
+    const out = <usize>load<u32>(outRowsPtr);
+    for (let k = start; k < end; k += 4) {
+      const values = v128.load_ext<i16>(from + (k << 1));
       const upper = v128.shuffle<i32>(values, values, 2, 3, 2, 3);
-      v128.store(out, f64x2.mul(f64x2.convert_low_i32x4_s(values), factor));
-      v128.store(out, f64x2.mul(f64x2.convert_low_i32x4_s(upper), factor), 16);
+      v128.store(out + (k << 3), f64x2.mul(f64x2.convert_low_i32x4_s(values), factor));
+      v128.store(out + (k << 3), f64x2.mul(f64x2.convert_low_i32x4_s(upper), factor), 16);
     }
   }
 }
