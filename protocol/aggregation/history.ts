@@ -1,7 +1,7 @@
 /**
  * The history row: what the model did in the round before, as one more update. Centred clipping (Karimireddy et al.
  * 2021) carries its centre v over rounds; here v is the step between the last two published models, so that it needs no
- * state of its own and everybody can compute it. docs/decisions/0018.
+ * state of its own and everybody can compute it. docs/decisions/0019.
  *
  *     v_k = sat16(trunc((w_t - w_(t-1))_k / 2^(F-G)))          zeros in round 1
  */

@@ -8,7 +8,7 @@ import { krumScores } from '../../protocol/aggregation/preAggregation/multiKrum.
 import { nearestNeighborMixing } from '../../protocol/aggregation/preAggregation/nearestNeighborMixing.ts';
 import { preAggregate } from '../../protocol/aggregation/preAggregation/preAggregate.ts';
 import { parseRule, RULE_NAMES, type RuleOptions, usesHistory } from '../../protocol/aggregation/rule.ts';
-import { stepChunk } from '../../protocol/aggregation/serverStep.ts';
+import { type ServerOptimizer, stepChunk } from '../../protocol/aggregation/serverStep.ts';
 import { commitHash, type SealedUpdate } from '../../protocol/commitment/commitHash.ts';
 import { gramMatrixHash } from '../../protocol/commitment/gramTree.ts';
 import { commitModel, modelLeaf } from '../../protocol/commitment/merkle.ts';
@@ -210,6 +210,28 @@ const recomputed: Record<string, () => unknown> = {
     };
     const inputs = { learningRateQ16, momentumQ16, shift, denominator, numerators, model, velocity };
     return { ...inputs, fedAvg: step('fedAvg').model, fedAvgM: step('fedAvgM') };
+  },
+  adaptiveSteps: () => {
+    const { denominator, numerators, model, momentum, secondMoment, ...rest } = example('adaptiveSteps');
+    const bits = { modelFractionBits: 24, updateFractionBits: 16 };
+    const usual = { learningRateQ16: 655, momentumQ16: 58_982, adaptivity: 16_777 };
+    const inputs = { denominator, numerators, model, momentum, secondMoment };
+    const steps = Object.keys(rest).map((name) => {
+      const optimizer = name as ServerOptimizer;
+      const step = { ...usual, optimizer, secondMomentQ16: optimizer === 'fedAdagrad' ? 0 : 64_881 };
+      const next = Int32Array.from(model);
+      const v = (secondMoment as string[]).map(BigInt);
+      const state = Int32Array.from([
+        ...momentum,
+        ...v.map((value) => Number(value & 0xffff_ffffn) | 0),
+        ...v.map((value) => Number(value >> 32n)),
+      ]);
+      stepChunk(step, next, state, Float64Array.from(numerators), denominator, bits);
+      const n = next.length;
+      const after = [...next.keys()].map((k) => (BigInt(state[2 * n + k]! >>> 0) << 32n) | BigInt(state[n + k]! >>> 0));
+      return [name, { momentum: [...state.subarray(0, n)], secondMoment: after.map(String), model: [...next] }];
+    });
+    return { ...inputs, ...Object.fromEntries(steps) };
   },
   commitHash: () => {
     const { commitHash: _, ...fields } = example('commitHash');

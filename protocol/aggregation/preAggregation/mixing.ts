@@ -51,7 +51,7 @@ export function mixingPreimage(mixing: Mixing): Uint8Array {
 /**
  * The mixing matrix of weights of any size. When a row's weights or the denominator exceed MAX_ROW_WEIGHT, all of them
  * are divided, truncating toward zero, by the smallest power of two that makes them fit (the denominator stays at least
- * 1): every row is rounded alike, by less than n parts in 2^29. docs/decisions/0017.
+ * 1): every row is rounded alike, by less than n parts in 2^29. docs/decisions/0018.
  *
  * @param weights shape [rows, columns], row-major
  */
