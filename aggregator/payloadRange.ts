@@ -1,3 +1,4 @@
+import { LEAF_BYTES } from '../protocol/encoding/unixfsFile.ts';
 import { AssayError } from '../protocol/errors.ts';
 import type { ReadRange } from '../protocol/round/roundIo.ts';
 import type { PayloadStore } from '../storage/payloadStore.ts';
@@ -15,6 +16,7 @@ export interface PayloadRange {
  * `read` throws what `PayloadStore.read` does, and `PAYLOAD_LENGTH` when the payload ends within a range.
  */
 export function payloadRange(store: PayloadStore, cid: string): PayloadRange {
+  const leafBuffer = new Uint8Array(LEAF_BYTES);
   let pieces: AsyncGenerator<Uint8Array> | undefined;
   let piece: Uint8Array = new Uint8Array(0);
   let position = 0;
@@ -22,7 +24,7 @@ export function payloadRange(store: PayloadStore, cid: string): PayloadRange {
   async function read(byteOffset: number, into: Uint8Array): Promise<void> {
     if (pieces === undefined || byteOffset !== position) {
       await close();
-      pieces = fromOffset(store, cid, byteOffset);
+      pieces = fromOffset(store, cid, byteOffset, leafBuffer);
       position = byteOffset;
     }
     for (let filled = 0; filled < into.length; ) {
@@ -57,8 +59,13 @@ export function payloadRange(store: PayloadStore, cid: string): PayloadRange {
   };
 }
 
-async function* fromOffset(store: PayloadStore, cid: string, from: number): AsyncGenerator<Uint8Array> {
-  for await (const { kind, fileOffset, bytes } of store.blocks(cid, { from })) {
+async function* fromOffset(
+  store: PayloadStore,
+  cid: string,
+  from: number,
+  leafBuffer: Uint8Array,
+): AsyncGenerator<Uint8Array> {
+  for await (const { kind, fileOffset, bytes } of store.blocks(cid, { from, leafBuffer })) {
     if (kind === 'leaf') yield bytes.subarray(Math.max(0, from - fileOffset));
   }
 }

@@ -7,7 +7,7 @@
  *                                              [--engine wasm] [--threads N] [--folder DIR] [--json FILE]
  */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -128,6 +128,7 @@ const PARTS: Readonly<Record<string, (folder: string, store: PayloadStore) => Pr
       mixing: mixing === null ? null : { ...mixing, weights: Int32Array.from(mixing.weights) },
     };
     const updates = stored.updates.map(({ normSq, ...update }) => ({ ...update, normSq: BigInt(normSq) }));
+    await mkdir(join(folder, 'audit'));
     const { ok, findings } = await auditPublishedRound(
       store,
       { parameters, updates, genesis: stored.genesis, aggregated, seed: ZERO_HASH },

@@ -187,12 +187,20 @@ export class PayloadStore {
     });
   }
 
-  /** The payload's blocks in depth-first order, verified: what a CAR of it holds. @throws as `read` */
-  async *blocks(cid: string, options: ByteSpan & { readonly maxBytes?: number } = {}): AsyncGenerator<VerifiedBlock> {
+  /**
+   * The payload's blocks in depth-first order, verified: what a CAR of it holds.
+   * @param options.leafBuffer memory of 1 MiB that leaves are read into, each where the one before it was: for whoever
+   * is done with a leaf when it asks for the next, and reads so much that fresh memory for each would be felt
+   * @throws as `read`
+   */
+  async *blocks(
+    cid: string,
+    options: ByteSpan & { readonly maxBytes?: number; readonly leafBuffer?: Uint8Array } = {},
+  ): AsyncGenerator<VerifiedBlock> {
     const file = await this.#openPayload(cid);
     try {
       const nodes = await this.#readNodes(cid);
-      yield* walkFile(cid, (wanted) => readBlock(file, nodes, wanted), {
+      yield* walkFile(cid, (wanted) => readBlock(file, nodes, wanted, options.leafBuffer), {
         holder: `the payload store ${this.folder}`,
         maxBytes: options.maxBytes ?? Number.MAX_SAFE_INTEGER,
         ...(options.from === undefined ? {} : { from: options.from }),
@@ -324,10 +332,17 @@ export class PayloadStore {
   }
 }
 
-async function readBlock(file: FileHandle, nodes: Map<string, Uint8Array>, wanted: WantedBlock): Promise<Uint8Array> {
+async function readBlock(
+  file: FileHandle,
+  nodes: Map<string, Uint8Array>,
+  wanted: WantedBlock,
+  leafBuffer: Uint8Array | undefined,
+): Promise<Uint8Array> {
   if (wanted.kind === 'node') return nodes.get(wanted.cid) ?? new Uint8Array(0);
   // The root leaf's length is whatever the file has, one byte more than allowed so that a longer file does not pass.
-  const bytes = Buffer.allocUnsafeSlow(wanted.fileBytes ?? Math.min((await file.stat()).size, LEAF_BYTES + 1));
+  const length = wanted.fileBytes ?? Math.min((await file.stat()).size, LEAF_BYTES + 1);
+  const fits = leafBuffer !== undefined && length <= leafBuffer.length;
+  const bytes = fits ? leafBuffer.subarray(0, length) : Buffer.allocUnsafeSlow(length);
   let filled = 0;
   while (filled < bytes.length) {
     const { bytesRead } = await file.read(bytes, filled, bytes.length - filled, wanted.fileOffset + filled);
