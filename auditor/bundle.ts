@@ -44,7 +44,7 @@ import { type Spools, withSpools } from './payloads/spool.ts';
 import type { AuditReport } from './report/auditReport.ts';
 import { writeFileAtomic } from './writeFileAtomic.ts';
 
-export const BUNDLE_FORMAT = 'assay-bundle/2';
+export const BUNDLE_FORMAT = 'assay-bundle/3';
 
 /** Largest document of chain facts that is read: about a million events. */
 const MAX_INDEX_BYTES = 2 ** 30;

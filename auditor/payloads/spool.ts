@@ -123,6 +123,8 @@ class FileSpool implements Spool {
   private readonly path: string;
   private readonly onRelease: (spool: Spool) => void;
   private bytesThisTurn = 0;
+  /** The last append, which settles after all before it. */
+  private written: Promise<unknown> = Promise.resolve();
 
   constructor(path: string, onRelease: (spool: Spool) => void) {
     this.path = path;
@@ -142,9 +144,9 @@ class FileSpool implements Spool {
   async append(bytes: Uint8Array): Promise<number> {
     const offset = this.length;
     this.length += bytes.length;
-    for (let done = 0; done < bytes.length; ) {
-      done += await this.write(bytes.subarray(done), offset + done);
-    }
+    const appended = this.writeAll(bytes, offset);
+    this.written = Promise.allSettled([this.written, appended]);
+    await appended;
     return offset;
   }
 
@@ -165,14 +167,24 @@ class FileSpool implements Spool {
   }
 
   async release(): Promise<void> {
-    if (this.file !== null) closeSync(this.file);
+    const { file } = this;
     this.file = null;
     this.onRelease(this);
+    await this.written; // a number of a file that is closed may be that of another one soon
+    if (file !== null) closeSync(file);
+  }
+
+  private async writeAll(bytes: Uint8Array, offset: number): Promise<void> {
+    for (let done = 0; done < bytes.length; ) {
+      done += await this.write(bytes.subarray(done), offset + done);
+    }
   }
 
   private write(bytes: Uint8Array, position: number): Promise<number> {
+    const { file } = this;
+    if (file === null) throw new RangeError(`${this.path} was released`);
     return new Promise((resolve, reject) => {
-      write(this.file!, bytes, 0, bytes.length, position, (cause, written) => {
+      write(file, bytes, 0, bytes.length, position, (cause, written) => {
         if (cause === null) resolve(written);
         else reject(writeError(this.path, cause));
       });

@@ -74,6 +74,14 @@ describe('what an audit keeps of payloads', () => {
     await spools.close();
   });
 
+  it('closes a file only when what was being written is written, and takes no more', async () => {
+    const spool = await new Spools({ folder, memoryBytes: 0 }).create(1);
+    const appended = spool.append(new Uint8Array(2 ** 22));
+    await Promise.all([spool.release(), appended]);
+    const refused = await spool.append(new Uint8Array(1)).catch((error: Error) => error);
+    expect(refused).to.be.instanceOf(RangeError);
+  });
+
   it('tells a payload that ends early', async () => {
     const spool = await new Spools({ folder, memoryBytes: 0 }).create(1);
     await spool.append(new Uint8Array(3));
