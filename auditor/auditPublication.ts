@@ -154,7 +154,7 @@ async function computeRound(
   const updates = await judgeUpdates(context, round, fetched, computed?.replay.updates);
   if (updates.some(({ payload }, i) => payload !== fetched[i]!.payload || payload === null)) computed = null;
   computed = updates.every(({ status }) => status === 'holds') ? (computed ?? (await compute(updates, false))) : null;
-  if (computed !== null) await spotCheck(computed.input, computed.replay, context.replayer.engine.name);
+  if (computed !== null) await spotCheck(computed.input, computed.replay, context.replayer.engine);
   return { updates, computed };
 }
 

@@ -9,28 +9,36 @@ import { historyChunk } from '../../protocol/aggregation/history.ts';
 import { mixChunk } from '../../protocol/aggregation/preAggregation/mixing.ts';
 import { usesHistory } from '../../protocol/aggregation/rule.ts';
 import { hasServerState, stepChunk } from '../../protocol/aggregation/serverStep.ts';
+import type { BulkHasher } from '../../protocol/commitment/bulkHasher.ts';
 import { encodeGramMatrix, GRAM_SPAN } from '../../protocol/commitment/gramTree.ts';
 import { keccak256 } from '../../protocol/commitment/keccak.ts';
+import { commitModel } from '../../protocol/commitment/merkle.ts';
+import { commitUpdate } from '../../protocol/commitment/merkleSum.ts';
 import { concatBytes, fromHex, toHex, uintBytes } from '../../protocol/encoding/bytes.ts';
-import type { VectorLayout } from '../../protocol/encoding/layout.ts';
+import { type VectorLayout, vectorLayout } from '../../protocol/encoding/layout.ts';
 import { bytesOf, viewInt16, viewInt32 } from '../../protocol/encoding/vectors.ts';
 import { AssayError } from '../../protocol/errors.ts';
+import type { RoundEngine } from '../../protocol/round/engine/roundEngine.ts';
 import { layoutOf } from '../../protocol/round/parameters.ts';
 import type { Payload } from '../payloads/payload.ts';
 import type { Replay, ReplayInput } from './replayRound.ts';
 
 /** Chunks of each round, at most. */
 const SPOTS = 4;
+/** Chunks whose hashes are compared for each: a power of two, enough for every lane of the kernels. */
+const HASHED_CHUNKS = 8;
 
 /** @throws AssayError `KERNEL_DISAGREES` naming the first chunk whose numbers are others */
-export async function spotCheck(input: ReplayInput, replay: Replay, engine: string): Promise<void> {
+export async function spotCheck(input: ReplayInput, replay: Replay, engine: RoundEngine): Promise<void> {
   const layout = layoutOf(input.parameters);
   for (const chunk of spotsOf(layout, replay)) {
-    const model = await checkCombined(input, replay, layout, chunk);
-    const what = model ?? (await checkGram(input, replay, layout, chunk));
+    const what =
+      (await checkCombined(input, replay, layout, chunk)) ??
+      (await checkGram(input, replay, layout, chunk)) ??
+      (await checkHashes(input, replay, layout, chunk, engine.hasher));
     if (what === null) continue;
     throw new AssayError('KERNEL_DISAGREES', {
-      summary: `the ${engine} engine and the plain reference compute different numbers: chunk ${chunk}, ${what}`,
+      summary: `the ${engine.name} engine and the plain reference compute different numbers: chunk ${chunk}, ${what}`,
       expected: 'the same bits from both',
       fix: 'audit with --engine reference, and report this as a defect of Assay: nobody is to blame for the round yet',
     });
@@ -89,6 +97,34 @@ async function checkGram(
   const received = new Uint8Array(expected.length);
   await gramPayload.read(span * expected.length, received);
   return same(expected, received) ? null : 'the Gram matrix';
+}
+
+/** The same for the hashes of the update's and the model's chunks around it. */
+async function checkHashes(
+  { rows }: ReplayInput,
+  { model }: Replay,
+  layout: VectorLayout,
+  chunk: number,
+  hasher: BulkHasher | null,
+): Promise<string | null> {
+  if (hasher === null) return null; // then it was the reference that hashed
+  const first = chunk - (chunk % HASHED_CHUNKS);
+  const count = Math.min(HASHED_CHUNKS, layout.chunkCount - first);
+  const part = vectorLayout(count * layout.chunkSize, layout.chunkSize);
+  const read = async (vector: Payload): Promise<Uint8Array> => {
+    const leafBytes = vector.length / layout.chunkCount;
+    const bytes = new Uint8Array(count * leafBytes);
+    await vector.read(first * leafBytes, bytes);
+    return bytes;
+  };
+  const published = viewInt32(await read(model));
+  if (commitModel(published, part, hasher) !== commitModel(published, part)) return 'a hash of the model';
+  for (const row of rows) {
+    const update = await read(row);
+    const [fast, plain] = [commitUpdate(update, part, hasher), commitUpdate(update, part)];
+    if (fast.root !== plain.root || fast.normSq !== plain.normSq) return 'a hash of an update';
+  }
+  return null;
 }
 
 /** The chunk's rows as they are mixed: the updates, then the history row where the rule has one. */

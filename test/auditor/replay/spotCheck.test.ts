@@ -3,11 +3,14 @@ import { memoryPayload } from '../../../auditor/payloads/payload.ts';
 import { Spools } from '../../../auditor/payloads/spool.ts';
 import { type ReplayInput, replayRound } from '../../../auditor/replay/replayRound.ts';
 import { spotCheck } from '../../../auditor/replay/spotCheck.ts';
+import { BulkHasher } from '../../../protocol/commitment/bulkHasher.ts';
 import { cidFromBytes } from '../../../protocol/encoding/cid.ts';
 import { bytesOf } from '../../../protocol/encoding/vectors.ts';
 import { FED_AVG, parseRule, type ServerStep } from '../../../protocol/index.ts';
+import { createKernelMemory, loadKernels } from '../../../protocol/kernels/kernelModule.ts';
 import { referenceEngine } from '../../../protocol/round/engine/referenceEngine.ts';
 import type { BlockBuffers, BlockComputer, RoundEngine } from '../../../protocol/round/engine/roundEngine.ts';
+import { createWasmEngine } from '../../../protocol/round/engine/wasmEngine.ts';
 import { expectError } from '../../client/support/expectError.ts';
 import { buildWorld, revealsOfRound } from '../fixtures/federation.ts';
 
@@ -17,9 +20,12 @@ const MOMENTUM: ServerStep = { ...FED_AVG, optimizer: 'fedAvgM', learningRateQ16
 function defective(spoil: {
   readonly combined?: (buffers: BlockBuffers) => void;
   readonly span?: (span: BigInt64Array) => void;
+  readonly hasher?: BulkHasher;
 }): RoundEngine {
   return {
     ...referenceEngine,
+    name: 'wasm',
+    hasher: spoil.hasher ?? null,
     async open(shape) {
       const computer = await referenceEngine.open(shape);
       const wrapped: BlockComputer = {
@@ -59,18 +65,25 @@ describe('the spot check of a replay', () => {
     };
   };
   const check = async (engine: RoundEngine, input: ReplayInput) => {
-    await spotCheck(input, await replayRound({ engine, spools }, input), 'wasm');
+    await spotCheck(input, await replayRound({ engine, spools }, input), engine);
   };
 
-  it('passes what is right', async () => {
+  it('passes what is right, by the reference and by the kernels', async () => {
+    const wasm = createWasmEngine({ threads: 1 });
     for (const serverStep of [FED_AVG, MOMENTUM]) {
       for (const name of ['fedavg', 'median', 'multi-krum', 'nnm+trimmed-mean']) {
         await check(referenceEngine, inputOf(serverStep, name));
+        await check(wasm, inputOf(serverStep, name));
       }
     }
   });
 
-  it('tells a defect of the kernels in the model, the server state and the Gram matrix, whatever the roots say', async () => {
+  it('tells a defect of the kernels in any of the numbers, whatever the roots say', async () => {
+    const hasher = new BulkHasher(loadKernels(createKernelMemory()));
+    const right = hasher.updateSubtrees.bind(hasher);
+    hasher.updateSubtrees = function* (...range) {
+      for (const subtree of right(...range)) yield { ...subtree, sum: subtree.sum + 1n };
+    };
     const everyChunk = (vector: Int32Array) => {
       for (let k = 5; k < vector.length; k += 32) vector[k] = vector[k]! + 1;
     };
@@ -86,6 +99,7 @@ describe('the spot check of a replay', () => {
         FED_AVG,
         /the Gram matrix/,
       ],
+      [defective({ hasher }), FED_AVG, /a hash of an update/],
     ] as const) {
       const error = await expectError(() => check(engine, inputOf(serverStep)), 'KERNEL_DISAGREES', words);
       expect(error.message).to.contain('--engine reference');
