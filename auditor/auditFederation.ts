@@ -7,6 +7,7 @@ import type { Finding } from '../protocol/dispute/finding.ts';
 import type { Hex } from '../protocol/encoding/bytes.ts';
 import { modelPayloadLength, updatePayloadLength } from '../protocol/encoding/vectors.ts';
 import { AssayError } from '../protocol/errors.ts';
+import { chooseEngine } from '../protocol/round/engine/chooseEngine.ts';
 import type { EngineName } from '../protocol/round/engine/roundEngine.ts';
 import {
   checkLearningParameters,
@@ -34,7 +35,6 @@ import { Snapshots } from './payloads/snapshots.ts';
 import { Spools } from './payloads/spool.ts';
 import type { RevealedRoots } from './questions/chainQuestions.ts';
 import { justiceHolds } from './questions/justiceQuestions.ts';
-import { openEngine } from './replay/openEngine.ts';
 import { payloadsOf, type Replay, type Replayer } from './replay/replayRound.ts';
 import { AUDIT_FORMAT, type AuditReport, type RoundReport } from './report/auditReport.ts';
 
@@ -144,7 +144,7 @@ export async function auditFrom(
   checkModelSize(facts.parameters);
 
   const spools = new Spools({ folder: scope.workFolder, memoryBytes: scope.memoryBytes });
-  const engine = openEngine(scope);
+  const engine = chooseEngine(scope.engine ?? 'wasm', scope.threads);
   try {
     const cache = scope.cachePath === undefined ? null : await AuditCache.open(scope.cachePath);
     const wantsDisputes = scope.proofFolder !== undefined || scope.onDisputes !== undefined;

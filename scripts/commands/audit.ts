@@ -1,18 +1,18 @@
 /** `assay audit`: replays every round from public evidence alone. */
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { type AuditProgress, auditFederation } from '../../auditor/auditFederation.ts';
 import { auditBundle } from '../../auditor/bundle.ts';
 import { type AuditReport, auditExitCode, jsonReport } from '../../auditor/report/auditReport.ts';
 import { htmlReport } from '../../auditor/report/htmlReport.ts';
 import { roundLine, tableReport } from '../../auditor/report/tableReport.ts';
 import { AssayError } from '../../protocol/errors.ts';
-import { ENGINES, type EngineName } from '../../protocol/round/engine/roundEngine.ts';
 import { writeFileAtomic } from '../../storage/atomicFile.ts';
 import { withConfigFile } from '../options/configFile.ts';
+import { type EngineOptions, withEngine } from '../options/engine.ts';
 import { type EvidenceSourceOptions, type FactsOptions, withEvidenceSource, withFacts } from '../options/shared.ts';
-import { integer, oneOf } from '../options/values.ts';
+import { integer } from '../options/values.ts';
 
-interface AuditCommandOptions extends EvidenceSourceOptions, FactsOptions {
+interface AuditCommandOptions extends EvidenceSourceOptions, FactsOptions, EngineOptions {
   readonly bundle?: string;
   readonly bundleRoot?: string;
   readonly round?: number;
@@ -20,8 +20,6 @@ interface AuditCommandOptions extends EvidenceSourceOptions, FactsOptions {
   readonly to?: number;
   readonly memory?: string;
   readonly concurrency: number;
-  readonly engine: EngineName;
-  readonly threads?: number;
   readonly workFolder?: string;
   readonly html?: string;
   readonly proofs: string;
@@ -38,7 +36,7 @@ Ends with status 0 only if every published round holds. A fraud that the contrac
 "assay dispute" submits it.`;
 
 export function addAuditCommand(program: Command): void {
-  withFacts(withConfigFile(withEvidenceSource(program.command('audit'))))
+  withFacts(withConfigFile(withEngine(withEvidenceSource(program.command('audit')))))
     .description('Replay every round from the chain and the payloads, to the last bit.')
     .option('--bundle <file>', 'audit an evidence bundle offline instead of a live federation')
     .option('--bundle-root <cid>', 'refuse any other bundle than the one of this CID')
@@ -47,12 +45,6 @@ export function addAuditCommand(program: Command): void {
     .option('--to <n>', 'last round to audit', integer(1))
     .option('--memory <file>', 'remember rounds that held, and replay only new ones next time')
     .option('--concurrency <n>', 'rounds at a time', integer(1, 64), 4)
-    .addOption(
-      new Option('--engine <name>', 'what computes: SIMD kernels, or the plain reference')
-        .argParser(oneOf(...ENGINES))
-        .default('wasm'),
-    )
-    .option('--threads <n>', 'threads that compute a round; default: one for each processor', integer(1, 64))
     .option('--work-folder <folder>', 'where payloads that do not fit into memory lie while they are needed')
     .option('--proofs <folder>', 'where to write a proof of each fraud that is found', 'proofs')
     .option('--html <file>', 'write the report as one HTML file')

@@ -6,10 +6,10 @@ import { watch } from '../../auditor/watch/watch.ts';
 import { unlockKeystore } from '../../chain/keystore.ts';
 import { readPassword } from '../../chain/keystorePassword.ts';
 import { AssayError } from '../../protocol/errors.ts';
-import { ENGINES, type EngineName } from '../../protocol/round/engine/roundEngine.ts';
 import { openStateFolder } from '../../storage/stateFolder.ts';
 import { stopSignal } from '../node/untilStopped.ts';
 import { withConfigFile } from '../options/configFile.ts';
+import { type EngineOptions, withEngine } from '../options/engine.ts';
 import {
   type EvidenceSourceOptions,
   type FactsOptions,
@@ -23,14 +23,12 @@ import { FactsFile } from '../output/factsFile.ts';
 import { nodeLog } from '../output/nodeLog.ts';
 import { describeWatchEvent } from '../output/watchLog.ts';
 
-interface WatchCommandOptions extends EvidenceSourceOptions, KeyOptions, FactsOptions {
+interface WatchCommandOptions extends EvidenceSourceOptions, KeyOptions, FactsOptions, EngineOptions {
   readonly state: string;
   readonly pollMs: number;
   readonly patience: number;
   readonly answer: boolean;
   readonly exit: boolean;
-  readonly engine: EngineName;
-  readonly threads?: number;
   readonly workFolder?: string;
   readonly log: 'text' | 'json';
 }
@@ -45,19 +43,13 @@ It needs coin for gas and for bonds, which come back as credit. Whoever it convi
 to this account, half is burned. Restart it in the same state folder: nothing is sent twice.`;
 
 export function addWatchCommand(program: Command): void {
-  withFacts(withConfigFile(withKey(withEvidenceSource(program.command('watch')))))
+  withFacts(withConfigFile(withKey(withEngine(withEvidenceSource(program.command('watch'))))))
     .description('Watch a federation: audit each publication at once, prove fraud, ask for what is withheld.')
     .requiredOption('--state <folder>', 'folder in which this watchtower keeps its key, its journal and its proofs')
     .option('--poll-ms <ms>', 'pause between two looks at the chain', integer(20, 60_000), 1000)
     .option('--patience <seconds>', 'how long missing bytes may still come before they are asked for', integer(0), 30)
     .option('--answer', 'also answer what others ask for and its owner does not, for the bond', false)
     .option('--exit', 'end when the last round is final', false)
-    .addOption(
-      new Option('--engine <name>', 'what computes: SIMD kernels, or the plain reference')
-        .argParser(oneOf(...ENGINES))
-        .default('wasm'),
-    )
-    .option('--threads <n>', 'threads that compute a round; default: one for each processor', integer(1, 64))
     .option('--work-folder <folder>', 'where payloads that do not fit into memory lie while they are needed')
     .addOption(
       new Option('--log <form>', 'lines for people or JSON lines for machines')
