@@ -3,6 +3,7 @@ import type { RoundView } from '../chain/convert.ts';
 import type { Sent } from '../chain/transaction.ts';
 import { usesHistory } from '../protocol/aggregation/rule.ts';
 import { hasServerState, stateVectors } from '../protocol/aggregation/serverStep.ts';
+import { trimmedByUpdate } from '../protocol/aggregation/trimming.ts';
 import { commitModel } from '../protocol/commitment/merkle.ts';
 import type { Hex } from '../protocol/encoding/bytes.ts';
 import { cidFromBytes, cidToBytes, parseCid } from '../protocol/encoding/cid.ts';
@@ -144,6 +145,7 @@ function describeRound(
   { roots, stateCid, gramCid, gram, mixing, trimmed }: AggregatedRound,
   metrics: Metrics | null,
 ): Evidence {
+  const counts = trimmedByUpdate(trimmed, rows.length);
   return {
     format: EVIDENCE_FORMAT,
     chainId: context.federation.connection.chainId,
@@ -159,7 +161,7 @@ function describeRound(
       root,
       normSq: normSq.toString(),
       cid: cidFromBytes(cid),
-      trimmed: trimmed?.[row] ?? null,
+      trimmed: counts?.[row] ?? null,
     })),
     gram: gram === null ? null : Array.from(gram.values, String),
     mixing: mixing === null ? null : { ...mixing, weights: [...mixing.weights] },

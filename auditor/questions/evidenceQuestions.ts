@@ -4,6 +4,7 @@
 import { type Mixing, mixingHash } from '../../protocol/aggregation/preAggregation/mixing.ts';
 import { needsGram } from '../../protocol/aggregation/rule.ts';
 import { hasServerState } from '../../protocol/aggregation/serverStep.ts';
+import { trimmedByUpdate } from '../../protocol/aggregation/trimming.ts';
 import type { Finding } from '../../protocol/dispute/finding.ts';
 import { cidFromBytes } from '../../protocol/encoding/cid.ts';
 import type { Evidence } from '../../protocol/round/evidence.ts';
@@ -95,7 +96,8 @@ export function evidenceAgrees(
       checks.push(['mixing', mixingText(replay.mixing), mixingText(document.mixing)]);
       // Who was trimmed follows from the mixed rows.
       const trimmed = document.submissions.map((submission) => submission.trimmed ?? 'none').join(', ');
-      checks.push(['trimmed', (replay.trimmed ?? rows.map(() => 'none')).join(', '), trimmed]);
+      const counts = trimmedByUpdate(replay.trimmed, rows.length) ?? rows.map(() => 'none');
+      checks.push(['trimmed', counts.join(', '), trimmed]);
     }
   }
   const hasGram = needsGram(facts.parameters.rule);

@@ -35,6 +35,16 @@ export function countTrimmed(counts: number[], rows: readonly CombinedRow[], f: 
   }
 }
 
+/**
+ * Counts of `countTrimmed` by update: null where rows were combined that stand for no update (buckets), as where none
+ * was trimmed.
+ *
+ * @param n updates
+ */
+export function trimmedByUpdate(trimmed: readonly number[] | null, n: number): readonly number[] | null {
+  return trimmed?.length === n ? trimmed : null;
+}
+
 /** 1.0 of `keptWeightsQ16`: an equal share in the aggregate. */
 export const EQUAL_SHARE_Q16 = 65_536;
 
