@@ -9,10 +9,11 @@ import type { VectorLayout } from '../protocol/encoding/layout.ts';
 import { updatePayloadLength } from '../protocol/encoding/vectors.ts';
 import { AssayError } from '../protocol/errors.ts';
 import { layoutOf } from '../protocol/round/parameters.ts';
+import type { UpdateFacts } from '../protocol/round/roundIo.ts';
 import type { Submission } from '../protocol/round/submission.ts';
 import { PROVABLY_INVALID } from '../storage/fetchPayload.ts';
 import type { PayloadAccess } from '../storage/payloadAccess.ts';
-import type { PayloadStore } from '../storage/payloadStore.ts';
+import { ArrivingUpdate } from './arrivingUpdate.ts';
 import type { AggregatorContext } from './context.ts';
 import { commitStoredUpdate } from './storedVectors.ts';
 
@@ -101,11 +102,12 @@ export class UpdateCollector {
   }
 
   private async fetchAndVerify(submission: Submission, cid: string): Promise<Verdict> {
-    const { store } = this.payloads;
+    const arriving = new ArrivingUpdate(this.layout, this.hasher);
     try {
       await this.payloads.fetch(cid, {
         expectedBytes: updatePayloadLength(this.layout),
         owner: submission.participant,
+        onBytes: (offset, bytes) => arriving.take(offset, bytes),
       });
     } catch (error) {
       if (error instanceof AssayError && PROVABLY_INVALID.has(error.code)) {
@@ -113,7 +115,8 @@ export class UpdateCollector {
       }
       throw error;
     }
-    return verifyCommitment(store, cid, submission, this.layout, this.hasher);
+    const facts = arriving.facts() ?? (await commitStoredUpdate(this.payloads.store, cid, this.layout, this.hasher));
+    return verify(submission, facts);
   }
 }
 
@@ -125,14 +128,7 @@ export interface Patience {
   readonly over: Promise<void>;
 }
 
-async function verifyCommitment(
-  store: PayloadStore,
-  cid: string,
-  submission: Submission,
-  layout: VectorLayout,
-  hasher: BulkHasher | null,
-): Promise<Verdict> {
-  const { root, normSq, zeroPadded } = await commitStoredUpdate(store, cid, layout, hasher);
+function verify(submission: Submission, { root, normSq, zeroPadded }: UpdateFacts): Verdict {
   const lie = (detail: string): Verdict => ({ ok: false, detail, readable: true });
   if (!zeroPadded) return lie('its padding is not zero');
   if (root !== submission.root) return lie(`its root is ${root}, revealed was ${submission.root}`);

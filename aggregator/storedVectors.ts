@@ -1,7 +1,7 @@
 /** Vectors in the payload store, judged while they are read: memory is one block, whatever their size. */
 import type { BulkHasher } from '../protocol/commitment/bulkHasher.ts';
 import { ModelCommitter } from '../protocol/commitment/merkle.ts';
-import { type UpdateCommitment, UpdateCommitter } from '../protocol/commitment/merkleSum.ts';
+import { UpdateCommitter } from '../protocol/commitment/merkleSum.ts';
 import type { Hex } from '../protocol/encoding/bytes.ts';
 import type { VectorLayout } from '../protocol/encoding/layout.ts';
 import {
@@ -12,6 +12,7 @@ import {
   viewInt32,
 } from '../protocol/encoding/vectors.ts';
 import { AssayError } from '../protocol/errors.ts';
+import type { UpdateFacts } from '../protocol/round/roundIo.ts';
 import type { PayloadStore } from '../storage/payloadStore.ts';
 import { payloadRange } from './payloadRange.ts';
 
@@ -23,7 +24,7 @@ export async function commitStoredUpdate(
   cid: string,
   layout: VectorLayout,
   hasher: BulkHasher | null,
-): Promise<UpdateCommitment & { readonly zeroPadded: boolean }> {
+): Promise<UpdateFacts> {
   const committer = new UpdateCommitter(layout, hasher);
   let zeroPadded = true;
   await eachBlock(store, cid, layout.chunkSize * UPDATE_COORDINATE_BYTES, layout.chunkCount, (chunks, last) => {

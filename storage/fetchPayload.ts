@@ -24,6 +24,11 @@ export interface FetchPayloadOptions {
   readonly expectedBytes?: number;
   /** Told about each source that was asked, as it ends. */
   readonly onAttempt?: (attempt: FetchAttempt) => void;
+  /**
+   * Told the bytes as they come, in order and from offset 0 anew with each source. They are the payload's when the fetch
+   * succeeds, and not to be believed before.
+   */
+  readonly onBytes?: (offset: number, bytes: Uint8Array) => void;
   readonly signal?: AbortSignal;
   /** Keep it through garbage collections. Default true. */
   readonly pin?: boolean;
@@ -52,7 +57,7 @@ export async function fetchPayload(
   sources: readonly PayloadSource[],
   options: FetchPayloadOptions,
 ): Promise<StoredPayload & { readonly source: string }> {
-  const { store, expectedBytes, onAttempt, signal, pin = true } = options;
+  const { store, expectedBytes, onAttempt, onBytes, signal, pin = true } = options;
   const maxBytes = options.maxBytes ?? expectedBytes ?? store.maxPayloadBytes;
   const failures: FetchAttempt[] = [];
   for (const source of sources) {
@@ -62,6 +67,7 @@ export async function fetchPayload(
         store,
         maxBytes: Math.min(maxBytes, expectedBytes ?? maxBytes),
         pin,
+        onBytes,
         signal,
       });
       if (expectedBytes !== undefined && stored.bytes !== expectedBytes)
@@ -89,16 +95,31 @@ const LOCAL_CODES = new Set(['DISK_FULL', 'FILE_WRITE', 'STORE_FULL', 'CID_INVAL
 async function fetchFrom(
   source: PayloadSource,
   cid: string,
-  options: { store: PayloadStore; maxBytes: number; pin: boolean; signal: AbortSignal | undefined },
+  options: Pick<FetchPayloadOptions, 'store'> & { maxBytes: number; pin: boolean } & {
+    readonly [Key in 'onBytes' | 'signal']: FetchPayloadOptions[Key] | undefined;
+  },
 ): Promise<StoredPayload> {
-  const { store, maxBytes, pin, signal } = options;
-  const stream = source.fetch(cid, signal === undefined ? { maxBytes } : { maxBytes, signal });
+  const { store, maxBytes, pin, onBytes, signal } = options;
+  const fetched = source.fetch(cid, signal === undefined ? { maxBytes } : { maxBytes, signal });
+  const stream = onBytes === undefined ? fetched : told(fetched, onBytes);
   if ((source as Partial<StoreSource>).store !== store) return store.put(stream, { expectedCid: cid, maxBytes, pin });
   // Already ours: read it through, so that damage on the disk sends us on to the next source, which repairs it.
   let bytes = 0;
   for await (const piece of stream) bytes += piece.length;
   if (pin) await store.pin(cid);
   return { cid, bytes };
+}
+
+async function* told(
+  pieces: AsyncIterable<Uint8Array>,
+  onBytes: (offset: number, bytes: Uint8Array) => void,
+): AsyncGenerator<Uint8Array> {
+  let offset = 0;
+  for await (const piece of pieces) {
+    onBytes(offset, piece);
+    offset += piece.length;
+    yield piece;
+  }
 }
 
 function isTooLongForExact(error: AssayError, expectedBytes: number | undefined): boolean {

@@ -14,6 +14,10 @@ export interface FetchWish {
   readonly maxBytes?: number;
   /** The account that stored it: asked first. */
   readonly owner?: Hex;
+  /**
+   * As in `FetchPayloadOptions`. Not told when somebody else's fetch of the same payload is under way already.
+   */
+  readonly onBytes?: (offset: number, bytes: Uint8Array) => void;
   readonly signal?: AbortSignal;
 }
 
