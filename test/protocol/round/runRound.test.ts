@@ -67,7 +67,7 @@ function optionsOf(name: string): RuleOptions {
 const shape = fc.record({
   f: fc.nat({ max: 3 }),
   more: fc.nat({ max: 6 }),
-  dimension: fc.oneof(fc.integer({ min: 1, max: 700 }), fc.constantFrom(4096, 8191)),
+  dimension: fc.oneof(fc.integer({ min: 1, max: 700 }), fc.constantFrom(4096, 9001)),
   chunkSize: fc.constantFrom(16, 32, 64, 512),
   blockChunks: fc.constantFrom(undefined, 16, 32),
   kind: fc.constantFrom(...KINDS),
