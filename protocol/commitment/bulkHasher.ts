@@ -3,7 +3,7 @@
  * use when they are given one. The kernels' memory holds a portion of the leaves, whatever the vector's length.
  */
 import type { Kernels } from '../kernels/kernelModule.ts';
-import { HASH_BYTES, HashKernel, SUM_BYTES } from '../kernels/sha256.ts';
+import { gramStageBytes, HASH_BYTES, HashKernel, LANES, SUM_BYTES } from '../kernels/sha256.ts';
 
 /** Leaves are copied into the kernels' memory in portions of this size: they stay in the caches until hashed. */
 const PORTION_BYTES = 2 ** 18;
@@ -57,6 +57,23 @@ export class BulkHasher {
       this.kernel.joinModelNodes(this.hashes, 2 ** level, level);
       yield { level, hash: this.readHash() };
     }
+  }
+
+  /** The hashes of the n rows of a Gram matrix, one after the other. `bytes`: see `encodeGramMatrix`. */
+  gramRows(bytes: Uint8Array, n: number): Uint8Array {
+    const { arena } = this.kernels;
+    const stage = this.portion + PORTION_BYTES - gramStageBytes(n);
+    const hashes = new Uint8Array(HASH_BYTES * n);
+    for (let row = 0, start = 0; row < n; row += LANES) {
+      const entries = n - row;
+      const count = Math.min(LANES, entries);
+      const end = start + 8 * (count * entries - (count * (count - 1)) / 2);
+      arena.bytes(this.portion, end - start).set(bytes.subarray(start, end));
+      this.kernel.gramRows(this.portion, entries, count, this.hashes, stage);
+      hashes.set(arena.bytes(this.hashes, HASH_BYTES * count), HASH_BYTES * row);
+      start = end;
+    }
+    return hashes;
   }
 
   /** Puts one subtree's leaves after the other into the kernels' memory; gives their levels. */

@@ -13,6 +13,7 @@ import { sha256 } from '#sha256';
 import { concatBytes, type Hex, toHex } from '../encoding/bytes.ts';
 import { treeDepth } from '../encoding/layout.ts';
 import { AssayError } from '../errors.ts';
+import type { BulkHasher } from './bulkHasher.ts';
 import { PerfectTreeBuilder, type TreeKind } from './perfectTree.ts';
 
 /** Chunks whose partial inner products share a leaf. */
@@ -34,8 +35,12 @@ export function gramMatrixHash(matrix: BigInt64Array, n: number): Uint8Array {
   return hashEncodedMatrix(encodeGramMatrix(matrix), n);
 }
 
-/** The same from the matrix's bytes, which hold each row's preimage but for its tag. */
-function hashEncodedMatrix(bytes: Uint8Array, n: number): Uint8Array {
+/**
+ * The same from the matrix's bytes, which hold each row's preimage but for its tag. `hasher`: the kernels that hash the
+ * rows; null: plain TypeScript, the reference.
+ */
+function hashEncodedMatrix(bytes: Uint8Array, n: number, hasher: BulkHasher | null = null): Uint8Array {
+  if (hasher !== null) return sha256(concatBytes(Uint8Array.of(MATRIX_TAG), hasher.gramRows(bytes, n)));
   const preimage = new Uint8Array(1 + 32 * n);
   const row = new Uint8Array(1 + 8 * n);
   preimage[0] = MATRIX_TAG;
@@ -124,35 +129,38 @@ export function decodeGramMatrix(bytes: Uint8Array, n: number): BigInt64Array {
   return BigInt64Array.from({ length: bytes.length / 8 }, (_, i) => view.getBigInt64(8 * i));
 }
 
-function gramTreeKind(n: number): TreeKind<GramNode> {
+function gramTreeKind(n: number, hasher: BulkHasher | null): TreeKind<GramNode> {
   return {
-    zero: gramNode(new Uint8Array(32), new BigInt64Array((n * (n + 1)) / 2), n),
+    zero: gramNode(new Uint8Array(32), new BigInt64Array((n * (n + 1)) / 2), n, hasher),
     join(left, right) {
       const matrix = left.matrix.slice();
       for (let i = 0; i < matrix.length; i++) matrix[i]! += right.matrix[i]!;
-      return gramNode(gramNodeHash(left, right), matrix, n);
+      return gramNode(gramNodeHash(left, right), matrix, n, hasher);
     },
   };
 }
 
-function gramNode(hash: Uint8Array, matrix: BigInt64Array, n: number): GramNode {
-  return { hash, matrixHash: gramMatrixHash(matrix, n), matrix };
+function gramNode(hash: Uint8Array, matrix: BigInt64Array, n: number, hasher: BulkHasher | null): GramNode {
+  return { hash, matrixHash: hashEncodedMatrix(encodeGramMatrix(matrix), n, hasher), matrix };
 }
 
 /** Commits to a Gram matrix from the partial matrices of consecutive spans of GRAM_SPAN chunks. */
 export class GramCommitter {
   private readonly n: number;
+  private readonly hasher: BulkHasher | null;
   private readonly tree: PerfectTreeBuilder<GramNode>;
 
-  constructor(n: number, chunkCount: number) {
+  /** `hasher`: the kernels that hash; null: plain TypeScript, the reference. */
+  constructor(n: number, chunkCount: number, hasher: BulkHasher | null = null) {
     this.n = n;
-    this.tree = new PerfectTreeBuilder(gramTreeKind(n), gramTreeDepth(chunkCount));
+    this.hasher = hasher;
+    this.tree = new PerfectTreeBuilder(gramTreeKind(n, hasher), gramTreeDepth(chunkCount));
   }
 
   /** `partial`: upper triangle of the inner products over the next span. Returns it as it stands in the Gram payload. */
   appendSpan(partial: BigInt64Array): Uint8Array {
     const bytes = encodeGramMatrix(partial);
-    const matrixHash = hashEncodedMatrix(bytes, this.n);
+    const matrixHash = hashEncodedMatrix(bytes, this.n, this.hasher);
     this.tree.append({ hash: gramLeafHash(matrixHash), matrixHash, matrix: partial.slice() });
     return bytes;
   }

@@ -21,6 +21,15 @@ export interface KernelExports {
   hashModelLeaves(data: number, leafBytes: number, count: number, hashes: number, scratch: number): void;
   joinUpdateNodes(hashes: number, sums: number, count: number, levels: number, scratch: number): void;
   joinModelNodes(hashes: number, count: number, levels: number, scratch: number): void;
+  hashGramRows(
+    values: number,
+    entries: number,
+    count: number,
+    hashes: number,
+    stage: number,
+    stageBytes: number,
+    scratch: number,
+  ): void;
   sumSquaresOfLeaves(data: number, leafBytes: number, count: number, sums: number): void;
 
   countSigns(data: number, length: number, out: number): void;

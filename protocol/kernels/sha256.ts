@@ -31,6 +31,14 @@ export const HASH_BYTES = 32;
 /** Bytes of a sum of squares in the kernels' arrays: a little-endian u64. */
 export const SUM_BYTES = 8;
 
+/** Messages that are hashed side by side. */
+export const LANES = 4;
+
+/** Where four rows of at most `entries` int64 are staged: tag, entries, padding, in whole blocks of 64 bytes. */
+export function gramStageBytes(entries: number): number {
+  return LANES * 64 * Math.ceil((1 + 8 * entries + 9) / 64);
+}
+
 /** The hashing kernels of one thread. All arguments are addresses in the kernels' memory, or counts. */
 export class HashKernel {
   private readonly kernels: Kernels;
@@ -81,6 +89,15 @@ export class HashKernel {
   /** As `joinUpdateNodes`, of model trees. */
   joinModelNodes(hashes: number, count: number, levels: number): void {
     this.kernels.exports.joinModelNodes(hashes, count, levels, this.scratch);
+  }
+
+  /**
+   * Up to 4 consecutive rows of a packed upper triangle of big-endian int64, of which the first has `entries`. `stage` is the address
+   * of `gramStageBytes(entries)` bytes.
+   */
+  gramRows(values: number, entries: number, count: number, hashes: number, stage: number): void {
+    const stageBytes = gramStageBytes(entries) / LANES;
+    this.kernels.exports.hashGramRows(values, entries, count, hashes, stage, stageBytes, this.scratch);
   }
 
   /** H(header | leaf) of every leaf; `head` writes a leaf's header. */

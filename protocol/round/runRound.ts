@@ -46,7 +46,7 @@ export async function runRound(
   try {
     const run = new Run(parameters, context, io, blocks, computer, options.commitUpdates ?? false);
     let mixing = options.mixing ?? null;
-    if (needsGram(rule) && mixing === null) mixing = await run.analyse();
+    if (needsGram(rule) && mixing === null) mixing = await run.analyse(engine.hasher);
     return await run.combine(mixing);
   } finally {
     computer.release();
@@ -90,12 +90,12 @@ class Run {
     this.uncommitted = commitUpdates ? io.rows.map(() => treeOfBlocks(merkleSumKind, blocks)) : null;
   }
 
-  /** First pass. Gives W. */
-  async analyse(): Promise<Mixing> {
+  /** First pass. Gives W. `hasher`: what hashes the Gram tree. */
+  async analyse(hasher: RoundEngine['hasher']): Promise<Mixing> {
     const { n, computer } = this;
     const { rule, dimension } = this.parameters;
     const rows = this.previous === null ? n : n + 1;
-    const committer = new GramCommitter(rows, this.blocks.layout.chunkCount);
+    const committer = new GramCommitter(rows, this.blocks.layout.chunkCount, hasher);
     const wants = { commitments: this.uncommitted !== null, gram: true, signs: needsSigns(rule) };
     const signs = Array.from({ length: n }, () => ({ positive: 0, negative: 0 }));
     await this.eachBlock(

@@ -6,7 +6,9 @@
  */
 export { readRows } from './readRows';
 export { gramSpan } from './gram';
-export { hashUpdateLeaves, hashModelLeaves, joinUpdateNodes, joinModelNodes, sumSquaresOfLeaves } from './sha256';
+export {
+  hashGramRows, hashModelLeaves, hashUpdateLeaves, joinModelNodes, joinUpdateNodes, sumSquaresOfLeaves,
+} from './sha256';
 export { countSigns, largestMagnitude } from './signs';
 export { allFinite, fixedToFloat, quantizeStochastic, scaleFloats, scaleIntegers, subtractFloats } from './quantize';
 export { rowSumsFloat64, rowSumsInt16, rowSumsInt32, scaleRowsFloat64, scaleRowsInt32 } from './rowSums';

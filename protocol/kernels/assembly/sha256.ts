@@ -8,6 +8,7 @@
  *     update node  H(0x01 | hL | u64 sL | hR | u64 sR)
  *     model leaf   H(0x02 | bytes)
  *     model node   H(0x03 | hL | hR)
+ *     Gram row     H(0x13 | i64 ... i64)
  *
  * `scratch` (HASH_SCRATCH_BYTES of protocol/kernels/sha256.ts) begins with the 64 round constants, which the caller
  * writes once; the rest is overwritten by every call:
@@ -125,6 +126,46 @@ export function joinModelNodes(hashes: usize, count: i32, levels: i32, scratch: 
       finish(scratch, hashes, i, count);
     }
   }
+}
+
+/**
+ * Hashes 1 to 4 consecutive rows of a packed upper triangle of big-endian int64: the first has `entries` of them, each
+ * one less than the row before. `stage` is the address of four staged messages of `stageBytes` each, as long as the longest row padded
+ * to whole blocks. A lane whose message has ended goes on with what lies behind it; its hash has been taken by then.
+ */
+export function hashGramRows(
+  values: usize, entries: i32, count: i32, hashes: usize, stage: usize, stageBytes: usize, scratch: usize,
+): void {
+  for (let lane = 0; lane < count; lane++) {
+    stageGramRow(stage + <usize>lane * stageBytes, values, entries - lane);
+    values += <usize>(entries - lane) << 3;
+  }
+  start(scratch);
+  const longest = gramRowBlocks(entries);
+  for (let block = 0; block < longest; block++) {
+    const at = stage + (<usize>block << 6);
+    compress(at, at + stageBytes, at + 2 * stageBytes, at + 3 * stageBytes, scratch);
+    for (let lane = 0; lane < count; lane++) {
+      if (gramRowBlocks(entries - lane) == block + 1) finishLane(scratch, lane, hashes + (<usize>lane << 5));
+    }
+  }
+}
+
+/** Blocks of 0x13, `entries` of 8 bytes, 0x80 and the length. */
+// @ts-ignore: decorator
+@inline
+function gramRowBlocks(entries: i32): i32 {
+  return (1 + (entries << 3) + 9 + 63) >> 6;
+}
+
+function stageGramRow(to: usize, values: usize, entries: i32): void {
+  const bytes = <usize>entries << 3;
+  const end = <usize>gramRowBlocks(entries) << 6;
+  store<u8>(to, 0x13);
+  for (let i: usize = 0; i < bytes; i += 8) store<u64>(to + i, load<u64>(values + i), 1);
+  for (let i = bytes + 1; i < end; i++) store<u8>(to + i, 0);
+  store<u8>(to + bytes, 0x80, 1);
+  store<u64>(to + end - 8, bswap<u64>((<u64>bytes + 1) << 3));
 }
 
 /** Each product of the dot is at most 2^30, so a pair is at most 2^31: right as an unsigned number. */
@@ -249,6 +290,13 @@ function finish(scratch: usize, hashes: usize, i: i32, count: i32): void {
     if (i + 1 < count) v128.store(to, swapped(v128.shuffle<i64>(ab02, cd02, 1, 3)), 32);
     if (i + 2 < count) v128.store(to, swapped(v128.shuffle<i64>(ab13, cd13, 0, 2)), 64);
     if (i + 3 < count) v128.store(to, swapped(v128.shuffle<i64>(ab13, cd13, 1, 3)), 96);
+  }
+}
+
+/** Writes the digest of one lane. */
+function finishLane(scratch: usize, lane: i32, hash: usize): void {
+  for (let word: usize = 0; word < 8; word++) {
+    store<u32>(hash + (word << 2), bswap<u32>(load<u32>(scratch + STATE + (word << 4) + (<usize>lane << 2))));
   }
 }
 

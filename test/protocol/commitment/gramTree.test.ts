@@ -1,8 +1,12 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { gramOfRows } from '../../../protocol/aggregation/gram.ts';
+import { BulkHasher } from '../../../protocol/commitment/bulkHasher.ts';
 import { GRAM_SPAN, GramCommitter, gramMatrixHash } from '../../../protocol/commitment/gramTree.ts';
 import { type Hex, toHex } from '../../../protocol/encoding/bytes.ts';
 import { vectorLayout } from '../../../protocol/encoding/layout.ts';
+import { loadKernels } from '../../../protocol/kernels/kernelModule.ts';
+import { runs } from '../support/arbitraries.ts';
 import { expectAssayError } from '../support/expectAssayError.ts';
 import { loadVectors } from '../support/vectors.ts';
 
@@ -58,6 +62,27 @@ describe('Gram trees', () => {
       seen.add(altered.gramRoot);
     }
     expect(seen.size).to.equal(4);
+  });
+
+  it('are hashed by the kernels as by the plain reference, for any number of rows and spans', () => {
+    const hasher = new BulkHasher(loadKernels());
+    const entry = fc.oneof(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.constantFrom(0n, -1n, 1n));
+    const tree = fc.record({
+      n: fc.oneof(fc.integer({ min: 1, max: 33 }), fc.constantFrom(50, 101, 257)),
+      spans: fc.integer({ min: 1, max: 5 }),
+      entries: fc.array(entry, { minLength: 1, maxLength: 19 }),
+    });
+    fc.assert(
+      fc.property(tree, ({ n, spans, entries }) => {
+        const [plain, fast] = [null, hasher].map((by) => new GramCommitter(n, spans * GRAM_SPAN, by));
+        for (let s = 0; s < spans; s++) {
+          const matrix = new BigInt64Array((n * (n + 1)) / 2).map((_, k) => entries[(k + s) % entries.length]!);
+          expect(fast!.appendSpan(matrix)).to.deep.equal(plain!.appendSpan(matrix));
+        }
+        expect(fast!.finish()).to.deep.equal(plain!.finish());
+      }),
+      runs(60),
+    );
   });
 
   it('keep their own copy of a span', () => {
