@@ -67,7 +67,8 @@ export async function runDemo(options: DemoOptions): Promise<void> {
 
     say('');
     say('Auditing: reading the chain through another library, fetching every payload again, replaying every round.');
-    const report = await auditFederation({ rpcUrl, federation: setting.federation, gateways: [] });
+    const { engine, threads } = options;
+    const report = await auditFederation({ rpcUrl, federation: setting.federation, gateways: [], engine, threads });
     const facts = await writeResults(options, folder, setting, rpcUrl, outcome, report, started);
     const wrongs = injustices(rogues, facts.slashed, names);
     for (const line of summary(facts, names, rogues.size > 0 ? wrongs : null)) say(line);
