@@ -8,7 +8,8 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { CarIndexer, CarWriter } from '@ipld/car';
 import { CID } from 'multiformats/cid';
 import { z } from 'zod';
-import { hasServerState } from '../protocol/aggregation/serverStep.ts';
+import { usesHistory } from '../protocol/aggregation/rule.ts';
+import { stateVectors } from '../protocol/aggregation/serverStep.ts';
 import { gramPayloadLength } from '../protocol/commitment/gramTree.ts';
 import { parseCid } from '../protocol/encoding/cid.ts';
 import {
@@ -216,10 +217,12 @@ async function payloadsOf(
     const read = await evidence.read(published);
     if (read.status !== 'found') continue;
     const { stateCid, gramCid } = read.document;
-    if (hasServerState(facts.parameters.serverStep) && stateCid !== null && isCidText(stateCid)) {
-      add(stateCid, { ...vector, owner });
+    const stateBytes = stateVectors(facts.parameters.serverStep) * modelPayloadLength(layout);
+    if (stateBytes > 0 && stateCid !== null && isCidText(stateCid)) {
+      add(stateCid, { exactBytes: stateBytes, maxBytes: stateBytes, owner });
     }
-    const gramBytes = gramPayloadLength(round.reveals.length - round.voided.size, layout.chunkCount);
+    const rows = round.reveals.length - round.voided.size + (usesHistory(facts.parameters.rule) ? 1 : 0);
+    const gramBytes = gramPayloadLength(rows, layout.chunkCount);
     if (gramCid !== null && isCidText(gramCid)) add(gramCid, { exactBytes: gramBytes, maxBytes: gramBytes, owner });
   }
   return [...requests.values()];

@@ -10,7 +10,7 @@ import {
 import { openModelChunk, openUpdateChunk } from '../../protocol/dispute/badCoordinate.ts';
 import { gramTree } from '../../protocol/dispute/trees.ts';
 import { concatBytes, type Hex } from '../../protocol/encoding/bytes.ts';
-import type { VectorLayout } from '../../protocol/encoding/layout.ts';
+import { stateLayout, type VectorLayout } from '../../protocol/encoding/layout.ts';
 import { modelPayloadLength, updatePayloadLength } from '../../protocol/encoding/vectors.ts';
 import type { RoundFacts } from '../chain/assembleRounds.ts';
 import type { ChallengeOpened } from '../chain/decodeEvents.ts';
@@ -19,10 +19,17 @@ import { EvidenceReader } from '../payloads/evidenceReader.ts';
 import { chunksOfPayload, type Payload } from '../payloads/payload.ts';
 import type { PayloadReader } from '../payloads/payloadReader.ts';
 
+/** How the federation's vectors are cut. */
+export interface VectorShapes {
+  readonly layout: VectorLayout;
+  /** Vectors of the server state (`stateVectors`). */
+  readonly planes: number;
+}
+
 /** Null when nobody serves the bytes, or when what is served does not open. */
 export async function openingOf(
   payloads: PayloadReader,
-  layout: VectorLayout,
+  { layout, planes }: VectorShapes,
   round: RoundFacts,
   challenge: ChallengeOpened,
 ): Promise<Uint8Array | null> {
@@ -52,17 +59,16 @@ export async function openingOf(
   const { published } = round;
   if (published === null) return null;
   const { publication } = published;
-  const openVector = (root: Hex) => async (payload: Payload) => {
-    const opening = await openModelChunk(chunksOfPayload(payload, 4 * layout.chunkSize), layout, chunk);
-    return openModelAnswer(root, layout, chunk, opening) === null ? null : opening;
-  };
-  if (kind === 'model') {
-    return open(cidTextOrNull(publication.modelCid), modelPayloadLength(layout), openVector(publication.modelRoot));
-  }
+  const openVector = (cid: string | null, root: Hex, shape: VectorLayout) =>
+    open(cid, modelPayloadLength(shape), async (payload) => {
+      const opening = await openModelChunk(chunksOfPayload(payload, 4 * shape.chunkSize), shape, chunk);
+      return openModelAnswer(root, shape, chunk, opening) === null ? null : opening;
+    });
+  if (kind === 'model') return openVector(cidTextOrNull(publication.modelCid), publication.modelRoot, layout);
   const evidence = await new EvidenceReader(payloads).read(published);
   if (evidence.status !== 'found') return null;
   const { stateCid, gramCid } = evidence.document;
-  if (kind === 'state') return open(stateCid, modelPayloadLength(layout), openVector(publication.stateRoot));
+  if (kind === 'state') return openVector(stateCid, publication.stateRoot, stateLayout(layout, planes));
   const n = round.reveals.length - round.voided.size;
   return open(gramCid, gramPayloadLength(n, layout.chunkCount), async (payload) => {
     const readSpan = chunksOfPayload(payload, gramMatrixBytes(n));

@@ -45,6 +45,15 @@ export function vectorLayout(dimension: number, chunkSize: number = DEFAULT_CHUN
   return { dimension, chunkSize, chunkCount, depth: treeDepth(chunkCount) };
 }
 
+/**
+ * The layout of a server state of so many vectors (`stateVectors`): each chunk has K coordinates of the first, then K of
+ * the second, and so on, so its tree is as high as the model's.
+ */
+export function stateLayout(layout: VectorLayout, vectors: number): VectorLayout {
+  const chunkSize = vectors * layout.chunkSize;
+  return { ...layout, dimension: layout.chunkCount * chunkSize, chunkSize };
+}
+
 /** Levels above the leaves of the smallest perfect binary tree that holds `leaves` leaves. */
 export function treeDepth(leaves: number): number {
   let depth = 0;

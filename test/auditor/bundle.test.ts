@@ -21,6 +21,14 @@ const MOMENTUM: ServerStep = {
   adaptivity: 0,
 };
 
+const ADAM: ServerStep = {
+  optimizer: 'fedAdam',
+  learningRateQ16: 6554,
+  momentumQ16: 58_982,
+  secondMomentQ16: 64_881,
+  adaptivity: 16_777,
+};
+
 describe('the evidence bundle', () => {
   let folder: string;
   before(async () => {
@@ -57,6 +65,13 @@ describe('the evidence bundle', () => {
       rounds: report.rounds.map((round) => ({ ...round, seconds: 0 })),
     });
     expect(bare(offline)).to.deep.equal(bare(live));
+  });
+
+  it('carries a state of several vectors and a Gram matrix with a history row', async () => {
+    const rule = parseRule('centered-clipping', 2, { radius: 4000n });
+    const exported = await exportWorld(buildWorld({ rule, serverStep: ADAM, enforced: false, rounds: 2 }), 'adam.car');
+    expect(exported.missing).to.deep.equal([]);
+    expect(await auditBundle(exported.path)).to.deep.include({ ok: true, findings: [] });
   });
 
   it('carries a lie to whoever audits it, and lacks what nobody served', async () => {
