@@ -5,7 +5,7 @@ import { build, type OutputFile } from 'esbuild';
 import * as protocol from '../../protocol/index.ts';
 
 /** Works the same in both worlds: everything in, everything out is plain JSON. */
-function exercise(p: typeof protocol): Record<string, unknown> {
+async function exercise(p: typeof protocol): Promise<Record<string, unknown>> {
   const parameters: protocol.LearningParameters = {
     dimension: 40,
     chunkSize: 16,
@@ -22,6 +22,17 @@ function exercise(p: typeof protocol): Record<string, unknown> {
   const layout = p.layoutOf(parameters);
   const payload = p.encodeUpdate(rows[4]!, layout);
   const { root, normSq } = p.commitUpdate(payload, layout);
+  const streamed = await p.runRoundInMemory(
+    p.chooseEngine('wasm'),
+    parameters,
+    p.plainContext(rows.length),
+    {
+      rows: rows.map((row) => p.encodeUpdate(row, layout)),
+      model: p.encodeModel(new Int32Array(40).fill(1 << 20), layout),
+      state: p.encodeModel(new Int32Array(40).fill(-77), layout),
+    },
+    { commitUpdates: true },
+  );
   const proof = p.proveUpdateChunk(payload, layout, 2);
   const cid = p.payloadCid(payload);
   const sealed = p.commitHash({
@@ -53,8 +64,14 @@ function exercise(p: typeof protocol): Record<string, unknown> {
     metrics: null,
   });
   return {
-    roots: [round.modelRoot, round.stateRoot, round.gramRoot, round.mixingHash],
+    roots: {
+      modelRoot: round.modelRoot,
+      stateRoot: round.stateRoot,
+      gramRoot: round.gramRoot,
+      mixingHash: round.mixingHash,
+    },
     model: [...round.model],
+    kernels: [streamed.roots, [...streamed.model], streamed.updates?.map((u) => [u.root, String(u.normSq)])],
     commitment: [root, String(normSq), cid, sealed],
     proven: p.verifyUpdateChunk({ root, normSq }, layout, payload.subarray(64, 96), proof),
     evidence: p.payloadCid(p.encodeEvidence(p.parseEvidence(evidence))),
@@ -82,20 +99,22 @@ describe('the protocol in a browser', () => {
   it('is bundled without a Node module, and finds the same roots as in Node', async () => {
     const { text, inputs } = await bundle();
     expect(inputs)
-      .to.include('protocol/commitment/sha256.portable.ts')
-      .and.not.include('protocol/commitment/sha256.node.ts');
+      .to.include.members(['protocol/commitment/sha256.portable.ts', 'protocol/round/engine/threads.portable.ts'])
+      .and.not.include.members(['protocol/commitment/sha256.node.ts'])
+      .and.not.include.members(['protocol/round/engine/threads.node.ts']);
     expect(inputs.filter((input) => input.startsWith('node:'))).to.deep.equal([]);
     expect(text).to.not.match(/require\(["']node:/);
 
     // A new context has the language only; a page also has the encoders. No process, Buffer, require or node:crypto.
-    const page: Record<string, unknown> = { TextEncoder, TextDecoder };
-    const run = `${text}\n;JSON.stringify((${exercise.toString()})(assay))`;
+    const page: Record<string, unknown> = { TextEncoder, TextDecoder, atob };
+    const run = `${text}\n;(${exercise.toString()})(assay).then(JSON.stringify)`;
     expect(runInNewContext('typeof process + typeof Buffer + typeof require', { ...page })).to.equal(
       'undefined'.repeat(3),
     );
-    const inBrowser: unknown = JSON.parse(runInNewContext(run, page) as string);
-    const inNode = exercise(protocol);
+    const inBrowser: unknown = JSON.parse(await (runInNewContext(run, page) as Promise<string>));
+    const inNode = await exercise(protocol);
     expect(inNode.proven).to.equal(true);
+    expect((inNode.kernels as [unknown])[0], 'the kernels against the reference').to.deep.equal(inNode.roots);
     expect(inBrowser).to.deep.equal(JSON.parse(JSON.stringify(inNode)));
   });
 });
