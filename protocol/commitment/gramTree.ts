@@ -25,7 +25,7 @@ const MATRIX_TAG = 0x12;
 const ROW_TAG = 0x13;
 
 /** A node with its matrix, which is hashed once: the leaf's own name needs it, or the parent's. */
-interface GramNode extends GramClaim {
+export interface GramNode extends GramClaim {
   /** Upper triangle, row-major: n(n+1)/2 inner products. */
   readonly matrix: BigInt64Array;
 }
@@ -144,6 +144,17 @@ function gramNode(hash: Uint8Array, matrix: BigInt64Array, n: number, hasher: Bu
   return { hash, matrixHash: hashEncodedMatrix(encodeGramMatrix(matrix), n, hasher), matrix };
 }
 
+/** The leaf of one span's matrix, and the matrix as it stands in the Gram payload. */
+export function gramSpan(
+  partial: BigInt64Array,
+  n: number,
+  hasher: BulkHasher | null = null,
+): { readonly node: GramNode; readonly bytes: Uint8Array } {
+  const bytes = encodeGramMatrix(partial);
+  const matrixHash = hashEncodedMatrix(bytes, n, hasher);
+  return { node: { hash: gramLeafHash(matrixHash), matrixHash, matrix: partial.slice() }, bytes };
+}
+
 /** Commits to a Gram matrix from the partial matrices of consecutive spans of GRAM_SPAN chunks. */
 export class GramCommitter {
   private readonly n: number;
@@ -159,10 +170,14 @@ export class GramCommitter {
 
   /** `partial`: upper triangle of the inner products over the next span. Returns it as it stands in the Gram payload. */
   appendSpan(partial: BigInt64Array): Uint8Array {
-    const bytes = encodeGramMatrix(partial);
-    const matrixHash = hashEncodedMatrix(bytes, this.n, this.hasher);
-    this.tree.append({ hash: gramLeafHash(matrixHash), matrixHash, matrix: partial.slice() });
+    const { node, bytes } = gramSpan(partial, this.n, this.hasher);
+    this.tree.append(node);
     return bytes;
+  }
+
+  /** The next 2^level spans, whose subtree is grown. As many spans as are there must be a multiple of that. */
+  appendSubtree(root: GramNode, level: number): void {
+    this.tree.append(root, level);
   }
 
   /** The root and the whole matrix, the sum of all spans. */

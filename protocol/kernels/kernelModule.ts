@@ -16,6 +16,18 @@ export interface KernelExports {
   readRows(rows: number, n: number, byteLength: number): number;
 
   gramSpan(rowsPtr: number, n: number, byteOffset: number, length: number, out: number, scratch: number): void;
+  growGramTree(
+    matrices: number,
+    n: number,
+    count: number,
+    levels: number,
+    encoded: number,
+    sums: number,
+    hashes: number,
+    matrixHashes: number,
+    work: number,
+    scratch: number,
+  ): void;
 
   hashUpdateLeaves(data: number, leafBytes: number, count: number, hashes: number, sums: number, scratch: number): void;
   hashModelLeaves(data: number, leafBytes: number, count: number, hashes: number, scratch: number): void;

@@ -39,6 +39,13 @@ export function gramStageBytes(entries: number): number {
   return LANES * 64 * Math.ceil((1 + 8 * entries + 9) / 64);
 }
 
+/** The address of what every hashing kernel works in. One thread's kernels may share it. */
+export function placeHashScratch({ arena }: Kernels): number {
+  const scratch = arena.allocate(HASH_SCRATCH_BYTES);
+  arena.int32(scratch, 64 + 8).set([...ROUND_CONSTANTS, ...INITIAL_HASH]);
+  return scratch;
+}
+
 /** The hashing kernels of one thread. All arguments are addresses in the kernels' memory, or counts. */
 export class HashKernel {
   private readonly kernels: Kernels;
@@ -52,8 +59,7 @@ export class HashKernel {
   constructor(kernels: Kernels, oneShotBytes: number = ONE_SHOT_LEAF_BYTES) {
     this.kernels = kernels;
     this.oneShotBytes = oneShotBytes;
-    this.scratch = kernels.arena.allocate(HASH_SCRATCH_BYTES);
-    kernels.arena.int32(this.scratch, 64 + 8).set([...ROUND_CONSTANTS, ...INITIAL_HASH]);
+    this.scratch = placeHashScratch(kernels);
   }
 
   /**

@@ -16,7 +16,7 @@ import { GramCommitter } from '../commitment/gramTree.ts';
 import { merkleKind } from '../commitment/merkle.ts';
 import { merkleSumKind, type SumNode } from '../commitment/merkleSum.ts';
 import type { PerfectTreeBuilder } from '../commitment/perfectTree.ts';
-import { concatBytes, toHex, ZERO_HASH } from '../encoding/bytes.ts';
+import { toHex, ZERO_HASH } from '../encoding/bytes.ts';
 import { bytesOf, isZeroPadded, MODEL_COORDINATE_BYTES, UPDATE_COORDINATE_BYTES } from '../encoding/vectors.ts';
 import { AssayError } from '../errors.ts';
 import { type BlockLayout, blockLayout, chunksInBlock, treeOfBlocks } from './blockLayout.ts';
@@ -104,14 +104,15 @@ class Run {
         await this.readHistory(block, slot);
       },
       (block, slot) => computer.analyse(slot, chunksInBlock(this.blocks, block), wants),
-      async ({ spans, commitments, signs: counted }) => {
-        const encoded = spans.map((span) => committer.appendSpan(span));
+      async ({ gram: grown, commitments, signs: counted }) => {
+        const { payload, roots, level } = grown!; // as it was asked for
+        for (const root of roots) committer.appendSubtree(root, level);
         counted.forEach(({ positive, negative }, i) => {
           signs[i]!.positive += positive;
           signs[i]!.negative += negative;
         });
         this.growUpdates(commitments);
-        await this.io.writeGram?.(concatBytes(...encoded));
+        await this.io.writeGram?.(payload);
       },
     );
     const { gramRoot, matrix } = committer.finish();

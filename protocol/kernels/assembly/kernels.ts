@@ -6,6 +6,7 @@
  */
 export { readRows } from './readRows';
 export { gramSpan } from './gram';
+export { growGramTree } from './gramTree';
 export {
   hashGramRows, hashModelLeaves, hashUpdateLeaves, joinModelNodes, joinUpdateNodes, sumSquaresOfLeaves,
 } from './sha256';

@@ -266,14 +266,14 @@ function clear64(to: usize): void {
 }
 
 /** Sets the four lanes to the initial hash value. */
-function start(scratch: usize): void {
+export function start(scratch: usize): void {
   for (let i: usize = 0; i < 8; i++) {
     v128.store(scratch + STATE + (i << 4), v128.load32_splat(scratch + INITIAL + (i << 2)));
   }
 }
 
 /** Writes the four digests to places i .. i+3 of `hashes`, as far as there are so many. */
-function finish(scratch: usize, hashes: usize, i: i32, count: i32): void {
+export function finish(scratch: usize, hashes: usize, i: i32, count: i32): void {
   const from = scratch + STATE;
   for (let half: usize = 0; half < 2; half++) {
     const words = from + (half << 6);
@@ -312,7 +312,7 @@ function swapped(x: v128): v128 {
 }
 
 /** One block of each message. Transposes the blocks, so that vector i holds word i of the four messages. */
-function compress(m0: usize, m1: usize, m2: usize, m3: usize, scratch: usize): void {
+export function compress(m0: usize, m1: usize, m2: usize, m3: usize, scratch: usize): void {
   const words = scratch + WORDS;
   for (let at: usize = 0; at < 64; at += 16) {
     const a = swapped(v128.load(m0 + at));

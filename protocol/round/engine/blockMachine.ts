@@ -13,6 +13,7 @@ import type { SumNode } from '../../commitment/merkleSum.ts';
 import { SubtreeHasher } from '../../commitment/subtreeHasher.ts';
 import { MODEL_COORDINATE_BYTES, UPDATE_COORDINATE_BYTES } from '../../encoding/vectors.ts';
 import { GramKernel, gramScratchBytes } from '../../kernels/gram.ts';
+import { GramTreeKernel, gramTreeBytes } from '../../kernels/gramTree.ts';
 import type { Kernels } from '../../kernels/kernelModule.ts';
 import { type MixedRows, type MixingKernel, mixingKernel } from '../../kernels/mixing.ts';
 import {
@@ -61,6 +62,7 @@ export class BlockMachine {
   private readonly kernels: Kernels;
   private readonly setup: MachineSetup;
   private readonly gram: GramKernel;
+  private readonly gramTree: GramTreeKernel;
   private readonly hasher: SubtreeHasher;
   private readonly step: ServerStepKernel;
   /** Chunks of a tile. */
@@ -82,6 +84,7 @@ export class BlockMachine {
     this.setup = setup;
     this.tileChunks = tileChunks(setup.shape);
     this.gram = new GramKernel(kernels, rows);
+    this.gramTree = new GramTreeKernel(kernels, rows, Math.ceil(setup.shape.blocks.chunks / GRAM_SPAN));
     this.hasher = new SubtreeHasher(kernels, hashedLeaves(setup.shape));
     this.step = serverStepKernel(kernels, { ...parameters.serverStep, ...parameters });
     this.numerators = arena.allocate(8 * tileCapacity(setup.shape));
@@ -115,7 +118,7 @@ export class BlockMachine {
         sign.negative += counted.negative;
       });
     }
-    return { spans, commitments, signs };
+    return { gram: wants.gram ? this.gramTree.grow(spans) : null, commitments, signs };
   }
 
   combine(slot: number, chunks: number, wants: CombineWants): CombinedBlock {
@@ -236,7 +239,15 @@ export function machineBytes(shape: RoundShape): number {
   const mixed = (16 * rows + 48) * tileCapacity(shape);
   const tables = 64 * rows * rows + 1024 * rows;
   const hashes = SubtreeHasher.byteLength(hashedLeaves(shape));
-  return mixed + tables + hashes + gramScratchBytes(rows) + 8 * rows * rows + 2 ** 16;
+  return (
+    mixed +
+    tables +
+    hashes +
+    gramScratchBytes(rows) +
+    gramTreeBytes(rows, Math.ceil(shape.blocks.chunks / GRAM_SPAN)) +
+    8 * rows * rows +
+    2 ** 16
+  );
 }
 
 /** Leaves that are hashed together: of a few rows, so that no lane of the kernel is idle when they are joined. */

@@ -6,9 +6,10 @@ import { addGramChunk } from '../../aggregation/gram.ts';
 import { type Mixing, mixChunk } from '../../aggregation/preAggregation/mixing.ts';
 import { stepChunk } from '../../aggregation/serverStep.ts';
 import { countTrimmed, trimSampleStride } from '../../aggregation/trimming.ts';
-import { GRAM_SPAN } from '../../commitment/gramTree.ts';
+import { GRAM_SPAN, gramSpan } from '../../commitment/gramTree.ts';
 import { merkleKind, modelLeaf } from '../../commitment/merkle.ts';
 import { merkleSumKind, type SumNode, updateLeaf } from '../../commitment/merkleSum.ts';
+import { concatBytes } from '../../encoding/bytes.ts';
 import { bytesOf } from '../../encoding/vectors.ts';
 import { subtreeRoot } from '../blockLayout.ts';
 import type {
@@ -74,7 +75,10 @@ export function analyseBlock(
     addGramChunk(spans.at(-1)!, rowsOf(shape, buffers, chunk));
   }
   const signs = wants.signs ? buffers.rows.slice(0, shape.updates).map((row) => countSigns(shape, row, chunks)) : [];
-  return { spans, commitments: wants.commitments ? commitRows(shape, buffers, chunks) : [], signs };
+  const leaves = spans.map((span) => gramSpan(span, rows));
+  const payload = concatBytes(...leaves.map(({ bytes }) => bytes));
+  const gram = wants.gram ? { payload, roots: leaves.map(({ node }) => node), level: 0 } : null;
+  return { gram, commitments: wants.commitments ? commitRows(shape, buffers, chunks) : [], signs };
 }
 
 /** What `BlockComputer.combine` does to the vectors in `buffers`. */

@@ -7,6 +7,7 @@
  */
 import type { Mixing } from '../../aggregation/preAggregation/mixing.ts';
 import type { BulkHasher } from '../../commitment/bulkHasher.ts';
+import type { GramNode } from '../../commitment/gramTree.ts';
 import type { SumNode } from '../../commitment/merkleSum.ts';
 import type { BlockLayout } from '../blockLayout.ts';
 import type { LearningParameters } from '../parameters.ts';
@@ -67,12 +68,20 @@ export interface BlockWants {
 }
 
 export interface BlockAnalysis {
-  /** The upper triangle of every Gram span of the block. */
-  readonly spans: readonly BigInt64Array[];
+  /** The Gram tree over the block's spans; null unless asked for. */
+  readonly gram: BlockGram | null;
   /** Root of the subtree over each update's chunks here, missing ones being zero. Empty unless asked for. */
   readonly commitments: readonly SumNode[];
   /** Per update, its coordinates above and below zero. Empty unless asked for. */
   readonly signs: readonly { readonly positive: number; readonly negative: number }[];
+}
+
+export interface BlockGram {
+  /** The spans' matrices as they stand in the Gram payload. */
+  readonly payload: Uint8Array;
+  /** The root of each 2^level spans, in order. */
+  readonly roots: readonly GramNode[];
+  readonly level: number;
 }
 
 export interface CombineWants {
