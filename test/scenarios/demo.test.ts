@@ -5,7 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { loadMnist } from '../../client/datasets/mnist.ts';
+import { cellsOf, checkGrid } from '../../client/simulation/grid.ts';
+import { simulateCell } from '../../client/simulation/simulateCell.ts';
 import { type DemoFacts, demoFactsSchema } from '../../scripts/demo/demoFacts.ts';
+import { defaultGrid } from '../../scripts/simulate/defaultGrid.ts';
 import { ETHER } from './support/world.ts';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
@@ -65,6 +69,34 @@ describe('scenario: the demonstration', function () {
     const { facts } = await demo('second', ...SMALL);
     expect(facts.finalModelRoot).to.equal(first.finalModelRoot);
     expect(facts.rounds.map(({ accuracy }) => accuracy)).to.deep.equal(first.rounds.map(({ accuracy }) => accuracy));
+  });
+
+  it('`assay simulate` of the same federation, without a chain, ends with the same model', async () => {
+    const grid = checkGrid({ ...defaultGrid(), participants: 4, byzantine: 1, rounds: 2, seeds: ['scenario'] }, 'test');
+    const result = await simulateCell(cellsOf(grid)[0]!, await loadMnist(join(PROJECT, '.cache', 'datasets')));
+    expect(result.modelRoot).to.equal(first.finalModelRoot);
+    expect(result.accuracy.map(({ accuracy }) => accuracy)).to.deep.equal(first.rounds.map(({ accuracy }) => accuracy));
+  });
+
+  it('copycats: what was revealed before does not count, and costs a penalty', async () => {
+    const args = ['--rounds', '2', '--clients', '5', '--byzantine', '1', '--attack', 'copycat'];
+    const { status, output, facts } = await demo('copycat', ...args);
+    expect(status, output).to.equal(0);
+    expect(output).to.match(/\[ROUND 2\] the update of client-4 does not count/);
+    expect(facts.slashed.map(({ proof, round, amountWei }) => ({ proof, round, amountWei }))).to.deep.equal([
+      { proof: 'copiedUpdate', round: 2, amountWei: String(ETHER / 10n) },
+    ]);
+    expect(facts.rounds.map(({ updates }) => updates)).to.deep.equal([5, 4]);
+    expect(facts.audit).to.deep.equal({ ok: true, findings: [] });
+  });
+
+  it('a payload past all bounds: the contract refuses the reveal, and the round goes on without it', async () => {
+    const args = ['--rounds', '1', '--clients', '4', '--byzantine', '1', '--rule', 'median', '--attack', 'overflow'];
+    const { status, output, facts } = await demo('overflow', ...args);
+    expect(status, output).to.equal(0);
+    expect(output).to.include('[ROUND 1] the contract refuses the update of client-3: NormAboveBound');
+    expect(facts.rounds.map(({ updates }) => updates)).to.deep.equal([3]);
+    expect(facts.audit).to.deep.equal({ ok: true, findings: [] });
   });
 
   /** Who was sentenced for what; each transaction is there, and has gas. */
