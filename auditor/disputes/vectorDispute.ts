@@ -1,6 +1,5 @@
 /** A published model or server state that is not what rule and step make of the updates: one coordinate shows it. */
 import { mixingPreimage } from '../../protocol/aggregation/preAggregation/mixing.ts';
-import { stateVectors } from '../../protocol/aggregation/serverStep.ts';
 import { openModelAnswer } from '../../protocol/commitment/openings.ts';
 import { buildBadCoordinate, type CoordinateSources } from '../../protocol/dispute/badCoordinate.ts';
 import { nextModelChunk } from '../../protocol/dispute/descend.ts';
@@ -8,8 +7,8 @@ import { findFirstDivergence } from '../../protocol/dispute/findFirstDivergence.
 import { badVacancyAt } from '../../protocol/dispute/provenLies.ts';
 import { modelTree, type ReadChunk } from '../../protocol/dispute/trees.ts';
 import type { Hex } from '../../protocol/encoding/bytes.ts';
-import { stateLayout, type VectorLayout } from '../../protocol/encoding/layout.ts';
 import { viewInt32 } from '../../protocol/encoding/vectors.ts';
+import { treeLayout } from '../../protocol/round/parameters.ts';
 import type { Payload } from '../payloads/payload.ts';
 import type { Snapshot } from '../payloads/snapshots.ts';
 import { firstDivergence } from '../replay/divergence.ts';
@@ -46,11 +45,6 @@ function rightVector({ computed }: Material, kind: VectorKind): Payload {
   return kind === 'model' ? computed!.replay.model : computed!.replay.state!;
 }
 
-function layoutOfKind({ context }: Material, kind: VectorKind): VectorLayout {
-  const { layout, facts } = context;
-  return kind === 'model' ? layout : stateLayout(layout, stateVectors(facts.parameters.serverStep));
-}
-
 function rootOf({ published }: Material, kind: VectorKind): Hex {
   return kind === 'model' ? published.publication.modelRoot : published.publication.stateRoot;
 }
@@ -63,18 +57,20 @@ function publishedVector(material: Material, kind: VectorKind): Payload | null {
 
 /** The published bytes are not to be had: what the answers so far prove, or which chunk to ask for. */
 async function descend(material: Material, kind: VectorKind, right: Payload): Promise<Dispute[]> {
-  const layout = layoutOfKind(material, kind);
+  const { layout } = material.context;
+  const wholeLayout = treeLayout(material.disputed.parameters, kind);
   const root = rootOf(material, kind);
   const read = vectorChunks(right, layout);
   const known = await modelTree(read, layout);
   const openings = answersAbout(material.answers, kind);
-  const next = nextModelChunk(layout, root, known, openings);
+  const next = nextModelChunk(wholeLayout, root, known, openings);
   const [chunk] = next.differing;
   if (chunk !== undefined) {
-    const answered = viewInt32(openings.get(chunk)!.slice(0, 4 * layout.chunkSize));
-    const { layout: ofModel } = material.context;
-    const range = { chunk, planes: layout.chunkSize / ofModel.chunkSize };
-    const place = findFirstDivergence(material.round.round, ofModel, viewInt32(await read(chunk)), answered, range);
+    const leafBytes = right.length / layout.chunkCount;
+    const answered = viewInt32(openings.get(chunk)!.slice(0, leafBytes));
+    const planes = leafBytes / (4 * layout.chunkSize);
+    const range = { chunk, planes };
+    const place = findFirstDivergence(material.round.round, layout, viewInt32(await read(chunk)), answered, range);
     return coordinateDispute(material, kind, place!.coordinate);
   }
   if (next.kind === 'known') return [];
@@ -121,8 +117,8 @@ function publishedChunks(material: Material, kind: VectorKind, chunk: number): R
   const { layout } = material.context;
   const vector = publishedVector(material, kind);
   if (vector !== null) return vectorChunks(vector, layout);
+  const wholeLayout = treeLayout(material.disputed.parameters, kind);
   const opening = answersAbout(material.answers, kind).get(chunk);
-  const shape = layoutOfKind(material, kind);
-  const opens = opening !== undefined && openModelAnswer(rootOf(material, kind), shape, chunk, opening) !== null;
+  const opens = opening !== undefined && openModelAnswer(rootOf(material, kind), wholeLayout, chunk, opening) !== null;
   return opens ? opening : null;
 }

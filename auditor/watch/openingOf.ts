@@ -1,4 +1,5 @@
 /** The answer to a challenge, from bytes that anybody serves: packed as the contract takes it. */
+import { usesHistory } from '../../protocol/aggregation/rule.ts';
 import { gramMatrixBytes, gramPayloadLength } from '../../protocol/commitment/gramTree.ts';
 import {
   gramPath,
@@ -10,8 +11,8 @@ import {
 import { openModelChunk, openUpdateChunk } from '../../protocol/dispute/badCoordinate.ts';
 import { gramTree } from '../../protocol/dispute/trees.ts';
 import { concatBytes, type Hex } from '../../protocol/encoding/bytes.ts';
-import { stateLayout, type VectorLayout } from '../../protocol/encoding/layout.ts';
 import { modelPayloadLength, updatePayloadLength } from '../../protocol/encoding/vectors.ts';
+import { type LearningParameters, layoutOf, treeLayout } from '../../protocol/round/parameters.ts';
 import type { RoundFacts } from '../chain/assembleRounds.ts';
 import type { ChallengeOpened } from '../chain/decodeEvents.ts';
 import { cidTextOrNull, isCidText } from '../payloads/cidText.ts';
@@ -19,21 +20,15 @@ import { EvidenceReader } from '../payloads/evidenceReader.ts';
 import { chunksOfPayload, type Payload } from '../payloads/payload.ts';
 import type { PayloadReader } from '../payloads/payloadReader.ts';
 
-/** How the federation's vectors are cut. */
-export interface VectorShapes {
-  readonly layout: VectorLayout;
-  /** Vectors of the server state (`stateVectors`). */
-  readonly planes: number;
-}
-
 /** Null when nobody serves the bytes, or when what is served does not open. */
 export async function openingOf(
   payloads: PayloadReader,
-  { layout, planes }: VectorShapes,
+  parameters: LearningParameters,
   round: RoundFacts,
   challenge: ChallengeOpened,
 ): Promise<Uint8Array | null> {
   const { kind, index, chunk, owner } = challenge;
+  const layout = layoutOf(parameters);
   const open = async (
     cid: string | null,
     length: number,
@@ -59,17 +54,19 @@ export async function openingOf(
   const { published } = round;
   if (published === null) return null;
   const { publication } = published;
-  const openVector = (cid: string | null, root: Hex, shape: VectorLayout) =>
-    open(cid, modelPayloadLength(shape), async (payload) => {
-      const opening = await openModelChunk(chunksOfPayload(payload, 4 * shape.chunkSize), shape, chunk);
-      return openModelAnswer(root, shape, chunk, opening) === null ? null : opening;
+  const openVector = (cid: string | null, vector: 'model' | 'state', root: Hex) => {
+    const whole = treeLayout(parameters, vector);
+    return open(cid, modelPayloadLength(whole), async (payload) => {
+      const opening = await openModelChunk(chunksOfPayload(payload, 4 * whole.chunkSize), whole, chunk);
+      return openModelAnswer(root, whole, chunk, opening) === null ? null : opening;
     });
-  if (kind === 'model') return openVector(cidTextOrNull(publication.modelCid), publication.modelRoot, layout);
+  };
+  if (kind === 'model') return openVector(cidTextOrNull(publication.modelCid), 'model', publication.modelRoot);
   const evidence = await new EvidenceReader(payloads).read(published);
   if (evidence.status !== 'found') return null;
   const { stateCid, gramCid } = evidence.document;
-  if (kind === 'state') return openVector(stateCid, publication.stateRoot, stateLayout(layout, planes));
-  const n = round.reveals.length - round.voided.size;
+  if (kind === 'state') return openVector(stateCid, 'state', publication.stateRoot);
+  const n = round.reveals.length - round.voided.size + (usesHistory(parameters.rule) ? 1 : 0);
   return open(gramCid, gramPayloadLength(n, layout.chunkCount), async (payload) => {
     const readSpan = chunksOfPayload(payload, gramMatrixBytes(n));
     const path = packGramPath(gramPath(await gramTree(readSpan, n, layout), 0, chunk));

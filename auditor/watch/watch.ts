@@ -4,10 +4,8 @@
  * stands in its journal, everything else on the chain.
  */
 import { join } from 'node:path';
-import { stateVectors } from '../../protocol/aggregation/serverStep.ts';
 import type { Hex } from '../../protocol/encoding/bytes.ts';
 import { AssayError } from '../../protocol/errors.ts';
-import { layoutOf } from '../../protocol/round/parameters.ts';
 import { type AuditOptions, auditFrom, networkPayloads } from '../auditFederation.ts';
 import { Account } from '../chain/account.ts';
 import { assembleRounds, type RoundFacts } from '../chain/assembleRounds.ts';
@@ -308,7 +306,6 @@ class Watchtower {
     rounds: readonly RoundFacts[],
   ): Promise<void> {
     const { options } = this;
-    const shapes = { layout: layoutOf(facts.parameters), planes: stateVectors(facts.parameters.serverStep) };
     for (const challenge of openChallenges(events)) {
       const { id, round: number, challenger, answerBy } = challenge;
       const halfWay = answerBy - facts.parameters.answerWindowSeconds / 2;
@@ -318,7 +315,7 @@ class Watchtower {
       if (round === undefined || options.signal.aborted) continue;
       await this.trying(number, `the answer to challenge ${id}`, async () => {
         const opening = await withSpools({ folder: options.workFolder }, (spools) =>
-          openingOf(networkPayloads(events, options.gateways, spools, options), shapes, round, challenge),
+          openingOf(networkPayloads(events, options.gateways, spools, options), facts.parameters, round, challenge),
         );
         const sent = opening === null ? null : await this.court.answer(facts, challenge, opening);
         if (sent === null) return false;

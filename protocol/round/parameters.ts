@@ -4,9 +4,9 @@
  */
 
 import { minimumUpdates, type Rule } from '../aggregation/rule.ts';
-import { checkServerStep, type ServerStep } from '../aggregation/serverStep.ts';
+import { checkServerStep, type ServerStep, stateVectors } from '../aggregation/serverStep.ts';
 import type { Hex } from '../encoding/bytes.ts';
-import { type VectorLayout, vectorLayout } from '../encoding/layout.ts';
+import { stateLayout, type VectorLayout, vectorLayout } from '../encoding/layout.ts';
 import { AssayError } from '../errors.ts';
 
 /** `normSqBound` of a federation that bounds no norm: the largest u64. */
@@ -74,6 +74,15 @@ export interface FederationParameters extends LearningParameters {
 /** The layout of the federation's vectors. @throws AssayError `LAYOUT` */
 export function layoutOf(parameters: Pick<LearningParameters, 'dimension' | 'chunkSize'>): VectorLayout {
   return vectorLayout(parameters.dimension, parameters.chunkSize);
+}
+
+/** The layout of the tree over a published model, or over a server state with all its vectors. @throws AssayError `LAYOUT` */
+export function treeLayout(
+  parameters: Pick<LearningParameters, 'dimension' | 'chunkSize' | 'serverStep'>,
+  kind: 'model' | 'state',
+): VectorLayout {
+  const layout = layoutOf(parameters);
+  return kind === 'model' ? layout : stateLayout(layout, stateVectors(parameters.serverStep));
 }
 
 /** F - G: how far a combined update is shifted to become a model step. */
