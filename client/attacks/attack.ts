@@ -27,6 +27,8 @@ export interface OmniscientView {
   readonly honest: readonly Float32Array[];
   /** How many attackers send what is crafted; each rounds it with its own dice. */
   readonly attackers: number;
+  /** The largest L2 norm the contract lets through; `null` without a bound. */
+  readonly maxNorm: number | null;
   /** L2 distance from the honest mean to what the actual rule makes of `honest` and `attackers` copies of a candidate. */
   damage(candidate: Float32Array): number;
   /** What the attackers wrote down in earlier rounds of the same run. */

@@ -11,11 +11,12 @@ import { searchedALittleIsEnough, searchedInnerProductManipulation } from './lin
 import { mimic } from './mimic.ts';
 import { minMax, minSum } from './minMax.ts';
 import { notANumber, overflow } from './overflow.ts';
-import { signFlipping } from './signFlipping.ts';
+import { scaledSignFlipping, signFlipping } from './signFlipping.ts';
 
 /** Every attack. */
 export const attacks: readonly Attack[] = [
   signFlipping,
+  scaledSignFlipping,
   gaussian,
   labelFlipping,
   innerProductManipulation,

@@ -10,11 +10,20 @@ import { meanOf } from './statistics.ts';
 export const signFlipping: Attack = {
   name: 'signFlipping',
   summary: 'sends the negated update, scaled to the norm bound (tenfold without a bound)',
-  corruptUpdate: ({ update, maxNorm }) =>
-    scaleToLimit(
-      update.map((value) => -value),
-      l2Norm(update),
-      maxNorm,
-    ),
-  conspire: ({ honest }) => meanOf(honest).map((value) => -value),
+  corruptUpdate: ({ update, maxNorm }) => largestNegated(update, maxNorm),
+  conspire: ({ honest }) => negated(meanOf(honest)),
 };
+
+/** The same as strong as the contract lets it be with either knowledge (RSA multiplies by 4): what averaging cannot bear. */
+export const scaledSignFlipping: Attack = {
+  name: 'scaledSignFlipping',
+  summary: 'the same with either knowledge (for a node: signFlipping)',
+  corruptUpdate: ({ update, maxNorm }) => largestNegated(update, maxNorm),
+  conspire: ({ honest, maxNorm }) => largestNegated(meanOf(honest), maxNorm),
+};
+
+const negated = (vector: Float32Array): Float32Array => vector.map((value) => -value);
+
+function largestNegated(vector: Float32Array, maxNorm: number | null): Float32Array {
+  return scaleToLimit(negated(vector), l2Norm(vector), maxNorm);
+}

@@ -17,7 +17,7 @@ export function ruleTrial(
   attackers: number,
   history: number | null,
   context: RowsContext,
-): Pick<OmniscientView, 'honest' | 'damage'> {
+): Pick<OmniscientView, 'honest' | 'maxNorm' | 'damage'> {
   const unit = 2 ** updateFractionBits;
   const maxNorm = maxNormOf(normSqBound, updateFractionBits);
   const dimension = honestRows[0]!.length;
@@ -41,7 +41,7 @@ export function ruleTrial(
     for (let k = 0; k < dimension; k++) sum += (numerators[k]! / denominator - mean[k]!) ** 2;
     return Math.sqrt(sum) / unit;
   };
-  return { honest: honestRows.map((integers) => toFloats(integers, unit)), damage };
+  return { honest: honestRows.map((integers) => toFloats(integers, unit)), maxNorm, damage };
 }
 
 function toFloats(integers: Int16Array, unit: number): Float32Array {

@@ -75,6 +75,7 @@ function entryOf(attack: string | null, finished: readonly FinishedCell[]): Entr
 
 const LABELS: Readonly<Record<string, string>> = {
   signFlipping: 'sign flip',
+  scaledSignFlipping: 'sign flip scaled',
   labelFlipping: 'label flip',
   innerProductManipulation: 'IPM',
   searchedInnerProductManipulation: 'IPM searched',

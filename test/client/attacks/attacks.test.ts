@@ -24,7 +24,14 @@ const HONEST = [
   [3, 2, 0],
 ].map((row) => Float32Array.from(row));
 const conspire = (name: string, more: Partial<OmniscientView> = {}) => [
-  ...parseAttack(name).conspire!({ honest: HONEST, attackers: 2, damage: () => 0, notes: new Map(), ...more }),
+  ...parseAttack(name).conspire!({
+    honest: HONEST,
+    attackers: 2,
+    maxNorm: null,
+    damage: () => 0,
+    notes: new Map(),
+    ...more,
+  }),
 ];
 const expectClose = (vector: Iterable<number>, expected: readonly number[]) => {
   const values = [...vector];
@@ -80,6 +87,8 @@ describe('client attacks', () => {
   it('signFlipping and innerProductManipulation, omniscient: minus one and two times the honest mean', () => {
     expectClose(conspire('signFlipping'), [-2, -1, 0]);
     expectClose(conspire('innerProductManipulation'), [-4, -2, 0]);
+    expectClose(conspire('scaledSignFlipping'), [-20, -10, 0]);
+    expectClose(conspire('scaledSignFlipping', { maxNorm: Math.sqrt(5) }), [-2, -1, 0]);
   });
 
   it('aLittleIsEnough: 1.5 deviations (ddof 1) to either side; alone, those of the own update and the last step', () => {
