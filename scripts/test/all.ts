@@ -3,13 +3,13 @@ import { type Outcome, printSummary, runMocha, runSolidity } from './suites.ts';
 /**
  * `npm test`: the whole mocha suite and the Solidity tests.
  *
- *     npm test                                    everything but what needs more than Node (test/kubo, test/browser)
+ *     npm test                                    everything but what needs more than Node (test/kubo, test/browser, test/node22)
  *     npm test -- test/storage/car.test.ts        some files (or glob patterns)
  *     npm test -- --grep copycat                  what mocha's own options select
- *     npm test -- --only mocha|contracts|solidity|anvil|kubo
+ *     npm test -- --only mocha|contracts|solidity|anvil|kubo|browser|node22
  */
 const SUITES = {
-  mocha: () => mocha(['test/**/*.test.ts', '!test/kubo/', '!test/browser/']),
+  mocha: () => mocha(['test/**/*.test.ts', '!test/kubo/', '!test/browser/', '!test/node22/']),
   contracts: () => mocha(['test/contracts/**/*.test.ts'], 'contracts'),
   solidity: () => runSolidity(),
   anvil: () =>
@@ -17,6 +17,8 @@ const SUITES = {
       args: mochaArgs,
       env: { ASSAY_CHAIN: 'anvil' },
     }),
+  browser: () => mocha(['test/browser/**/*.test.ts'], 'browser'),
+  node22: () => mocha(['test/node22/**/*.test.ts'], 'node22'),
   kubo: () => runMocha('kubo', ['test/kubo/**/*.test.ts'], { args: mochaArgs, env: { ASSAY_REQUIRE_KUBO: '1' } }),
 };
 

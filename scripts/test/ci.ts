@@ -32,12 +32,17 @@ for (const [name, [file, args]] of Object.entries(CHECKS)) {
 title('solidity tests');
 outcomes.push(await runSolidity({ limitSeconds: 60 * Math.max(1, minutesLeft()) }));
 title('mocha');
-const patterns = ['test/**/*.test.ts', '!test/kubo/', '!test/browser/'];
+const patterns = ['test/**/*.test.ts', '!test/kubo/', '!test/browser/', '!test/node22/'];
 outcomes.push(await runMocha('mocha', patterns, { limitSeconds: 60 * Math.max(1, minutesLeft()) }));
 title('anvil');
 // The scenarios once more, on an independent implementation of the chain.
 const onAnvil = { env: { ASSAY_CHAIN: 'anvil' }, limitSeconds: 60 * Math.max(1, minutesLeft()) };
 outcomes.push(await runMocha('anvil', ['test/scenarios/**/*.test.ts'], onAnvil));
+title('other engines');
+// The kernels to the bit in Chromium and in the V8 of Node 22; each says so itself where there is none.
+for (const name of ['browser', 'node22']) {
+  outcomes.push(await runMocha(name, [`test/${name}/**/*.test.ts`], { limitSeconds: 400 }));
+}
 title('kubo');
 const ipfs = kubo();
 if (ipfs !== undefined) {
