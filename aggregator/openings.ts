@@ -9,7 +9,7 @@ import { cidFromBytes } from '../protocol/encoding/cid.ts';
 import { MODEL_COORDINATE_BYTES, UPDATE_COORDINATE_BYTES } from '../protocol/encoding/vectors.ts';
 import { AssayError } from '../protocol/errors.ts';
 import { MAX_EVIDENCE_BYTES, parseEvidence } from '../protocol/round/evidence.ts';
-import { layoutOf } from '../protocol/round/parameters.ts';
+import { layoutOf, treeLayout } from '../protocol/round/parameters.ts';
 import { chunkReads } from '../storage/chunkReads.ts';
 import type { AggregatorContext } from './context.ts';
 import type { PatchedPayloads } from './patchedPayloads.ts';
@@ -26,7 +26,7 @@ export async function openHeld(
 ): Promise<Uint8Array | null> {
   const { federation, payloads } = context;
   const { store } = payloads;
-  const layout = layoutOf(federation.parameters);
+  const layout = kind === 'state' ? treeLayout(federation.parameters, kind) : layoutOf(federation.parameters);
   const coordinateBytes = kind === 'update' ? UPDATE_COORDINATE_BYTES : MODEL_COORDINATE_BYTES;
   const pieceBytes = kind === 'gram' ? gramMatrixBytes(rows) : layout.chunkSize * coordinateBytes;
   try {

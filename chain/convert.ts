@@ -1,7 +1,7 @@
 /** Between the contract's structs, as viem decodes them, and the protocol's types. */
 import { type Address, bytesToHex, type ContractFunctionReturnType, hexToBytes } from 'viem';
-import { COMBINES, PRE_AGGREGATIONS, type PreAggregation } from '../protocol/aggregation/rule.ts';
-import { SERVER_OPTIMIZERS } from '../protocol/aggregation/serverStep.ts';
+import { COMBINES, packStages, type Rule, unpackStages } from '../protocol/aggregation/rule.ts';
+import { SERVER_OPTIMIZERS, type ServerStep } from '../protocol/aggregation/serverStep.ts';
 import type { Hex } from '../protocol/encoding/bytes.ts';
 import type { FederationParameters } from '../protocol/round/parameters.ts';
 import { ROUND_PHASES, type RoundPhase } from '../protocol/round/phases.ts';
@@ -54,24 +54,8 @@ export function toParameters(raw: RawParameters): FederationParameters {
     manifestCid: hexToBytes(raw.manifestCid),
     genesisModelCid: hexToBytes(raw.genesisModelCid),
     dimension: Number(raw.dimension),
-    enforced: true,
-    rule: {
-      preAggregations:
-        raw.rule.preAggregation === 0 ? [] : [PRE_AGGREGATIONS[raw.rule.preAggregation] as PreAggregation],
-      combine: COMBINES[raw.rule.combine]!,
-      byzantine: raw.rule.byzantine,
-      selected: raw.rule.selected,
-      bucketSize: 0,
-      iterations: 0,
-      reference: 0,
-      radius: 0n,
-    },
-    serverStep: {
-      ...raw.serverStep,
-      optimizer: SERVER_OPTIMIZERS[raw.serverStep.optimizer]!,
-      secondMomentQ16: 0,
-      adaptivity: 0,
-    },
+    rule: toRule(raw.rule),
+    serverStep: { ...raw.serverStep, optimizer: SERVER_OPTIMIZERS[raw.serverStep.optimizer]! },
   };
 }
 
@@ -82,11 +66,31 @@ export function fromParameters(parameters: FederationParameters): RawParameters 
     manifestCid: bytesToHex(parameters.manifestCid),
     genesisModelCid: bytesToHex(parameters.genesisModelCid),
     dimension: BigInt(parameters.dimension),
-    rule: {
-      ...rule,
-      preAggregation: PRE_AGGREGATIONS.indexOf(rule.preAggregations[0] ?? 'none'),
-      combine: COMBINES.indexOf(rule.combine),
-    },
-    serverStep: { ...serverStep, optimizer: SERVER_OPTIMIZERS.indexOf(serverStep.optimizer) },
+    rule: fromRule(rule),
+    serverStep: fromServerStep(serverStep),
   };
+}
+
+function toRule({ referenceIndex, ...rule }: RawParameters['rule']): Rule {
+  return {
+    ...rule,
+    preAggregations: unpackStages(rule.preAggregations),
+    combine: COMBINES[rule.combine]!,
+    reference: referenceIndex,
+  };
+}
+
+/** The contract's struct `Rule`. (`reference` is a word that Solidity keeps for itself.) */
+export function fromRule({ reference, ...rule }: Rule): RawParameters['rule'] {
+  return {
+    ...rule,
+    preAggregations: packStages(rule.preAggregations),
+    combine: COMBINES.indexOf(rule.combine),
+    referenceIndex: reference,
+  };
+}
+
+/** The contract's struct `ServerStep`. */
+export function fromServerStep(step: ServerStep): RawParameters['serverStep'] {
+  return { ...step, optimizer: SERVER_OPTIMIZERS.indexOf(step.optimizer) };
 }

@@ -6,6 +6,8 @@ import {RoundDisputes, RoundHead, RoundRecord} from "./federation/FederationStor
 import {Slashing} from "./federation/Slashing.sol";
 import {IFederationAvailability} from "./interfaces/IFederationAvailability.sol";
 import {AskedChunk, ChunkAnswer, VectorShape} from "./libraries/ChunkAnswer.sol";
+import {RuleParameters} from "./libraries/RuleParameters.sol";
+import {ServerState} from "./libraries/ServerState.sol";
 import {TypedData} from "./libraries/TypedData.sol";
 import {Answer, Challenge, ChunkKind, ProofKind, RevealedUpdate} from "./types/Disputes.sol";
 import {Publication, RoundPhase} from "./types/Round.sol";
@@ -131,7 +133,7 @@ contract FederationAvailability is Slashing, IFederationAvailability {
                 : publication.gramRoot;
         // INVARIANT (C-101): only what this federation publishes.
         if (asked.root == bytes32(0)) revert ChallengeNotAllowed(asked.round);
-        if (asked.kind == ChunkKind.Gram) asked.rows = head.revealed - head.voided;
+        if (asked.kind == ChunkKind.Gram) asked.rows = _gramRows(head);
         asked.owner = _rounds[asked.round].aggregator;
     }
 
@@ -207,7 +209,7 @@ contract FederationAvailability is Slashing, IFederationAvailability {
         VectorShape memory shape = _shape();
         if (asked.kind == ChunkKind.Update) return ChunkAnswer.opensUpdate(opening, chunk, shape);
         if (asked.kind == ChunkKind.Gram) return ChunkAnswer.opensGram(opening, chunk, shape);
-        return ChunkAnswer.opensModel(opening, chunk, shape);
+        return ChunkAnswer.opensModel(opening, chunk, shape, _vectors(asked.kind));
     }
 
     // ---- settling
@@ -291,13 +293,11 @@ contract FederationAvailability is Slashing, IFederationAvailability {
             size = ChunkAnswer.updateSize(shape);
             work += WORK_SQUARE * shape.chunkSize;
         } else if (kind == ChunkKind.Gram) {
-            RoundHead memory head = _rounds[round].head;
-            // SAFETY: revealed >= voided.
-            uint256 n = head.revealed - head.voided;
+            uint256 n = _gramRows(_rounds[round].head);
             size = ChunkAnswer.gramSize(shape, n);
             work += WORK_HASH * n;
         } else {
-            size = ChunkAnswer.modelSize(shape);
+            size = ChunkAnswer.modelSize(shape, _vectors(kind));
         }
         work += WORK_BYTE * size;
         uint256 floor = FLOOR_BASE + FLOOR_BYTE * size;
@@ -323,6 +323,20 @@ contract FederationAvailability is Slashing, IFederationAvailability {
         VectorShape memory shape = _shape();
         count = shape.chunks;
         if (kind == ChunkKind.Gram) (count, ) = ChunkAnswer.gramShape(shape);
+    }
+
+    /// @dev Vectors in a chunk of the tree of the model, or of the server's state.
+    function _vectors(ChunkKind kind) private view returns (uint256) {
+        // INVARIANT (C-153): whoever answers for a state shows every vector of the chunk, and is paid for that many bytes.
+        return kind == ChunkKind.State ? ServerState.vectors(_parameters.serverStep.optimizer) : 1;
+    }
+
+    /// @dev Rows of the round's Gram matrix: the valid updates, and what centred clipping remembers of the rounds before.
+    function _gramRows(RoundHead memory head) private view returns (uint8) {
+        // INVARIANT (C-155): what an honest aggregator is asked for, it has: a matrix of as many rows as the rule has.
+        // SAFETY: at most 100 updates; revealed >= voided.
+        uint8 n = head.revealed - head.voided;
+        return RuleParameters.usesHistory(_parameters.rule.preAggregations) ? n + 1 : n;
     }
 
     function _shape() private view returns (VectorShape memory) {

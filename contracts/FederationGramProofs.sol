@@ -12,6 +12,7 @@ contract FederationGramProofs is Accusations, IFederationGramProofs {
     /// @inheritdoc IFederationGramProofs
     function proveBadGramLeaf(GramLeafProof calldata proof) external payable {
         _takeProofBond();
+        _checkEnforced();
         _checkPublication(proof.round, proof.publication);
         uint256[] memory rows = _validRows(proof.round, proof.reveals);
         // INVARIANT (C-83): rows that are there.
@@ -28,6 +29,7 @@ contract FederationGramProofs is Accusations, IFederationGramProofs {
     /// @inheritdoc IFederationGramProofs
     function proveBadGramNode(GramNodeProof calldata proof) external payable {
         _takeProofBond();
+        _checkEnforced();
         _checkPublication(proof.round, proof.publication);
         uint256 n = _validRows(proof.round, proof.reveals).length;
         bool guilty = GramFraud.judgeNode(proof, _gramShape(proof.publication, n));
@@ -37,12 +39,14 @@ contract FederationGramProofs is Accusations, IFederationGramProofs {
     /// @inheritdoc IFederationGramProofs
     function proveBadMixing(MixingProof calldata proof) external payable {
         _takeProofBond();
+        _checkEnforced();
         _checkPublication(proof.round, proof.publication);
         uint256 n = _validRows(proof.round, proof.reveals).length;
         bool guilty = GramFraud.judgeMixing(
             proof,
             _gramShape(proof.publication, n),
             _parameters.rule,
+            _rounds[proof.round].seed,
             proof.publication.mixingHash
         );
         _judgePublisher(proof.round, ProofKind.BadMixing, guilty);

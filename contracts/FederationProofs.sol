@@ -8,6 +8,7 @@ import {CoordinateStep} from "./libraries/CoordinateStep.sol";
 import {GramFraud} from "./libraries/GramFraud.sol";
 import {MixingMatrix} from "./libraries/MixingMatrix.sol";
 import {ModelOpening} from "./libraries/ModelOpening.sol";
+import {ServerState, StateCoordinate} from "./libraries/ServerState.sol";
 import {Sha256} from "./libraries/Sha256.sol";
 import {SumFraud} from "./libraries/SumFraud.sol";
 import {UpdateOpening} from "./libraries/UpdateOpening.sol";
@@ -15,7 +16,7 @@ import {VacantNodes} from "./libraries/VacantNodes.sol";
 import {VectorLayout} from "./libraries/VectorLayout.sol";
 import {Role} from "./types/Actors.sol";
 import {CoordinateProof, ProofKind, PublishedTree, RevealedUpdate, SumOpening} from "./types/Disputes.sol";
-import {PreAggregation, Rule, ServerOptimizer} from "./types/FederationParameters.sol";
+import {Rule, ServerStep} from "./types/FederationParameters.sol";
 import {Publication, RoundPhase} from "./types/Round.sol";
 
 /// @dev The coordinate that a proof is about.
@@ -24,6 +25,8 @@ struct Place {
     uint256 depth;
     uint256 chunk;
     uint256 coordinate;
+    /// Vectors of the server's state: planes in a chunk of it.
+    uint256 planes;
 }
 
 /// @title Fraud proofs about updates, models and server states
@@ -67,6 +70,7 @@ contract FederationProofs is Accusations, IFederationProofs {
         _checkPublication(round, publication);
         bool guilty;
         if (tree == PublishedTree.Gram) {
+            _checkEnforced();
             // SAFETY: valid updates of a published round: revealed >= voided.
             RoundHead storage head = _rounds[round].head;
             uint256 n = head.revealed - head.voided;
@@ -104,8 +108,11 @@ contract FederationProofs is Accusations, IFederationProofs {
     /// @inheritdoc IFederationProofs
     function proveBadCoordinate(CoordinateProof calldata proof) external payable {
         _takeProofBond();
+        _checkEnforced();
         _checkPublication(proof.round, proof.publication);
+        ServerStep memory step = _parameters.serverStep;
         Place memory place;
+        place.planes = ServerState.vectors(step.optimizer);
         place.chunkSize = _parameters.chunkSize;
         uint256 chunks = VectorLayout.chunkCount(_parameters.dimension, place.chunkSize);
         place.depth = VectorLayout.treeDepth(chunks);
@@ -113,46 +120,61 @@ contract FederationProofs is Accusations, IFederationProofs {
         // INVARIANT (C-88): a coordinate of the vector, its last chunk's padding included.
         if (place.chunk >= chunks || place.coordinate >= place.chunkSize) revert ProofDoesNotOpen("coordinate");
         bool guilty;
-        if (_parameters.serverStep.optimizer == ServerOptimizer.FedAvg) {
+        if (place.planes == 0) {
             _checkAbsent("oldState", proof.oldState);
             _checkAbsent("newState", proof.newState);
-            guilty = _isWrongModel(proof, place, _direction(proof, place, 0));
+            int256 delta = _delta(proof, place);
+            (int256 weight, int256 published) = _models(proof, place);
+            guilty = published != CoordinateStep.move(step, weight, delta);
         } else {
-            int256 state = _opened("newState", proof.newState, proof.publication.stateRoot, place);
+            StateCoordinate memory state = _openedState(
+                "newState",
+                proof.newState,
+                proof.publication.stateRoot,
+                place
+            );
             if (proof.newModel.length == 0) {
                 _checkAbsent("oldModel", proof.oldModel);
-                guilty = state != _direction(proof, place, _oldState(proof, place));
+                guilty = _isWrongState(proof, place, step, state);
             } else {
                 _checkAbsent("oldState", proof.oldState);
                 _checkAbsent("rows", proof.rows);
                 _checkAbsent("mixing", proof.mixing);
                 if (proof.reveals.length != 0) revert ProofDoesNotOpen("reveals");
-                guilty = _isWrongModel(proof, place, state);
+                (int256 weight, int256 published) = _models(proof, place);
+                guilty =
+                    published != CoordinateStep.moveByState(step, _parameters.modelFractionBits, weight, state);
             }
         }
         _judgePublisher(proof.round, ProofKind.BadCoordinate, guilty);
     }
 
-    /// @dev Whether the published weight is not the old one moved by `direction`.
-    function _isWrongModel(
+    /// @dev The weight before the round, and the published one.
+    function _models(
         CoordinateProof calldata proof,
-        Place memory place,
-        int256 direction
-    ) private view returns (bool) {
-        int256 weight = _opened("oldModel", proof.oldModel, _baseModelRoot(proof.round), place);
-        int256 published = _opened("newModel", proof.newModel, proof.publication.modelRoot, place);
-        return published != CoordinateStep.move(_parameters.serverStep, weight, direction);
+        Place memory place
+    ) private view returns (int256 weight, int256 published) {
+        weight = _opened("oldModel", proof.oldModel, _baseModelRoot(proof.round), place);
+        published = _opened("newModel", proof.newModel, proof.publication.modelRoot, place);
     }
 
-    /// @dev What the rule and the step make of the coordinate in every valid update.
-    function _direction(
+    /// @dev Whether the published state is not the old one, moved by the updates.
+    function _isWrongState(
         CoordinateProof calldata proof,
         Place memory place,
-        int256 velocity
-    ) private view returns (int256) {
+        ServerStep memory step,
+        StateCoordinate memory published
+    ) private view returns (bool) {
+        StateCoordinate memory before = _oldState(proof, place);
+        StateCoordinate memory right = ServerState.next(step, before, _delta(proof, place));
+        return published.momentum != right.momentum || published.secondMoment != right.secondMoment;
+    }
+
+    /// @dev What the rule makes of the coordinate in every valid update.
+    function _delta(CoordinateProof calldata proof, Place memory place) private view returns (int256) {
         int256[] memory column = _column(proof, place);
         Rule memory rule = _parameters.rule;
-        if (rule.preAggregation != PreAggregation.None) {
+        if (rule.preAggregations != 0) {
             (uint256 rows, uint256 denominator) = MixingMatrix.shape(rule, column.length);
             // INVARIANT (C-90): the published mixing matrix; one of another shape is for proveBadMixing.
             if (
@@ -163,7 +185,7 @@ contract FederationProofs is Accusations, IFederationProofs {
             _checkAbsent("mixing", proof.mixing);
         }
         uint256 shift = _parameters.modelFractionBits - _parameters.updateFractionBits;
-        return CoordinateStep.direction(rule, _parameters.serverStep, shift, column, proof.mixing, velocity);
+        return CoordinateStep.delta(rule, shift, column, proof.mixing);
     }
 
     /// @dev The coordinate in every valid update, by participant index.
@@ -188,21 +210,38 @@ contract FederationProofs is Accusations, IFederationProofs {
     }
 
     /// @dev Zero before the first publication.
-    function _oldState(CoordinateProof calldata proof, Place memory place) private view returns (int256) {
+    function _oldState(
+        CoordinateProof calldata proof,
+        Place memory place
+    ) private view returns (StateCoordinate memory state) {
         uint256 before = _publishedBefore(proof.round);
         if (before == 0) {
             _checkAbsent("oldState", proof.oldState);
-            return 0;
+            return state;
         }
         bytes32 received = keccak256(abi.encode(proof.previous));
         // INVARIANT (C-91): the state that the round had to start from: the last published one.
         if (received != _rounds[before].publicationHash) {
             revert WrongPublication(_rounds[before].publicationHash, received);
         }
-        return _opened("oldState", proof.oldState, proof.previous.stateRoot, place);
+        return _openedState("oldState", proof.oldState, proof.previous.stateRoot, place);
     }
 
-    /// @dev The proof's coordinate in an opening of a model or a state.
+    /// @dev The proof's coordinate in an opening of a state.
+    function _openedState(
+        string memory name,
+        bytes calldata opening,
+        bytes32 root,
+        Place memory place
+    ) private view returns (StateCoordinate memory) {
+        // INVARIANT (C-152): a chunk of the state is opened whole, with all its vectors: one leaf, one length.
+        if (!ModelOpening.verify(opening, root, place.planes * place.chunkSize, place.depth, place.chunk)) {
+            revert ProofDoesNotOpen(name);
+        }
+        return ServerState.read(opening, place.planes, place.chunkSize, place.coordinate);
+    }
+
+    /// @dev The proof's coordinate in an opening of a model.
     function _opened(
         string memory name,
         bytes calldata opening,

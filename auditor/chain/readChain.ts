@@ -1,6 +1,6 @@
 /** Reads everything an audit needs from a node's RPC endpoint, all state at one block. */
 import { type Block, Interface, type JsonRpcProvider, type Result } from 'ethers';
-import { COMBINES, PRE_AGGREGATIONS, type PreAggregation } from '../../protocol/aggregation/rule.ts';
+import { COMBINES, unpackStages } from '../../protocol/aggregation/rule.ts';
 import { SERVER_OPTIMIZERS } from '../../protocol/aggregation/serverStep.ts';
 import { fromHex, type Hex } from '../../protocol/encoding/bytes.ts';
 import { AssayError } from '../../protocol/errors.ts';
@@ -277,10 +277,6 @@ function blockFact(block: Block | null): BlockFact {
   return { number, hash: hexOf(hash), parentHash: hexOf(parentHash), timestamp };
 }
 
-function stages(stage: (typeof PRE_AGGREGATIONS)[number]): PreAggregation[] {
-  return stage === 'none' ? [] : [stage];
-}
-
 function decodeParameters(p: Result): FederationParameters {
   return {
     manifestCid: fromHex(p.manifestCid),
@@ -292,23 +288,23 @@ function decodeParameters(p: Result): FederationParameters {
     updateFractionBits: Number(p.updateFractionBits),
     normSqBound: p.normSqBound as bigint,
     rule: {
-      preAggregations: stages(member(PRE_AGGREGATIONS, p.rule.preAggregation)),
+      preAggregations: unpackStages(Number(p.rule.preAggregations)),
       combine: member(COMBINES, p.rule.combine),
       byzantine: Number(p.rule.byzantine),
       selected: Number(p.rule.selected),
-      bucketSize: 0,
-      iterations: 0,
-      reference: 0,
-      radius: 0n,
+      bucketSize: Number(p.rule.bucketSize),
+      iterations: Number(p.rule.iterations),
+      reference: Number(p.rule.referenceIndex),
+      radius: p.rule.radius as bigint,
     },
     serverStep: {
       optimizer: member(SERVER_OPTIMIZERS, p.serverStep.optimizer),
       learningRateQ16: Number(p.serverStep.learningRateQ16),
       momentumQ16: Number(p.serverStep.momentumQ16),
-      secondMomentQ16: 0,
-      adaptivity: 0,
+      secondMomentQ16: Number(p.serverStep.secondMomentQ16),
+      adaptivity: Number(p.serverStep.adaptivity),
     },
-    enforced: true,
+    enforced: Boolean(p.enforced),
     openMembership: Boolean(p.openMembership),
     minParticipants: Number(p.minParticipants),
     minUpdates: Number(p.minUpdates),

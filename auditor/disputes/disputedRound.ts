@@ -12,6 +12,7 @@ export function disputedRound(facts: Pick<ChainFacts, 'parameters'>, round: Roun
   return {
     parameters: facts.parameters,
     accumulator: state?.accumulator ?? ZERO_HASH,
+    seed: state?.seed ?? ZERO_HASH,
     voidedBitmap: state?.voidedBitmap ?? 0n,
     validUpdates: round.reveals.length - round.voided.size,
     baseModelRoot: round.baseModelRoot,

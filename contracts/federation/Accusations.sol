@@ -9,6 +9,12 @@ import {Slashing} from "./Slashing.sol";
 
 /// @dev What the modules of fraud proofs share: which rows a publication was computed from, and the verdict.
 abstract contract Accusations is Slashing {
+    /// @dev The contract can judge what the federation's rule makes of the updates.
+    function _checkEnforced() internal view {
+        // INVARIANT (C-150): where the contract does not know the rule, it convicts nobody by it.
+        if (!_parameters.enforced) revert NotEnforced();
+    }
+
     /// @dev The reveal at `position` of the round's list, of a submission that counts in a round that is not final.
     function _submission(
         uint64 round,

@@ -4,7 +4,7 @@ pragma solidity ^0.8.37;
 import {IFederationActions} from "../interfaces/IFederationActions.sol";
 import {Cid} from "../libraries/Cid.sol";
 import {Role} from "../types/Actors.sol";
-import {PreAggregation, ServerOptimizer} from "../types/FederationParameters.sol";
+import {ServerOptimizer} from "../types/FederationParameters.sol";
 import {Publication, RoundPhase} from "../types/Round.sol";
 import {RoundDisputes, RoundHead, RoundRecord} from "./FederationStorage.sol";
 import {RevealsUnderWay, Submissions} from "./Submissions.sol";
@@ -85,7 +85,7 @@ abstract contract Rounds is Submissions, IFederationActions {
     /// @dev A root is there exactly when the rule or the step has something to commit to.
     function _checkRoots(Publication calldata publication) private view {
         bool state = _parameters.serverStep.optimizer != ServerOptimizer.FedAvg;
-        bool gram = _parameters.rule.preAggregation != PreAggregation.None;
+        bool gram = _parameters.rule.preAggregations != 0;
         // INVARIANT (C-38): no publication has a root that no proof could speak of, or lacks one.
         if ((publication.stateRoot != 0) != state) revert UnexpectedRoot("stateRoot", publication.stateRoot);
         if ((publication.gramRoot != 0) != gram) revert UnexpectedRoot("gramRoot", publication.gramRoot);

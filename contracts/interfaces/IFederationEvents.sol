@@ -161,6 +161,8 @@ interface IFederationEvents {
     /// @param what the part that does not open
     error ProofDoesNotOpen(string what);
     error NotACopy();
+    /// @notice The federation's rule is for auditors to check (`enforced` is false): nobody is convicted by it.
+    error NotEnforced();
     error ChallengeNotAllowed(uint64 round);
     error ChallengeExists(bytes32 id);
     error ChallengeNotFound(bytes32 id);

@@ -15,7 +15,10 @@ import {Publication} from "../types/Round.sol";
 /// @title Fraud proofs: one transaction each
 /// @notice Every proof is sent with exactly `proofBond`. A proof that does not open to the published roots reverts. One
 ///         that opens and shows a wrong number convicts: the liar's stake is slashed, half of it goes to the sender,
-///         the bond comes back. One that opens and shows a RIGHT number loses its bond to the accused.
+///         the bond comes back. One that opens and shows a RIGHT number loses its bond to the accused. In a federation
+///         that is not `enforced` every proof that depends on its rule reverts with NotEnforced: coordinates, the Gram
+///         tree (its vacancies included) and the mixing matrix. Sums, copies, vacancies of models and states, and
+///         availability convict in any.
 interface IFederationProofs {
     /// @notice A participant's tree has a node whose sum is a lie, or that is no node.
     /// @param accused position of its reveal in `reveals`

@@ -10,7 +10,7 @@ import {VectorLayout} from "./VectorLayout.sol";
 /// @param root of the tree
 /// @param normSq what an update's sums must add up to
 /// @param chunk index of the chunk; in the Gram tree of the leaf
-/// @param rows n, in the Gram tree
+/// @param rows rows of the Gram matrix, in the Gram tree
 struct AskedChunk {
     bytes32 root;
     uint64 normSq;
@@ -27,7 +27,8 @@ struct VectorShape {
 }
 
 /// @title Answers to availability challenges
-/// @notice Update: 2K bytes | depth x (32-byte hash | u64 sum). Model, state: 4K bytes | depth x 32-byte hash.
+/// @notice Update: 2K bytes | depth x (32-byte hash | u64 sum). Model: 4K bytes | depth x 32-byte hash. State: 4K bytes
+///         of each of its vectors | depth x 32-byte hash.
 ///         Gram: the leaf's matrix (upper triangle, row-major, i64 big-endian) | levels x (sibling's hash | sibling's
 ///         matrix | own matrix as its parent claims it).
 ///         An answer is right in every respect that it shows: an update's leaf has the sum that the tree claims for it
@@ -52,9 +53,9 @@ library ChunkAnswer {
         return 2 * shape_.chunkSize + UpdateOpening.SIBLING_BYTES * shape_.depth;
     }
 
-    /// @notice Bytes of a model's or a state's answer.
-    function modelSize(VectorShape memory shape_) internal pure returns (uint256) {
-        return ModelOpening.size(shape_.chunkSize, shape_.depth);
+    /// @notice Bytes of an answer from a model (one vector) or from a state of so many.
+    function modelSize(VectorShape memory shape_, uint256 vectors) internal pure returns (uint256) {
+        return ModelOpening.size(vectors * shape_.chunkSize, shape_.depth);
     }
 
     /// @notice Bytes of an answer from the Gram tree of n rows.
@@ -86,9 +87,10 @@ library ChunkAnswer {
     function opensModel(
         bytes calldata opening,
         AskedChunk memory asked,
-        VectorShape memory shape_
+        VectorShape memory shape_,
+        uint256 vectors
     ) internal view returns (bool) {
-        return ModelOpening.verify(opening, asked.root, shape_.chunkSize, shape_.depth, asked.chunk);
+        return ModelOpening.verify(opening, asked.root, vectors * shape_.chunkSize, shape_.depth, asked.chunk);
     }
 
     function opensGram(

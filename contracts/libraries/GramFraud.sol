@@ -3,9 +3,10 @@ pragma solidity ^0.8.37;
 
 import {IFederationEvents} from "../interfaces/IFederationEvents.sol";
 import {GramLeafProof, GramNodeProof, MixingProof, RevealedUpdate} from "../types/Disputes.sol";
-import {Rule} from "../types/FederationParameters.sol";
+import {PreAggregation, Rule} from "../types/FederationParameters.sol";
 import {GramTree} from "./GramTree.sol";
 import {MixingJudge} from "./MixingJudge.sol";
+import {RuleParameters} from "./RuleParameters.sol";
 import {Sha256} from "./Sha256.sol";
 import {UpdateOpening} from "./UpdateOpening.sol";
 import {VacantNodes} from "./VacantNodes.sol";
@@ -100,15 +101,21 @@ library GramFraud {
 
     /// @notice The published mixing matrix is not the one that the rule makes of the published Gram matrix, which is the
     ///         sum of what the root claims for its children.
+    /// @param seed the round's
     function judgeMixing(
         MixingProof calldata proof,
         GramShape memory shape,
         Rule memory rule,
+        bytes32 seed,
         bytes32 mixingHash
     ) internal view returns (bool guilty) {
         int256[] memory gram = openRoot(proof.root, shape);
         // INVARIANT (C-85): what the publication is held against is the rule's own result.
-        if (!MixingJudge.isRight(rule, shape.n, gram, proof.mixing, proof.nearest)) _refuse("mixing");
+        bool right;
+        if (RuleParameters.isOnly(rule.preAggregations, PreAggregation.Bucketing)) {
+            right = proof.nearest.length == 0 && MixingJudge.isBucketing(rule, shape.n, seed, proof.mixing);
+        } else right = MixingJudge.isRight(rule, shape.n, gram, proof.mixing, proof.nearest);
+        if (!right) _refuse("mixing");
         return Sha256.ofCalldata(proof.mixing) != mixingHash;
     }
 

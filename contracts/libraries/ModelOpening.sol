@@ -2,8 +2,9 @@
 pragma solidity ^0.8.37;
 
 /// @title Packed openings of the tree of a model snapshot or a server state
-/// @notice One chunk: 4K bytes | depth x 32-byte hash. The checks are those of MerklePosition (C-74), written for
-///         calldata.
+/// @notice One chunk: 4K bytes | depth x 32-byte hash; of a state of several vectors 4K bytes of each, one after the
+///         other (to this library a chunk of as many times K). The checks are those of MerklePosition (C-74), written
+///         for calldata.
 /// @dev The TypeScript twin is in protocol/dispute/; the bytes are specified in docs/spec/disputes.md.
 library ModelOpening {
     /// @notice Bytes of the opening of one chunk.

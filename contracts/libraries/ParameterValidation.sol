@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
-import {FederationParameters, PreAggregation} from "../types/FederationParameters.sol";
+import {FederationParameters} from "../types/FederationParameters.sol";
 import {Cid} from "./Cid.sol";
 import {RuleParameters} from "./RuleParameters.sol";
 
@@ -34,6 +34,11 @@ library ParameterValidation {
         _range("updateFractionBits", p.updateFractionBits, minBits, p.modelFractionBits);
         _range("normSqBound", p.normSqBound, 1, type(uint64).max);
 
+        // INVARIANT (C-151): an enforced federation has a rule whose every number has its fraud proof.
+        if (p.enforced && !RuleParameters.isEnforceable(p.rule)) {
+            revert RuleParameters.RuleNotEnforceable(p.rule.preAggregations, p.rule.combine);
+        }
+
         // INVARIANT (C-64): minUpdates suffices for the rule, and that many participants can be there.
         RuleParameters.checkServerStep(p.serverStep);
         _range("maxParticipants", p.maxParticipants, 1, RuleParameters.MAX_PARTICIPANTS);
@@ -57,9 +62,10 @@ library ParameterValidation {
         // INVARIANT (C-111): a price per gas that makes a bond of 96 bits: else nobody could ask for a chunk.
         _range("bondGasPrice", p.bondGasPrice, 0, type(uint64).max);
 
-        // INVARIANT (C-69): shares are parts of a whole, and a score needs the matrix it is computed from.
+        // INVARIANT (C-69): shares are parts of a whole, and a score needs the matrix it is computed from: one that is
+        // enforced, or whoever publishes could divide the reward as he likes.
         _range("aggregatorRewardBps", p.aggregatorRewardBps, 0, 10_000);
-        bool scored = p.rule.preAggregation != PreAggregation.None;
+        bool scored = p.enforced && p.rule.preAggregations != 0;
         _range("contributionRewardBps", p.contributionRewardBps, 0, scored ? 10_000 : 0);
     }
 

@@ -12,11 +12,17 @@ import {MixingJudge} from "../libraries/MixingJudge.sol";
 import {MixingMatrix} from "../libraries/MixingMatrix.sol";
 import {ModelOpening} from "../libraries/ModelOpening.sol";
 import {RuleParameters} from "../libraries/RuleParameters.sol";
+import {ServerState, StateCoordinate} from "../libraries/ServerState.sol";
 import {SumFraud} from "../libraries/SumFraud.sol";
 import {UpdateOpening} from "../libraries/UpdateOpening.sol";
 import {VacantNodes} from "../libraries/VacantNodes.sol";
 import {GramLeafProof, GramNodeProof, MixingProof, RevealedUpdate, SumOpening} from "../types/Disputes.sol";
-import {Combine, Rule, ServerOptimizer, ServerStep} from "../types/FederationParameters.sol";
+import {Combine, PreAggregation, Rule, ServerOptimizer, ServerStep} from "../types/FederationParameters.sol";
+
+struct FractionBits {
+    uint256 model;
+    uint256 update;
+}
 
 /// @notice For tests only: the libraries, callable from TypeScript, so that the vectors hold the Solidity code itself.
 contract LibraryHarness {
@@ -141,9 +147,10 @@ contract LibraryHarness {
         bytes calldata opening,
         AskedChunk calldata asked,
         uint256 dimension,
-        uint256 chunkSize
+        uint256 chunkSize,
+        uint256 vectors
     ) external view returns (bool) {
-        return ChunkAnswer.opensModel(opening, asked, ChunkAnswer.shape(dimension, chunkSize));
+        return ChunkAnswer.opensModel(opening, asked, ChunkAnswer.shape(dimension, chunkSize), vectors);
     }
 
     function answersGram(
@@ -185,15 +192,48 @@ contract LibraryHarness {
     function nextCoordinate(
         Rule calldata rule,
         ServerStep calldata step,
-        uint256 shift,
+        FractionBits calldata bits,
         int256[] calldata column,
         bytes calldata mixing,
         int256 weight,
-        int256 velocity
-    ) external pure returns (int256 nextWeight, int256 nextVelocity) {
-        int256 direction = CoordinateStep.direction(rule, step, shift, column, mixing, velocity);
-        nextWeight = CoordinateStep.move(step, weight, direction);
-        if (step.optimizer == ServerOptimizer.FedAvgM) nextVelocity = direction;
+        StateCoordinate calldata state
+    ) external pure returns (int256 nextWeight, StateCoordinate memory nextState) {
+        int256 delta = CoordinateStep.delta(rule, bits.model - bits.update, column, mixing);
+        if (step.optimizer == ServerOptimizer.FedAvg) return (CoordinateStep.move(step, weight, delta), nextState);
+        nextState = ServerState.next(step, state, delta);
+        nextWeight = CoordinateStep.moveByState(step, bits.model, weight, nextState);
+    }
+
+    function stateAfter(
+        ServerStep calldata step,
+        StateCoordinate calldata state,
+        int256 delta
+    ) external pure returns (StateCoordinate memory) {
+        return ServerState.next(step, state, delta);
+    }
+
+    /// @notice The weight that follows from a published state.
+    function movedByState(
+        ServerStep calldata step,
+        uint256 modelFractionBits,
+        int256 weight,
+        StateCoordinate calldata state
+    ) external pure returns (int256) {
+        return CoordinateStep.moveByState(step, modelFractionBits, weight, state);
+    }
+
+    /// @notice The state of coordinate `k` in an opened chunk of so many planes of K.
+    function stateCoordinate(
+        bytes calldata chunk,
+        uint256 planes,
+        uint256 chunkSize,
+        uint256 k
+    ) external pure returns (StateCoordinate memory) {
+        return ServerState.read(chunk, planes, chunkSize, k);
+    }
+
+    function isEnforceable(Rule calldata rule) external pure returns (bool) {
+        return RuleParameters.isEnforceable(rule);
     }
 
     /// @notice Whether `mixing` is what the rule makes of the Gram matrix left + right (`right` may be empty).
@@ -202,9 +242,13 @@ contract LibraryHarness {
         uint256 n,
         bytes calldata left,
         bytes calldata right,
+        bytes32 seed,
         bytes calldata mixing,
         uint256[] calldata nearest
     ) external pure returns (bool) {
+        if (RuleParameters.isOnly(rule.preAggregations, PreAggregation.Bucketing)) {
+            return nearest.length == 0 && MixingJudge.isBucketing(rule, n, seed, mixing);
+        }
         return MixingJudge.isRight(rule, n, GramTree.sum(left, right, n), mixing, nearest);
     }
 
@@ -253,9 +297,10 @@ contract LibraryHarness {
         MixingProof calldata proof,
         GramShape calldata shape,
         Rule calldata rule,
+        bytes32 seed,
         bytes32 mixingHash
     ) external view returns (bool guilty) {
-        return GramFraud.judgeMixing(proof, shape, rule, mixingHash);
+        return GramFraud.judgeMixing(proof, shape, rule, seed, mixingHash);
     }
 
     function judgeGramVacancy(

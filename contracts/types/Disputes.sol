@@ -49,7 +49,7 @@ enum PublishedTree {
 }
 
 /// @notice One coordinate, opened in what was published and in what that is computed from. A server step with state has
-///         two numbers a coordinate: the state, from the updates and the state before; then the model, from the state
+///         two answers a coordinate: the state, from the updates and the state before; then the model, from the state
 ///         that was published and the model before. Each proof is about one of them, and has nothing else in it.
 /// @param round the accused publication's round
 /// @param chunk index of the chunk
@@ -62,7 +62,8 @@ enum PublishedTree {
 ///        empty about the model of a step with state
 /// @param oldModel 4K bytes | depth * 32, under the base model's root; empty about the state
 /// @param newModel the same, under the published root; empty about the state
-/// @param oldState the same, under the previous state's root; empty about the model, and when there is none
+/// @param oldState 4K bytes of each of the state's vectors | depth * 32, under the previous state's root; empty about the
+///        model, and when there is none
 /// @param newState the same, under the published state's root; empty for a step without
 /// @param mixing preimage of the published mixing hash; empty for a rule without, and when there are no rows
 struct CoordinateProof {
@@ -145,7 +146,7 @@ enum ChunkKind {
 /// @param answerBy unix seconds, the first moment that is too late
 /// @param root what the answer must open
 /// @param normSq for an update: what its sums must add up to
-/// @param rows n, for Gram
+/// @param rows rows of the Gram matrix, for Gram
 /// @param instance what the challenge is about: the round's opening, for publications together with the turn
 struct Challenge {
     address challenger;

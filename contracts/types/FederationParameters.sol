@@ -1,43 +1,73 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
-/// @notice How the Gram matrix decides which rows are mixed before the coordinate-wise combine (docs/spec/rules.md).
+/// @notice A stage that mixes the rows, by what their Gram matrix says, before the coordinate-wise combine
+///         (docs/spec/rules.md).
 enum PreAggregation {
     None,
     MultiKrum,
-    NearestNeighborMixing
+    NearestNeighborMixing,
+    Bucketing,
+    AdaptiveClipping,
+    IteratedKrum,
+    GeometricMedian,
+    CenteredClipping,
+    MinimumDiameter,
+    Monna,
+    CovarianceFilter,
+    FoolsGold,
+    SignGuard,
+    FlTrust
 }
 
 /// @notice How the (mixed) rows become one row, coordinate by coordinate.
 enum Combine {
     Mean,
     Median,
-    TrimmedMean
+    TrimmedMean,
+    MeaMed,
+    Bulyan
 }
 
 /// @notice How the aggregate moves the model.
 enum ServerOptimizer {
     FedAvg,
-    FedAvgM
+    FedAvgM,
+    FedAdagrad,
+    FedAdam,
+    FedYogi
 }
 
-/// @notice A robust rule: pre-aggregation from the Gram matrix, then a coordinate-wise combine.
+/// @notice A robust rule: up to four pre-aggregations, one after the other, then a coordinate-wise combine.
+/// @param preAggregations one stage (PreAggregation) a byte, the first to be applied in the lowest; 0 = no more
 /// @param byzantine f, how many Byzantine participants the rule is asked to survive
 /// @param selected m of Multi-Krum; 0 means n - f, computed when the round is aggregated
+/// @param bucketSize s of bucketing; 0 without
+/// @param iterations steps of the geometric median and of centred clipping; 0 without
+/// @param referenceIndex index of the participant that MoNNA or FLTrust starts from; 0 without
+/// @param radius of centred clipping, in units of 2^-G; 0 without
 struct Rule {
-    PreAggregation preAggregation;
+    uint32 preAggregations;
     Combine combine;
     uint16 byzantine;
     uint16 selected;
+    uint16 bucketSize;
+    uint16 iterations;
+    uint16 referenceIndex;
+    uint64 radius;
 }
 
 /// @notice The server's optimiser in fixed point.
 /// @param learningRateQ16 learning rate times 2^16
-/// @param momentumQ16 momentum times 2^16, below 2^16; zero for FedAvg
+/// @param momentumQ16 momentum (beta1) times 2^16, below 2^16; zero for FedAvg
+/// @param secondMomentQ16 beta2 of FedAdam and FedYogi times 2^16, below 2^16; else zero
+/// @param adaptivity tau of FedAdagrad, FedAdam and FedYogi, above zero, in units of 2^-F; else zero
 struct ServerStep {
     ServerOptimizer optimizer;
     uint32 learningRateQ16;
     uint32 momentumQ16;
+    uint32 secondMomentQ16;
+    uint32 adaptivity;
 }
 
 /// @notice Everything a federation fixes at creation. The order groups what one transaction reads into one storage
@@ -64,6 +94,8 @@ struct ServerStep {
 /// @param chunkSize K, coordinates per leaf; a power of two
 /// @param modelFractionBits F, fraction bits of a model coordinate
 /// @param updateFractionBits G, fraction bits of an update coordinate
+/// @param enforced true: every number of a publication has its fraud proof, so the rule is one that the contract can
+///        judge; false: the rule may be any, and what an auditor finds against it convicts nobody
 /// @param rule the aggregation rule
 /// @param serverStep the server's optimiser
 /// @param stakeToken the ERC-20 in which stakes, bonds and rewards are paid; zero for the chain's native coin
@@ -73,7 +105,7 @@ struct ServerStep {
 /// @param roundReward paid from the reward pool for a final round; 0 = none
 /// @param aggregatorRewardBps the aggregator's part of it, in 1/10,000
 /// @param contributionRewardBps how much of the participants' part follows the contribution score, in 1/10,000; the
-///        rest is shared equally; 0 unless the rule has a Gram matrix
+///        rest is shared equally; 0 unless the rule has a Gram matrix whose numbers are enforced
 struct FederationParameters {
     bytes manifestCid;
     bytes genesisModelCid;
@@ -101,6 +133,7 @@ struct FederationParameters {
     uint32 chunkSize;
     uint8 modelFractionBits;
     uint8 updateFractionBits;
+    bool enforced;
     Rule rule;
     ServerStep serverStep;
     // what money is at stake besides the stakes

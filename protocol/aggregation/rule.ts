@@ -59,7 +59,8 @@ const PREPARING: ReadonlySet<PreAggregation> = new Set(['nearestNeighborMixing',
 /** Stages that look for one participant's row, which bucketing would take away. */
 const REFERENCES: ReadonlySet<PreAggregation> = new Set(['monna', 'flTrust']);
 const ITERATES: ReadonlySet<PreAggregation> = new Set(['geometricMedian', 'centeredClipping']);
-const ENFORCEABLE_STAGES: ReadonlySet<PreAggregation> = new Set(['multiKrum', 'nearestNeighborMixing']);
+/** Each alone; their arithmetic fits in one transaction. */
+const ENFORCEABLE_STAGES: ReadonlySet<PreAggregation> = new Set(['multiKrum', ...PREPARING]);
 
 const STAGE_NAMES: Record<PreAggregation, string> = {
   multiKrum: 'multi-krum',
@@ -171,6 +172,29 @@ export function ruleName(rule: Rule): string {
   const last = rule.preAggregations.at(-1);
   const isSaid = rule.combine === 'bulyan' || (rule.combine === 'mean' && last !== undefined && !PREPARING.has(last));
   return [...words, ...(isSaid ? [] : [COMBINE_NAMES[rule.combine]])].join('+');
+}
+
+/** Stages as the chain stores them: one a byte, the first to be applied in the lowest. */
+export function packStages(preAggregations: readonly PreAggregation[]): number {
+  return preAggregations.reduce((packed, stage, i) => packed + PRE_AGGREGATIONS.indexOf(stage) * 256 ** i, 0);
+}
+
+/** @throws AssayError `RULE_PARAMETERS` for a stage that nobody knows. */
+export function unpackStages(packed: number): PreAggregation[] {
+  const stages: PreAggregation[] = [];
+  for (let rest = packed; rest > 0; rest = Math.floor(rest / 256)) {
+    const stage = PRE_AGGREGATIONS[rest % 256];
+    if (stage === undefined || stage === 'none') {
+      throw new AssayError('RULE_PARAMETERS', {
+        summary: 'the contract names a stage that this version of Assay does not know',
+        expected: `1 to ${PRE_AGGREGATIONS.length - 1} in each byte`,
+        received: `0x${packed.toString(16)}`,
+        fix: 'use the version of Assay that the federation was created with, or a newer one',
+      });
+    }
+    stages.push(stage);
+  }
+  return stages;
 }
 
 /** Whether the rule needs the Gram matrix of the updates: every rule that mixes them. */

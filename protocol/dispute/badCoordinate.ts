@@ -6,7 +6,7 @@
  */
 import { sha256 } from '#sha256';
 import { needsGram } from '../aggregation/rule.ts';
-import { hasServerState } from '../aggregation/serverStep.ts';
+import { stateVectors } from '../aggregation/serverStep.ts';
 import { modelLeaf } from '../commitment/merkle.ts';
 import { sumLeafPreimage } from '../commitment/merkleSum.ts';
 import {
@@ -20,11 +20,12 @@ import {
   unpackSumPath,
 } from '../commitment/openings.ts';
 import { concatBytes, type Hex, toHex, uintBytes, ZERO_HASH } from '../encoding/bytes.ts';
-import type { VectorLayout } from '../encoding/layout.ts';
+import { stateLayout, type VectorLayout } from '../encoding/layout.ts';
 import { fractionShift, layoutOf } from '../round/parameters.ts';
 import { type Publication, publicationHash } from '../round/publication.ts';
 import type { RevealedUpdate } from '../round/submission.ts';
 import {
+  checkEnforced,
   checkLength,
   checkPublication,
   type DisputedRound,
@@ -32,7 +33,15 @@ import {
   type Verdict,
   validRows,
 } from './disputedRound.ts';
-import { moveCoordinate, readMixing, recomputeCoordinate } from './recomputeCoordinate.ts';
+import {
+  moveByDelta,
+  moveByState,
+  NO_STATE,
+  readMixing,
+  recomputeDelta,
+  recomputeState,
+  type StateCoordinate,
+} from './recomputeCoordinate.ts';
 import { modelTree, type ReadChunk, updateTree } from './trees.ts';
 
 const NO_BYTES = new Uint8Array(0);
@@ -54,7 +63,8 @@ export interface BadCoordinateProof {
   /** 4K bytes | depth * 32, under the base model's root. Empty about the state, as the new one is. */
   readonly oldModel: Uint8Array;
   readonly newModel: Uint8Array;
-  /** Under the previous state's root; empty about the model, and when there is none. */
+  /** 4K bytes of each of the state's vectors | depth * 32, under the previous state's root; empty about the model, and
+   * when there is none. */
   readonly oldState: Uint8Array;
   /** Empty for a stateless step. */
   readonly newState: Uint8Array;
@@ -65,46 +75,48 @@ export interface BadCoordinateProof {
 /** @throws AssayError `PROOF_MALFORMED` where the contract would revert. */
 export function judgeBadCoordinate(round: DisputedRound, proof: BadCoordinateProof): Verdict {
   const { publication, chunk, coordinate } = proof;
-  const { serverStep } = round.parameters;
+  checkEnforced(round);
+  const { serverStep, modelFractionBits } = round.parameters;
   const layout = layoutOf(round.parameters);
   if (!(chunk >= 0 && chunk < layout.chunkCount && coordinate >= 0 && coordinate < layout.chunkSize)) {
     throw malformed('there is no such coordinate', `chunk < ${layout.chunkCount}, coordinate < ${layout.chunkSize}`);
   }
   checkPublication(round, publication);
-  const at = (what: string, root: Hex, opening: Uint8Array) =>
+  const model = (what: string, root: Hex, opening: Uint8Array) =>
     modelCoordinate(layout, what, root, chunk, coordinate, opening);
-  const isRightModel = (direction: bigint) => {
-    const before = at('the old model', round.baseModelRoot, proof.oldModel);
-    const right = moveCoordinate(serverStep, before, direction);
-    return right === at('the new model', publication.modelRoot, proof.newModel);
+  const state = (what: string, root: Hex, opening: Uint8Array) =>
+    stateCoordinate(layout, stateVectors(serverStep), what, root, chunk, coordinate, opening);
+  const isRightModel = (move: (before: bigint) => bigint) => {
+    const before = model('the old model', round.baseModelRoot, proof.oldModel);
+    return move(before) === model('the new model', publication.modelRoot, proof.newModel);
   };
 
-  if (!hasServerState(serverStep)) {
+  if (stateVectors(serverStep) === 0) {
     checkLength('the old server state', proof.oldState, 0);
     checkLength('the new server state', proof.newState, 0);
-    return isRightModel(rightDirection(round, proof, layout, null)) ? 'innocent' : 'guilty';
+    const delta = rightDelta(round, proof, layout);
+    return isRightModel((before) => moveByDelta(serverStep, before, delta)) ? 'innocent' : 'guilty';
   }
-  const state = at('the new server state', publication.stateRoot, proof.newState);
+  const published = state('the new server state', publication.stateRoot, proof.newState);
   if (proof.newModel.length === 0) {
     checkLength('the old model', proof.oldModel, 0);
-    return state === rightDirection(round, proof, layout, oldState(round, proof, at)) ? 'innocent' : 'guilty';
+    const before = oldState(round, proof, state);
+    const right = recomputeState(serverStep, before, rightDelta(round, proof, layout));
+    const same = published.momentum === right.momentum && published.secondMoment === right.secondMoment;
+    return same ? 'innocent' : 'guilty';
   }
   checkLength('the old server state', proof.oldState, 0);
   checkLength('the mixing matrix', proof.mixing, 0);
   if (proof.rows.length > 0 || proof.reveals.length > 0) {
     throw malformed('the model follows from the published state alone', 'no rows and no reveals');
   }
-  return isRightModel(state) ? 'innocent' : 'guilty';
+  const move = (before: bigint) => moveByState(serverStep, modelFractionBits, before, published);
+  return isRightModel(move) ? 'innocent' : 'guilty';
 }
 
-/** FedAvg's delta (`velocity` null) or FedAvgM's next velocity, from the rows. */
-function rightDirection(
-  round: DisputedRound,
-  proof: BadCoordinateProof,
-  layout: VectorLayout,
-  velocity: bigint | null,
-): bigint {
-  const { rule, serverStep } = round.parameters;
+/** What the rule makes of the rows. */
+function rightDelta(round: DisputedRound, proof: BadCoordinateProof, layout: VectorLayout): bigint {
+  const { rule } = round.parameters;
   const { publication, chunk, coordinate } = proof;
   const rows = validRows(round, proof.reveals);
   if (proof.rows.length !== rows.length) {
@@ -117,19 +129,18 @@ function rightDirection(
     throw malformed('this is not the published mixing matrix', publication.mixingHash);
   }
   const mixing = mixes ? readMixing(rule, rows.length, proof.mixing) : null;
-  const shift = fractionShift(round.parameters);
-  return recomputeCoordinate(rule, serverStep, shift, column, mixing, 0n, velocity).direction;
+  return recomputeDelta(rule, fractionShift(round.parameters), column, mixing);
 }
 
-/** Zero before the first publication. */
+/** Zeros before the first publication. */
 function oldState(
   round: DisputedRound,
   { previous, oldState }: BadCoordinateProof,
-  at: (what: string, root: Hex, opening: Uint8Array) => bigint,
-): bigint {
+  at: (what: string, root: Hex, opening: Uint8Array) => StateCoordinate,
+): StateCoordinate {
   if (round.previousPublicationHash === ZERO_HASH) {
     checkLength('the old server state', oldState, 0);
-    return 0n;
+    return NO_STATE;
   }
   if (previous === null || publicationHash(previous) !== round.previousPublicationHash) {
     throw malformed('this is not the publication before the round', round.previousPublicationHash);
@@ -144,7 +155,7 @@ export interface CoordinateSources {
   readonly base: ReadChunk;
   /** The published model: its chunks, or the opening (4K bytes | path) that an availability answer gave. */
   readonly model: ReadChunk | Uint8Array;
-  /** Null for a stateless step, or before the first publication. */
+  /** Chunks of 4K bytes of each of the state's vectors. Null for a stateless step, or before the first publication. */
   readonly oldState: ReadChunk | null;
   /** Null for a stateless step. */
   readonly newState: ReadChunk | Uint8Array | null;
@@ -179,12 +190,13 @@ export async function buildBadCoordinate(
   const fromRows = { reveals, rows, mixing: sources.mixing ?? NO_BYTES };
   const noModels = { oldModel: NO_BYTES, newModel: NO_BYTES };
   const noRows = { reveals: [], rows: [], mixing: NO_BYTES };
-  const proofs: BadCoordinateProof[] = hasServerState(round.parameters.serverStep)
-    ? [
-        { ...about, publication, previous, ...fromRows, ...noModels, ...states },
-        { ...about, publication, previous: null, ...noRows, ...models, ...states, oldState: NO_BYTES },
-      ]
-    : [{ ...about, publication, previous: null, ...fromRows, ...models, ...states }];
+  const proofs: BadCoordinateProof[] =
+    stateVectors(round.parameters.serverStep) > 0
+      ? [
+          { ...about, publication, previous, ...fromRows, ...noModels, ...states },
+          { ...about, publication, previous: null, ...noRows, ...models, ...states, oldState: NO_BYTES },
+        ]
+      : [{ ...about, publication, previous: null, ...fromRows, ...models, ...states }];
   return proofs.find((proof) => judgeBadCoordinate(round, proof) === 'guilty') ?? null;
 }
 
@@ -199,7 +211,10 @@ export async function openUpdateChunk(read: ReadChunk, layout: VectorLayout, chu
   return (await openRow(read, layout, chunk)).slice(8);
 }
 
-/** A chunk of a model or server state, for a proof or as an availability answer: 4K bytes | path. One pass over it. */
+/**
+ * A chunk of a model or server state, for a proof or as an availability answer: 4K bytes of each vector | path. One pass
+ * over it; `read` gives chunks of all its vectors.
+ */
 export async function openModelChunk(read: ReadChunk, layout: VectorLayout, chunk: number): Promise<Uint8Array> {
   const tree = await modelTree(read, layout);
   return concatBytes(await read(chunk), ...tree.path(0, chunk));
@@ -229,7 +244,28 @@ export function rowCoordinate(
 }
 
 /**
- * The coordinate in an opened chunk of a model or server state.
+ * The coordinate in an opened chunk of a server state of so many vectors (`stateVectors`).
+ * @throws AssayError `PROOF_MALFORMED` when the chunk does not open under the root.
+ */
+export function stateCoordinate(
+  layout: VectorLayout,
+  vectors: number,
+  what: string,
+  root: Hex,
+  chunk: number,
+  coordinate: number,
+  opening: Uint8Array,
+): StateCoordinate {
+  const whole = stateLayout(layout, vectors);
+  const momentum = modelCoordinate(whole, what, root, chunk, coordinate, opening);
+  if (vectors === 1) return { momentum, secondMoment: 0n };
+  const view = new DataView(opening.buffer, opening.byteOffset, opening.length);
+  const half = (plane: number) => BigInt(view.getUint32(4 * (plane * layout.chunkSize + coordinate), true));
+  return { momentum, secondMoment: (half(2) << 32n) | half(1) };
+}
+
+/**
+ * The coordinate in an opened chunk of a model.
  * @throws AssayError `PROOF_MALFORMED` when the chunk does not open under the root.
  */
 export function modelCoordinate(

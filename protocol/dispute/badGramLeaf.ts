@@ -27,6 +27,7 @@ import { layoutOf } from '../round/parameters.ts';
 import type { Publication } from '../round/publication.ts';
 import type { RevealedUpdate } from '../round/submission.ts';
 import {
+  checkEnforced,
   checkLength,
   checkPublication,
   type DisputedRound,
@@ -77,6 +78,7 @@ export function spanRange(layout: VectorLayout, span: number): SpanRange {
 /** @throws AssayError `PROOF_MALFORMED` where the contract would revert. */
 export function judgeBadGramLeaf(round: DisputedRound, proof: BadGramLeafProof): Verdict {
   const { publication, span, first, second } = proof;
+  checkEnforced(round);
   checkPublication(round, publication);
   const rows = validRows(round, proof.reveals);
   const n = rows.length;

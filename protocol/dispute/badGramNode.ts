@@ -25,6 +25,7 @@ import { layoutOf } from '../round/parameters.ts';
 import type { Publication } from '../round/publication.ts';
 import type { RevealedUpdate } from '../round/submission.ts';
 import {
+  checkEnforced,
   checkLength,
   checkPublication,
   type DisputedRound,
@@ -54,6 +55,7 @@ const MAX_I64 = 2n ** 63n - 1n;
 /** @throws AssayError `PROOF_MALFORMED` where the contract would revert. */
 export function judgeBadGramNode(round: DisputedRound, proof: BadGramNodeProof): Verdict {
   const { publication, level, position } = proof;
+  checkEnforced(round);
   checkPublication(round, publication);
   const n = validRows(round, proof.reveals).length;
   const depth = gramTreeDepth(layoutOf(round.parameters).chunkCount);

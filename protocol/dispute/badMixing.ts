@@ -17,6 +17,7 @@ import { plainContext } from '../round/roundComputation.ts';
 import type { RevealedUpdate } from '../round/submission.ts';
 import { readChildren } from './badGramNode.ts';
 import {
+  checkEnforced,
   checkLength,
   checkPublication,
   type DisputedRound,
@@ -45,6 +46,7 @@ export function judgeBadMixing(round: DisputedRound, proof: BadMixingProof): Ver
   const { publication } = proof;
   const { rule } = round.parameters;
   if (!needsGram(rule)) throw malformed('this rule has no mixing matrix');
+  checkEnforced(round);
   checkPublication(round, publication);
   const n = validRows(round, proof.reveals).length;
   const gram = readGramRoot(round, publication, n, proof.root);
@@ -81,9 +83,9 @@ export function readGramRoot(
   return { n, values: Array.from({ length: opening.length / 8 }, (_, e) => view.getBigInt64(8 * e)) };
 }
 
-/** Rules that the contract judges take nothing but the Gram matrix. */
-function rightMixing({ parameters: { rule, dimension } }: DisputedRound, gram: InnerProducts): Mixing {
-  return preAggregate(rule, gram, { ...plainContext(gram.n), signs: null, dimension });
+/** Rules that the contract judges take nothing but the Gram matrix and the seed. */
+function rightMixing({ parameters: { rule, dimension }, seed }: DisputedRound, gram: InnerProducts): Mixing {
+  return preAggregate(rule, gram, { ...plainContext(gram.n), seed, signs: null, dimension });
 }
 
 /** The contract's hints for Krum's scores; none for another rule. */

@@ -19,7 +19,14 @@ import { zeroNodes } from '../commitment/perfectTree.ts';
 import type { Hex } from '../encoding/bytes.ts';
 import { layoutOf } from '../round/parameters.ts';
 import type { Publication } from '../round/publication.ts';
-import { checkLength, checkPublication, type DisputedRound, malformed, type Verdict } from './disputedRound.ts';
+import {
+  checkEnforced,
+  checkLength,
+  checkPublication,
+  type DisputedRound,
+  malformed,
+  type Verdict,
+} from './disputedRound.ts';
 import { gramZeros, sameBytes } from './trees.ts';
 
 /** In the order of the Solidity enum `PublishedTree`. */
@@ -46,6 +53,7 @@ export function judgeBadVacancy(round: DisputedRound, proof: BadVacancyProof): V
   checkPublication(round, publication);
   const layout = layoutOf(round.parameters);
   const gram = tree === 'gram';
+  if (gram) checkEnforced(round);
   const depth = gram ? gramTreeDepth(layout.chunkCount) : layout.depth;
   const leaves = gram ? gramSpanCount(layout.chunkCount) : layout.chunkCount;
   if (!(level >= 0 && level < depth)) throw malformed('no node of that level', `0 to ${depth - 1}`, level);

@@ -21,7 +21,7 @@ export interface WantedOpening {
   readonly rows: number;
 }
 
-/** `read` gives the payload's pieces: 2K bytes, 4K bytes, or one span's matrix. */
+/** `read` gives the payload's pieces: 2K bytes, 4K bytes, or one span's matrix. `layout` is the tree's: `treeLayout`. */
 export async function buildAnswer(
   read: ReadChunk,
   layout: VectorLayout,

@@ -5,13 +5,15 @@
 import type { Hex } from '../encoding/bytes.ts';
 import { ZERO_HASH } from '../encoding/bytes.ts';
 import { AssayError } from '../errors.ts';
-import type { LearningParameters } from '../round/parameters.ts';
+import type { FederationParameters, LearningParameters } from '../round/parameters.ts';
 import { type Publication, publicationHash } from '../round/publication.ts';
 import { accumulateRevealed, type RevealedUpdate, rowOrder, voidedIndices } from '../round/submission.ts';
 
 export interface DisputedRound {
-  readonly parameters: LearningParameters;
+  readonly parameters: LearningParameters & Pick<FederationParameters, 'enforced'>;
   readonly accumulator: Hex;
+  /** Of the round: what buckets are drawn from. ZERO_HASH before it is fixed. */
+  readonly seed: Hex;
   /** Bit i set: the submission of the participant with index i is void. */
   readonly voidedBitmap: bigint;
   /** n: revealed and not void. */
@@ -32,6 +34,19 @@ export function malformed(summary: string, expected?: string, received?: unknown
     ...(expected === undefined ? {} : { expected }),
     ...(received === undefined ? {} : { received: String(received) }),
   });
+}
+
+/**
+ * @throws AssayError `PROOF_MALFORMED` in a federation that is audited only: its contract knows no proof that depends on
+ * the rule.
+ */
+export function checkEnforced(round: DisputedRound): void {
+  if (!round.parameters.enforced) {
+    throw malformed(
+      'this federation is audited only: nobody is convicted by its rule',
+      'a federation that is enforced',
+    );
+  }
 }
 
 /** @throws AssayError `PROOF_MALFORMED` unless these are the round's reveals, in their order. */

@@ -1,6 +1,8 @@
 /** Whoever cannot fetch a chunk asks for it on the chain: an answer is paid, silence convicts, and nobody can stop an answer. */
 import { expect } from 'chai';
 import { type Hex, parseGwei, toHex, zeroHash } from 'viem';
+import { fromRule } from '../../chain/convert.ts';
+import { parseRule } from '../../protocol/aggregation/rule.ts';
 import { sumLeafPreimage, sumNodePreimage, updateLeaf } from '../../protocol/commitment/merkleSum.ts';
 import { sha256 } from '../../protocol/commitment/sha256.node.ts';
 import {
@@ -341,7 +343,7 @@ describe('availability', () => {
     it('C-101: is not for a state or a Gram matrix that the rule has none of', async () => {
       world.federation = await world.createFederation({
         dimension: BigInt(DIMENSION),
-        rule: { preAggregation: 0, combine: 0, byzantine: 0, selected: 0 },
+        rule: fromRule(parseRule('fedavg', 0)),
       });
       for (let i = 0; i < 4; i++) await world.register(world.participant(i));
       await world.registerAggregator(world.aggregator(0));

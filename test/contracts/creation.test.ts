@@ -4,12 +4,14 @@ import { expect } from 'chai';
 import hre from 'hardhat';
 import { createPublicClient, type Hex, http, parseEventLogs, zeroAddress } from 'viem';
 import { federationFactoryAbi } from '../../chain/abi/federationFactory.ts';
+import { fromRule } from '../../chain/convert.ts';
 import { deployAssay, MODULES } from '../../chain/deploy.ts';
 import AssayModule from '../../ignition/modules/Assay.ts';
 import { COMBINES, PRE_AGGREGATIONS } from '../../protocol/aggregation/rule.ts';
 import { SERVER_OPTIMIZERS } from '../../protocol/aggregation/serverStep.ts';
 import { ROUND_PHASES } from '../../protocol/round/phases.ts';
 import { renderAbiFiles } from '../../scripts/generateAbi.ts';
+import { ruleOf } from '../protocol/support/ruleOf.ts';
 import {
   baseParameters,
   cidOf,
@@ -87,6 +89,8 @@ describe('creating a federation', () => {
     }
   });
 
+  const plain = { optimizer: 0, learningRateQ16: 65536, momentumQ16: 0, secondMomentQ16: 0, adaptivity: 0 };
+  const adam = { optimizer: 3, learningRateQ16: 65536, momentumQ16: 58982, secondMomentQ16: 64881, adaptivity: 1 };
   const impossible: [string, Partial<Parameters>, string, unknown[]?][] = [
     ['C-25 a CID of the wrong length', { manifestCid: '0x0155' }, 'InvalidCid'],
     ['C-25 a CIDv0', { genesisModelCid: `0x${'12'.repeat(36)}` }, 'InvalidCid'],
@@ -117,7 +121,7 @@ describe('creating a federation', () => {
     ['C-69 scores of more than everything', { contributionRewardBps: 10_001 }, 'ParameterOutOfRange'],
     [
       'C-69 scores without a Gram matrix',
-      { contributionRewardBps: 1, rule: { preAggregation: 0, combine: 2, byzantine: 1, selected: 0 } },
+      { contributionRewardBps: 1, rule: fromRule(ruleOf('none', 'trimmedMean', 1)) },
       'ParameterOutOfRange',
       ['contributionRewardBps', 1n, 0n, 0n],
     ],
@@ -125,19 +129,15 @@ describe('creating a federation', () => {
     ['C-64 more participants at the start than at most', { minParticipants: 11 }, 'ParameterOutOfRange'],
     [
       'C-60 Krum with a median',
-      { rule: { preAggregation: 1, combine: 1, byzantine: 0, selected: 0 } },
+      { rule: fromRule(ruleOf('multiKrum', 'median', 0)) },
       'ImpossibleRule',
-      [1, 1, 0, 0],
+      [1, 1, 0, 'a mean after a stage that ends in one row'],
     ],
-    ['C-60 m without Krum', { rule: { preAggregation: 0, combine: 0, byzantine: 0, selected: 1 } }, 'ImpossibleRule'],
-    [
-      'C-60 f that nobody can satisfy',
-      { rule: { preAggregation: 0, combine: 1, byzantine: 50, selected: 0 } },
-      'ImpossibleRule',
-    ],
+    ['C-60 m without Krum', { rule: fromRule(ruleOf('none', 'mean', 0, 1)) }, 'ImpossibleRule'],
+    ['C-60 f that nobody can satisfy', { rule: fromRule(ruleOf('none', 'median', 50)) }, 'ImpossibleRule'],
     [
       'C-64 Krum with too few updates',
-      { rule: { preAggregation: 1, combine: 0, byzantine: 1, selected: 1 } },
+      { rule: fromRule(ruleOf('multiKrum', 'mean', 1, 1)) },
       'ParameterOutOfRange',
       ['minUpdates', 3n, 5n, 4n],
     ],
@@ -169,6 +169,16 @@ describe('creating a federation', () => {
       { serverStep: { optimizer: 1, learningRateQ16: 1, momentumQ16: 65536, secondMomentQ16: 0, adaptivity: 0 } },
       'ImpossibleServerStep',
     ],
+    [
+      'C-61 a second moment for FedAvgM',
+      { serverStep: { ...adam, optimizer: 1, adaptivity: 0 } },
+      'ImpossibleServerStep',
+      [1, 65536, 58982, 64881, 0],
+    ],
+    ['C-61 a second moment of one', { serverStep: { ...adam, secondMomentQ16: 65536 } }, 'ImpossibleServerStep'],
+    ['C-61 a second moment for FedAdagrad', { serverStep: { ...adam, optimizer: 2 } }, 'ImpossibleServerStep'],
+    ['C-61 FedAdam with nothing to divide by', { serverStep: { ...adam, adaptivity: 0 } }, 'ImpossibleServerStep'],
+    ['C-61 adaptivity for FedAvg', { serverStep: { ...plain, adaptivity: 1 } }, 'ImpossibleServerStep'],
     ['C-65 a penalty above the stake', { missedRevealPenalty: STAKE + 1n }, 'ParameterOutOfRange'],
     ['C-65 a turn penalty above the stake', { missedTurnPenalty: 2n * STAKE + 1n }, 'ParameterOutOfRange'],
     ['C-66 no commit window', { commitWindowSeconds: 0 }, 'ParameterOutOfRange'],
@@ -182,7 +192,7 @@ describe('creating a federation', () => {
   }
 
   it('accepts Krum, Multi-Krum and every edge of a range', async () => {
-    const krum = { preAggregation: 1, combine: 0, byzantine: 1, selected: 1 };
+    const krum = fromRule(ruleOf('multiKrum', 'mean', 1, 1));
     await world.createFederation({ rule: krum, minUpdates: 5, minParticipants: 5 });
     await world.createFederation({ rule: { ...krum, selected: 8 }, minUpdates: 9, minParticipants: 9 });
     await world.createFederation({
@@ -195,6 +205,11 @@ describe('creating a federation', () => {
     await world.createFederation({
       serverStep: { optimizer: 1, learningRateQ16: 16 * 65536, momentumQ16: 65535, secondMomentQ16: 0, adaptivity: 0 },
     });
+    for (const optimizer of [2, 3, 4]) {
+      const edge = { optimizer, momentumQ16: 65535, secondMomentQ16: optimizer === 2 ? 0 : 65535 };
+      await world.createFederation({ serverStep: { ...plain, ...edge, adaptivity: 2 ** 32 - 1 } });
+      await world.createFederation({ serverStep: { ...plain, optimizer, adaptivity: 1 } });
+    }
   });
 });
 

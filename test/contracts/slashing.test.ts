@@ -1,6 +1,8 @@
 /** Whoever is convicted loses the whole stake of the role, half of it burned; and what that does to everybody else: nothing. */
 import { expect } from 'chai';
 import { type Hex, keccak256, toHex, zeroHash } from 'viem';
+import { fromRule } from '../../chain/convert.ts';
+import { parseRule } from '../../protocol/aggregation/rule.ts';
 import { sumLeafPreimage, sumOfSquares } from '../../protocol/commitment/merkleSum.ts';
 import { sha256 } from '../../protocol/commitment/sha256.node.ts';
 import { BOND, Kind, Proof, type RealPublication, RealWorld, type Wallet } from './support/asking.ts';
@@ -108,7 +110,7 @@ describe('slashing', () => {
 
   describe('of a participant', () => {
     /** One chunk, so that the leaf is the root: a lie about the norm is a lie about the leaf's sum. */
-    const SMALL = { dimension: 200n, rule: { preAggregation: 0, combine: 0, byzantine: 0, selected: 0 } };
+    const SMALL = { dimension: 200n, rule: fromRule(parseRule('fedavg', 0)) };
     const lying = (wallet: Wallet, round: number, claimed = 1n): Update & { preimage: Hex } => {
       const random = new Randomness(5);
       const chunk = Int16Array.from({ length: 256 }, (_, i) => (i < 200 ? random.between(-99, 99) : 0));

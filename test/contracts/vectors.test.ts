@@ -4,7 +4,9 @@ import { expect } from 'chai';
 import hre from 'hardhat';
 import { type Abi, decodeErrorResult, type Hex, keccak256, zeroHash } from 'viem';
 import { federationFactoryAbi } from '../../chain/abi/federationFactory.ts';
-import { COMBINES, PRE_AGGREGATIONS } from '../../protocol/aggregation/rule.ts';
+import { fromRule, fromServerStep } from '../../chain/convert.ts';
+import { COMBINES, type Combine, type Rule } from '../../protocol/aggregation/rule.ts';
+import { ruleOf } from '../protocol/support/ruleOf.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: JSON with one shape per file
 const vectors = (name: string): any =>
@@ -102,18 +104,56 @@ describe('vectors in Solidity', () => {
     const { cases } = vectors('ruleParameters');
     expect(cases.length).to.be.above(100);
     for (const { name, preAggregation, combine, byzantine, selected, ok, minimum } of cases) {
-      const rule = {
-        preAggregation: PRE_AGGREGATIONS.indexOf(preAggregation),
-        combine: COMBINES.indexOf(combine),
-        byzantine,
-        selected,
-      };
+      const rule = fromRule(ruleOf(preAggregation, combine, byzantine, selected));
       const label = `${name}, f = ${byzantine}, m = ${selected}`;
       const answer = await read('minimumUpdates', [rule]).catch((error: Error) => revertName(error));
       expect(answer, label).to.equal(ok ? minimum : 'ImpossibleRule');
     }
   });
+
+  it('RuleParameters knows every composition: whether it is possible, what it needs, whether it is enforced (C-60 C-151)', async () => {
+    const { read } = world;
+    const { cases } = vectors('ruleCompositions');
+    expect(cases.length).to.be.above(100);
+    // More than four stages have no place in the contract's 32 bits.
+    for (const { name, ok, minimum, enforceable, ...pieces } of cases.filter(
+      ({ preAggregations }: Rule) => preAggregations.length <= 4,
+    )) {
+      const rule = fromRule({ ...pieces, radius: BigInt(pieces.radius) });
+      const answer = await read('minimumUpdates', [rule]).catch((error: Error) => revertName(error));
+      expect(answer, name).to.equal(ok ? minimum : 'ImpossibleRule');
+      if (ok) expect(await read('isEnforceable', [rule]), name).to.equal(enforceable);
+    }
+  });
+
+  it('CoordinateStep combines a column as the protocol does, ties included', async () => {
+    const { read } = world;
+    const cases = vectors('combine').cases.filter(({ combine }: { combine: Combine }) => combine !== 'bulyan');
+    expect(cases.length).to.be.above(50);
+    for (const { name, combine, byzantine, column, numerator, denominator } of cases) {
+      const args = [COMBINES.indexOf(combine), BigInt(byzantine), column.map(BigInt)];
+      expect(await read('combineColumn', args), name).to.deep.equal([BigInt(numerator), BigInt(denominator)]);
+    }
+  });
+
+  it('ServerState moves moments and model as the protocol does (C-152)', async () => {
+    const { read } = world;
+    const { cases } = vectors('serverSteps');
+    expect(cases.length).to.be.above(20);
+    for (const { name, serverStep, modelFractionBits, updateFractionBits, ...numbers } of cases) {
+      const step = fromServerStep(serverStep);
+      const shifted = BigInt(numbers.numerator) * 2n ** BigInt(modelFractionBits - updateFractionBits);
+      const delta = saturated(shifted / BigInt(numbers.denominator));
+      const before = { momentum: BigInt(numbers.momentum), secondMoment: BigInt(numbers.secondMoment) };
+      const after = { momentum: BigInt(numbers.nextMomentum), secondMoment: BigInt(numbers.nextSecondMoment) };
+      expect(await read('stateAfter', [step, before, delta]), name).to.deep.equal(after);
+      const moved = await read('movedByState', [step, BigInt(modelFractionBits), BigInt(numbers.model), after]);
+      expect(moved, name).to.equal(BigInt(numbers.nextModel));
+    }
+  });
 });
+
+const saturated = (x: bigint): bigint => (x > 2n ** 31n - 1n ? 2n ** 31n - 1n : x < -(2n ** 31n) ? -(2n ** 31n) : x);
 
 /** The custom error behind a failed call. */
 function revertName(error: unknown): string {

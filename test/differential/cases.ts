@@ -4,9 +4,10 @@
  */
 
 import { sha256 } from '#sha256';
+import { fromRule, fromServerStep } from '../../chain/convert.ts';
 import { mixingPreimage } from '../../protocol/aggregation/preAggregation/mixing.ts';
-import { needsGram } from '../../protocol/aggregation/rule.ts';
-import type { ServerStep } from '../../protocol/aggregation/serverStep.ts';
+import { minimumUpdates, needsGram } from '../../protocol/aggregation/rule.ts';
+import { SERVER_OPTIMIZERS, stateVectors } from '../../protocol/aggregation/serverStep.ts';
 import {
   encodeGramMatrix,
   gramLeafHash,
@@ -40,19 +41,33 @@ import { type BadMixingProof, judgeBadMixing, nearestBitmaps, readGramRoot } fro
 import { judgeSumOpening, type SumOpening, sumOpening } from '../../protocol/dispute/badSum.ts';
 import { type BadVacancyProof, judgeBadVacancy } from '../../protocol/dispute/badVacancy.ts';
 import { openGramRoot } from '../../protocol/dispute/provenLies.ts';
-import { mixingShape, readMixing, recomputeCoordinate } from '../../protocol/dispute/recomputeCoordinate.ts';
+import {
+  mixingShape,
+  moveByDelta,
+  moveByState,
+  NO_STATE,
+  readMixing,
+  recomputeDelta,
+  recomputeState,
+  type StateCoordinate,
+} from '../../protocol/dispute/recomputeCoordinate.ts';
 import { gramTree } from '../../protocol/dispute/trees.ts';
 import { concatBytes, type Hex, toHex, ZERO_HASH } from '../../protocol/encoding/bytes.ts';
+import { stateLayout } from '../../protocol/encoding/layout.ts';
 import { AssayError } from '../../protocol/errors.ts';
+import { plainContext } from '../../protocol/round/roundComputation.ts';
 import {
   type DisputeWorld,
   honestRound,
+  JUDGED_GRAM_RULES,
   modelChunks,
   NUMBER,
   type Random,
   randomRule,
+  randomStep,
   republish,
   spansOf,
+  stateChunks,
   updateChunks,
 } from '../protocol/support/disputeWorld.ts';
 import {
@@ -66,8 +81,6 @@ import {
 import { preAggregate } from '../protocol/support/preAggregateRows.ts';
 import type { Question } from './harness.ts';
 import {
-  abiRule,
-  abiStep,
   type GramShape,
   gramLeafQuestion,
   gramNodeQuestion,
@@ -82,7 +95,6 @@ export interface Case {
   readonly expected: string;
 }
 
-const GRAM_RULES = ['krum', 'multi-krum', 'nnm+fedavg', 'nnm+median', 'nnm+trimmed-mean'];
 const NO_BYTES = new Uint8Array(0);
 
 /** A judge's verdict, or that it refuses. */
@@ -188,23 +200,14 @@ function trueSum(chunk: Uint8Array): bigint {
   return sum;
 }
 
-/** One coordinate of the rule and the step, with any mixing matrix of the rule's shape. */
+/** One coordinate of the rule and the step, with any mixing matrix of the rule's shape and any state. */
 function coordinateCase(random: Random): Case {
   const rule = randomRule(random);
-  const stateful = random.int(0, 1) === 1;
-  const step: ServerStep = {
-    optimizer: stateful ? 'fedAvgM' : 'fedAvg',
-    learningRateQ16: random.pick([65_536, 1, 2 ** 20, random.int(1, 2 ** 20)]),
-    momentumQ16: stateful ? random.pick([0, 65_535, random.int(0, 65_535)]) : 0,
-    secondMomentQ16: 0,
-    adaptivity: 0,
-  };
-  const least =
-    rule.preAggregations[0] === 'multiKrum'
-      ? Math.max(2 * rule.byzantine + 3, rule.selected + rule.byzantine)
-      : 2 * rule.byzantine + 1;
-  const n = random.int(0, 40) === 0 ? 100 : least + random.int(0, 6);
-  const shift = random.int(0, 16);
+  const step = randomStep(random, random.pick(SERVER_OPTIMIZERS));
+  const planes = stateVectors(step);
+  const n = random.int(0, 40) === 0 ? 100 : minimumUpdates(rule) + random.int(0, 6);
+  const model = random.int(1, 30);
+  const bits = { model, update: random.int(Math.max(1, model - 16), model) };
   const wide = random.int(0, 2);
   const column = Array.from({ length: n }, () =>
     BigInt(wide === 0 ? random.int(-2, 2) : wide === 1 ? random.pick([-32768, 32767]) : random.int(-32768, 32767)),
@@ -218,18 +221,39 @@ function coordinateCase(random: Random): Case {
     mixing = mixingPreimage({ rows, columns: n, denominator, weights });
   }
   const int32 = () => BigInt(random.pick([2 ** 31 - 1, -(2 ** 31), 0, random.int(-1000, 1000), random.u32() | 0]));
-  const model = int32();
-  const velocity = stateful ? int32() : null;
-  const read = !needsGram(rule) ? null : readMixing(rule, n, mixing);
-  const right = recomputeCoordinate(rule, step, shift, column, read, model, velocity);
+  const weight = int32();
+  // Whatever somebody may have published: v of 64 bits, too.
+  const u64 = () => random.pick([0n, 1n, 2n ** 62n - 1n, 2n ** 62n, 2n ** 64n - 1n, BigInt(random.u32()) ** 2n]);
+  const before = planes === 0 ? NO_STATE : { momentum: int32(), secondMoment: planes === 1 ? 0n : u64() };
+  const read = needsGram(rule) ? readMixing(rule, n, mixing) : null;
+  const delta = recomputeDelta(rule, bits.model - bits.update, column, read);
+  const after = planes === 0 ? NO_STATE : recomputeState(step, before, delta);
+  const moved = planes === 0 ? moveByDelta(step, weight, delta) : moveByState(step, bits.model, weight, after);
+  const text = (w: bigint, { momentum, secondMoment }: StateCoordinate) => `${w} ${momentum} ${secondMoment}`;
   return {
-    expected: `${right.model} ${right.velocity ?? 0n}`,
+    expected: text(moved, after),
     question: {
-      call: [
-        'nextCoordinate',
-        [abiRule(rule), abiStep(step), BigInt(shift), column, toHex(mixing), model, velocity ?? 0n],
-      ],
-      read: ([weight, next]: [bigint, bigint]) => `${weight} ${next}`,
+      call: ['nextCoordinate', [fromRule(rule), fromServerStep(step), bits, column, toHex(mixing), weight, before]],
+      read: ([next, state]: [bigint, StateCoordinate]) => text(next, state),
+    },
+  };
+}
+
+/** The model by a published state that may be no honest one. */
+function movedCase(random: Random): Case {
+  const step = randomStep(random, random.pick(SERVER_OPTIMIZERS.filter((optimizer) => optimizer !== 'fedAvg')));
+  const fractionBits = random.int(1, 30);
+  const weight = BigInt(random.u32() | 0);
+  const secondMoment = (BigInt(random.u32()) << 32n) | BigInt(random.u32());
+  const state = {
+    momentum: BigInt(random.pick([2 ** 31 - 1, -(2 ** 31), random.u32() | 0])),
+    secondMoment: stateVectors(step) === 1 ? 0n : random.pick([secondMoment, secondMoment >> 40n, 0n, 2n ** 64n - 1n]),
+  };
+  return {
+    expected: String(moveByState(step, fractionBits, weight, state)),
+    question: {
+      call: ['movedByState', [fromServerStep(step), BigInt(fractionBits), weight, state]],
+      read: String,
     },
   };
 }
@@ -323,7 +347,7 @@ type LiePlace = 'entry' | 'leafClaim' | 'nodeClaim' | 'vacancy';
 function gramScene(random: Random, places: readonly LiePlace[]): GramScene {
   const place = random.pick(places);
   const chunks = place === 'nodeClaim' || place === 'vacancy' ? [33, 40, 70, 75, 90] : [1, 3, 16, 17, 33, 50, 70];
-  const honest = honestRound(random, { rule: random.pick(GRAM_RULES), chunks: random.pick(chunks) });
+  const honest = honestRound(random, { rule: random.pick(JUDGED_GRAM_RULES), chunks: random.pick(chunks) });
   const { layout } = honest;
   const n = honest.round.validUpdates;
   const spans = gramSpanCount(layout.chunkCount);
@@ -498,7 +522,7 @@ function gramVacancyCase(random: Random): Case {
 
 /** The right matrix for a Gram matrix (that may be a lie itself), or one with something altered. */
 async function mixingCase(random: Random): Promise<Case> {
-  const honest = honestRound(random, { rule: random.pick(GRAM_RULES), chunks: random.pick([1, 2, 16, 17, 33]) });
+  const honest = honestRound(random, { rule: random.pick(JUDGED_GRAM_RULES), chunks: random.pick([1, 2, 16, 17, 33]) });
   const n = honest.round.validUpdates;
   const tree = await gramTree(spansOf(honest), n, honest.layout);
   let root = await openGramRoot(tree, spansOf(honest), n, honest.layout);
@@ -507,7 +531,7 @@ async function mixingCase(random: Random): Promise<Case> {
   const { round, publication, reveals, layout } = world;
   const { rule } = round.parameters;
   const gram = readGramRoot(round, publication, n, root);
-  let mixing = mixingPreimage(preAggregate(rule, gram));
+  let mixing = mixingPreimage(preAggregate(rule, gram, { ...plainContext(n), seed: round.seed }));
   let nearest = nearestBitmaps(rule, gram);
   const change = random.int(0, 7);
   if (change === 0) mixing = spoil(random, mixing);
@@ -522,17 +546,16 @@ async function mixingCase(random: Random): Promise<Case> {
   if (change === 4) root = spoil(random, root);
   const proof: BadMixingProof = { kind: 'badMixing', round: NUMBER, publication, reveals, root, mixing, nearest };
   const shape = shapeOf(layout, publication, n);
-  return { expected: verdict(() => judgeBadMixing(round, proof)), question: mixingQuestion(proof, shape, rule) };
+  return {
+    expected: verdict(() => judgeBadMixing(round, proof)),
+    question: mixingQuestion(proof, shape, rule, round.seed),
+  };
 }
 
 /** Any Gram matrix of int64, ties included: the matrix that the rule makes of it is right, and no other is. */
 function isRightMixingCase(random: Random): Case {
-  const rule = randomRule(random, random.pick(GRAM_RULES));
-  const least =
-    rule.preAggregations[0] === 'multiKrum'
-      ? Math.max(2 * rule.byzantine + 3, rule.selected + rule.byzantine)
-      : 2 * rule.byzantine + 1;
-  const n = least + random.int(0, 6);
+  const rule = randomRule(random, random.pick(JUDGED_GRAM_RULES));
+  const n = minimumUpdates(rule) + random.int(0, 6);
   const size = (n * (n + 1)) / 2;
   const kind = random.int(0, 2);
   const value = () =>
@@ -544,7 +567,8 @@ function isRightMixingCase(random: Random): Case {
   const [left, right] = [0, 1].map(() => BigInt64Array.from({ length: size }, value));
   const values = Array.from(left!, (entry, e) => entry + right![e]!);
   const gram = { n, values };
-  const made = preAggregate(rule, gram);
+  const seed = random.hash();
+  const made = preAggregate(rule, gram, { ...plainContext(n), seed });
   const weights = made.weights.slice();
   if (random.int(0, 1) === 1) {
     // Exchange one chosen row with one that was left out: the likeliest wrong answer.
@@ -561,10 +585,11 @@ function isRightMixingCase(random: Random): Case {
       call: [
         'isRightMixing',
         [
-          abiRule(rule),
+          fromRule(rule),
           BigInt(n),
           toHex(encodeGramMatrix(left!)),
           toHex(encodeGramMatrix(right!)),
+          seed,
           toHex(mixing),
           nearestBitmaps(rule, gram),
         ],
@@ -599,10 +624,16 @@ async function answerCase(random: Random): Promise<Case> {
     return { expected, question: ask('answersGram', opening, publication.gramRoot, 0n, gram.n) };
   }
   if (kind === 1) {
-    const opening = maybe(await openModelChunk(modelChunks(world, world.model), layout, chunk));
-    const root = zero.root ?? publication.modelRoot;
-    const expected = String(openModelAnswer(root, layout, asked, opening) !== null);
-    return { expected, question: ask('answersModel', opening, publication.modelRoot, 0n, 0) };
+    const vectors = stateVectors(world.round.parameters.serverStep);
+    const inState = world.newState !== null && random.int(0, 1) === 1;
+    const chunks = inState ? stateChunks(world, world.newState!) : modelChunks(world, world.model);
+    const opening = maybe(await openModelChunk(chunks, layout, chunk));
+    const published = inState ? publication.stateRoot : publication.modelRoot;
+    const root = zero.root ?? published;
+    const whole = inState ? stateLayout(layout, vectors) : layout;
+    const expected = String(openModelAnswer(root, whole, asked, opening) !== null);
+    const { call, read } = ask('answersModel', opening, published, 0n, 0);
+    return { expected, question: { call: [call[0], [...call[1], BigInt(inState ? vectors : 1)]], read } };
   }
   const payload = world.payloads[0]!.slice();
   if (random.int(0, 4) === 0) payload[payload.length - 1] = 1; // the padding, where there is any
@@ -629,7 +660,8 @@ export const CASE_KINDS: readonly (readonly [
   make: (r: Random) => Case | Promise<Case>,
 ])[] = [
   ['a node of an update’s tree', 20, sumCase],
-  ['a coordinate', 25, coordinateCase],
+  ['a coordinate', 21, coordinateCase],
+  ['a coordinate moved by a state', 4, movedCase],
   ['an opening', 6, openingCase],
   ['an answer', 6, answerCase],
   ['numbers of an opening', 5, numbersCase],

@@ -1,7 +1,6 @@
 /** The judges of LibraryHarness, asked about proofs of protocol/dispute. */
+import { fromRule } from '../../chain/convert.ts';
 import type { Rule } from '../../protocol/aggregation/rule.ts';
-import { COMBINES } from '../../protocol/aggregation/rule.ts';
-import { SERVER_OPTIMIZERS, type ServerStep } from '../../protocol/aggregation/serverStep.ts';
 import type { UpdateCommitment } from '../../protocol/commitment/merkleSum.ts';
 import type { BadGramLeafProof } from '../../protocol/dispute/badGramLeaf.ts';
 import type { BadGramNodeProof } from '../../protocol/dispute/badGramNode.ts';
@@ -12,7 +11,6 @@ import { type Hex, toHex } from '../../protocol/encoding/bytes.ts';
 import type { VectorLayout } from '../../protocol/encoding/layout.ts';
 import type { Publication } from '../../protocol/round/publication.ts';
 import type { RevealedUpdate } from '../../protocol/round/submission.ts';
-import { stageNumber } from '../protocol/support/ruleOf.ts';
 import type { Question } from './harness.ts';
 
 /** The Solidity struct of this name. */
@@ -68,23 +66,10 @@ export function gramVacancyQuestion(proof: BadVacancyProof, shape: GramShape): Q
   return { call: ['judgeGramVacancy', [shape, BigInt(level), BigInt(position), hash, toHex(path)]], read: guilt };
 }
 
-export function mixingQuestion(proof: BadMixingProof, shape: GramShape, rule: Rule): Question {
+export function mixingQuestion(proof: BadMixingProof, shape: GramShape, rule: Rule, seed: Hex): Question {
   const { root, mixing, nearest } = proof;
   const abi = { ...about(proof), root: toHex(root), mixing: toHex(mixing), nearest };
-  return { call: ['judgeMixing', [abi, shape, abiRule(rule), proof.publication.mixingHash]], read: guilt };
-}
-
-export function abiRule(rule: Rule) {
-  return {
-    preAggregation: stageNumber(rule),
-    combine: COMBINES.indexOf(rule.combine),
-    byzantine: rule.byzantine,
-    selected: rule.selected,
-  };
-}
-
-export function abiStep(step: ServerStep) {
-  return { ...step, optimizer: SERVER_OPTIMIZERS.indexOf(step.optimizer) };
+  return { call: ['judgeMixing', [abi, shape, fromRule(rule), seed, proof.publication.mixingHash]], read: guilt };
 }
 
 /** What the libraries do not look at: the modules hold it against the chain. */

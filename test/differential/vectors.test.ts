@@ -1,17 +1,15 @@
 /** The Solidity judges against test/vectors/disputes.json, which an independent implementation made. */
 import { expect } from 'chai';
-import { parseRule } from '../../protocol/aggregation/rule.ts';
+import { fromRule, fromServerStep } from '../../chain/convert.ts';
 import { hasServerState } from '../../protocol/aggregation/serverStep.ts';
 import type { DisputedRound } from '../../protocol/dispute/disputedRound.ts';
 import type { FraudProof } from '../../protocol/dispute/fraudProof.ts';
 import { toHex } from '../../protocol/encoding/bytes.ts';
-import { fractionShift, layoutOf } from '../../protocol/round/parameters.ts';
+import { layoutOf } from '../../protocol/round/parameters.ts';
 import { rowOrder, voidedIndices } from '../../protocol/round/submission.ts';
 import { disputeVectors } from '../protocol/support/disputeVectors.ts';
 import { type Harness, openHarness, type Question } from './harness.ts';
 import {
-  abiRule,
-  abiStep,
   gramLeafQuestion,
   gramNodeQuestion,
   gramVacancyQuestion,
@@ -28,7 +26,7 @@ function questionOf(round: DisputedRound, proof: FraudProof): Question | undefin
   const shape = shapeOf(layout, proof.publication, round.validUpdates);
   if (proof.kind === 'badVacancy') return proof.tree === 'gram' ? gramVacancyQuestion(proof, shape) : undefined;
   if (proof.kind === 'badGramNode') return gramNodeQuestion(proof, shape);
-  if (proof.kind === 'badMixing') return mixingQuestion(proof, shape, round.parameters.rule);
+  if (proof.kind === 'badMixing') return mixingQuestion(proof, shape, round.parameters.rule, round.seed);
   const rows = rowOrder(proof.reveals, voidedIndices(round.voidedBitmap));
   return gramLeafQuestion(proof, shape, rows[proof.first]!, rows[proof.second]!);
 }
@@ -83,27 +81,21 @@ describe('the vectors of disputes in Solidity', function () {
       const [oldModel, oldState] = [await coordinate(proof.oldModel), await coordinate(proof.oldState)];
       const [newModel, newState] = [await coordinate(proof.newModel), await coordinate(proof.newState)];
       const { rule, serverStep } = parameters;
-      const shift = BigInt(fractionShift(parameters));
-      const next = async (...args: readonly unknown[]) =>
-        (await harness.ask([{ call: ['nextCoordinate', args], read: (both: [bigint, bigint]) => both.join() }]))[0]!;
+      const state = (momentum: bigint) => ({ momentum, secondMoment: 0n });
+      const bits = { model: parameters.modelFractionBits, update: parameters.updateFractionBits };
+      const next = async (weight: bigint, before: bigint) => {
+        const common = [fromRule(rule), fromServerStep(serverStep), bits, column, toHex(proof.mixing)];
+        const read = ([made, { momentum }]: [bigint, { momentum: bigint }]) => `${made},${momentum}`;
+        const [answer] = await harness.ask([{ call: ['nextCoordinate', [...common, weight, state(before)]], read }]);
+        return answer!.split(',').map(BigInt);
+      };
       let right: boolean;
-      if (!hasServerState(serverStep)) {
-        const made = await next(abiRule(rule), abiStep(serverStep), shift, column, toHex(proof.mixing), oldModel, 0n);
-        right = made === `${newModel},0`;
-      } else if (proof.newModel.length === 0) {
-        const made = await next(abiRule(rule), abiStep(serverStep), shift, column, toHex(proof.mixing), 0n, oldState);
-        right = made.split(',')[1] === String(newState);
-      } else {
-        // The model moves by the published state: as in a stateless step whose one update is that state.
-        const plain = {
-          ...serverStep,
-          optimizer: 'fedAvg' as const,
-          momentumQ16: 0,
-          secondMomentQ16: 0,
-          adaptivity: 0,
-        };
-        const made = await next(abiRule(parseRule('fedavg', 0)), abiStep(plain), 0n, [newState], '0x', oldModel, 0n);
-        right = made === `${newModel},0`;
+      if (!hasServerState(serverStep)) right = (await next(oldModel, 0n))[0] === newModel;
+      else if (proof.newModel.length === 0) right = (await next(0n, oldState))[1] === newState;
+      else {
+        const args = [fromServerStep(serverStep), BigInt(bits.model), oldModel, state(newState)];
+        const [moved] = await harness.ask([{ call: ['movedByState', args], read: String }]);
+        right = moved === String(newModel);
       }
       expect(right, name).to.equal(verdict === 'innocent');
     }

@@ -1010,6 +1010,8 @@ STAGES = PREPARING + (
     "signGuard",
     "flTrust",
 )
+# Each alone: what the contract can judge.
+ENFORCED = PREPARING + ("multiKrum",)
 
 
 def rule_defined(rule, n):
@@ -1059,7 +1061,7 @@ def rule_compositions():
         possible = [n for n in range(1, MOST + 1) if rule_defined(rule, n)] if rule_possible(rule) else []
         if possible:
             assert possible == list(range(possible[0], MOST + 1)), name
-        enforceable = len(stages) <= 1 and all(x in ("multiKrum", "nearestNeighborMixing") for x in stages) and combine != "bulyan"
+        enforceable = len(stages) <= 1 and all(x in ENFORCED for x in stages) and combine != "bulyan"
         cases.append(
             {
                 "name": name,

@@ -5,12 +5,18 @@
 import { expect } from 'chai';
 import hre from 'hardhat';
 import { type Abi, decodeErrorResult, decodeFunctionResult, encodeFunctionData, type Hex, zeroHash } from 'viem';
+import { fromRule, fromServerStep } from '../../../chain/convert.ts';
 import { combineChunk, combineDenominator } from '../../../protocol/aggregation/combine/combineChunk.ts';
 import { gramEntry, gramOfRows } from '../../../protocol/aggregation/gram.ts';
 import { type Mixing, mixChunk, mixingHash } from '../../../protocol/aggregation/preAggregation/mixing.ts';
 import { nearestOthers } from '../../../protocol/aggregation/preAggregation/nearestNeighborMixing.ts';
-import { COMBINES, PRE_AGGREGATIONS, type Rule, ruleName } from '../../../protocol/aggregation/rule.ts';
-import { stepChunk } from '../../../protocol/aggregation/serverStep.ts';
+import { minimumUpdates, needsGram, parseRule, ruleName } from '../../../protocol/aggregation/rule.ts';
+import {
+  SERVER_OPTIMIZERS,
+  type ServerStep,
+  stateVectors,
+  stepChunk,
+} from '../../../protocol/aggregation/serverStep.ts';
 import { GramCommitter, gramMatrixHash } from '../../../protocol/commitment/gramTree.ts';
 import { commitModel } from '../../../protocol/commitment/merkle.ts';
 import { commitUpdate, merkleSumKind, payloadChunks, updateLeaf } from '../../../protocol/commitment/merkleSum.ts';
@@ -18,9 +24,9 @@ import { sha256 } from '../../../protocol/commitment/sha256.node.ts';
 import { concatBytes, toHex, uintBytes } from '../../../protocol/encoding/bytes.ts';
 import { type VectorLayout, vectorLayout } from '../../../protocol/encoding/layout.ts';
 import { bytesOf, encodeModel, encodeUpdate, viewInt16 } from '../../../protocol/encoding/vectors.ts';
-import { shiftedBy } from '../../protocol/support/fractionBits.ts';
+import { JUDGED_RULES } from '../../protocol/support/disputeWorld.ts';
 import { preAggregate } from '../../protocol/support/preAggregateRows.ts';
-import { ruleOf, stageNumber } from '../../protocol/support/ruleOf.ts';
+import { ruleOf } from '../../protocol/support/ruleOf.ts';
 import {
   fullLevels,
   GramLevels,
@@ -37,6 +43,7 @@ type Answer = any;
 type Question = readonly [name: string, args: readonly unknown[]];
 
 const K = 16;
+const SEED: Hex = `0x${'5e'.repeat(32)}`;
 const randomUpdate = (random: Randomness, layout: VectorLayout, limit = 32768) =>
   encodeUpdate(
     Int16Array.from({ length: layout.dimension }, () => random.between(-limit, limit - 1)),
@@ -47,11 +54,10 @@ const flipped = (bytes: Uint8Array, position: number): Uint8Array => {
   copy[position] = copy[position]! ^ 1;
   return copy;
 };
-const abiRule = (rule: Rule) => ({
-  preAggregation: stageNumber(rule),
-  combine: COMBINES.indexOf(rule.combine),
-  byzantine: rule.byzantine,
-  selected: rule.selected,
+/** m, and v of its two halves, as the contract's struct `StateCoordinate`. */
+const stateOf = (planes: Int32Array | null) => ({
+  momentum: BigInt(planes?.[0] ?? 0),
+  secondMoment: (BigInt((planes?.[2] ?? 0) >>> 0) << 32n) | BigInt((planes?.[1] ?? 0) >>> 0),
 });
 const mixingPreimage = (mixing: Mixing): Uint8Array =>
   concatBytes(
@@ -415,7 +421,15 @@ describe('fraud-proof libraries', () => {
         : [];
       const question = (preimage: Uint8Array, hints = nearest, right = rest): Question => [
         'isRightMixing',
-        [abiRule(rule), BigInt(n), toHex(packTriangle(part)), toHex(packTriangle(right)), toHex(preimage), hints],
+        [
+          fromRule(rule),
+          BigInt(n),
+          toHex(packTriangle(part)),
+          toHex(packTriangle(right)),
+          SEED,
+          toHex(preimage),
+          hints,
+        ],
       ];
       const preimage = mixingPreimage(mixing);
       expect(toHex(sha256(preimage))).to.equal(mixingHash(mixing));
@@ -446,52 +460,71 @@ describe('fraud-proof libraries', () => {
     }
   });
 
-  it('one coordinate is what the protocol computes, for every rule and step, to the ends of the range (C-88)', async () => {
+  it('one coordinate is what the protocol computes, for every rule and step, to the ends of the range (C-88 C-152)', async () => {
     const random = new Randomness(7);
     const questions: Question[] = [];
-    const expected: [bigint, bigint][] = [];
-    for (let i = 0; i < 400; i++) {
-      const pre = PRE_AGGREGATIONS[i % 3]!;
-      const combine = pre === 'multiKrum' ? 'mean' : COMBINES[Math.floor(i / 3) % 3]!;
-      const f = random.below(4);
-      const n = (pre === 'multiKrum' ? 2 * f + 3 : 2 * f + 1) + random.below(8);
-      const rule = ruleOf(pre, combine, f, pre === 'multiKrum' ? random.below(n - f + 1) : 0);
+    const expected: object[] = [];
+    for (let i = 0; i < 600; i++) {
+      const parsed = parseRule(JUDGED_RULES[i % JUDGED_RULES.length]!, random.below(4));
+      const n = minimumUpdates(parsed) + random.below(8);
+      const rule =
+        ruleName(parsed) === 'multi-krum' ? { ...parsed, selected: random.below(n - parsed.byzantine + 1) } : parsed;
       const extreme = random.below(4) === 0;
       const column = Array.from({ length: n }, () =>
         extreme ? random.pick([-32768, 32767]) : random.between(-40, 40),
       );
       const rows = column.map((value) => Int16Array.of(value));
-      const mixing = pre === 'none' ? null : preAggregate(rule, gramOfRows(rows));
+      const mixing = needsGram(rule) ? preAggregate(rule, gramOfRows(rows)) : null;
       const mixed = mixing === null ? rows : mixChunk(mixing, rows);
-      const stateful = random.below(2) === 1;
-      const step = {
-        optimizer: stateful ? ('fedAvgM' as const) : ('fedAvg' as const),
+      const optimizer = random.pick(SERVER_OPTIMIZERS);
+      const decays = optimizer === 'fedAdam' || optimizer === 'fedYogi';
+      const step: ServerStep = {
+        optimizer,
         learningRateQ16: random.pick([1, 65536, 40000, 2 ** 20]),
-        momentumQ16: stateful ? random.pick([0, 58982, 65535]) : 0,
-        secondMomentQ16: 0,
-        adaptivity: 0,
+        momentumQ16: optimizer === 'fedAvg' ? 0 : random.pick([0, 58982, 65535]),
+        secondMomentQ16: decays ? random.pick([0, 64881, 65535]) : 0,
+        adaptivity: decays || optimizer === 'fedAdagrad' ? random.pick([1, 16777, 2 ** 32 - 1]) : 0,
       };
       const ends = [-(2 ** 31), -1, 0, 1, 2 ** 31 - 1];
-      const model = Int32Array.of(extreme ? random.pick(ends) : random.between(-1e6, 1e6));
-      const velocity = stateful ? Int32Array.of(extreme ? random.pick(ends) : random.between(-1e5, 1e5)) : null;
+      const some = (size: number) => (extreme ? random.pick(ends) : random.between(-size, size));
+      const model = Int32Array.of(some(1e6));
+      const planes = stateVectors(step);
+      const high = extreme ? random.pick([0, 1, 2 ** 30 - 1]) : random.below(9);
+      const state = planes === 0 ? null : Int32Array.of(...[some(1e5), some(1e9), high].slice(0, planes));
       const shift = random.pick([0, 8, 16]);
+      const bits = { modelFractionBits: 24, updateFractionBits: 24 - shift };
       questions.push([
         'nextCoordinate',
         [
-          abiRule(rule),
-          { ...step, optimizer: stateful ? 1 : 0 },
-          BigInt(shift),
+          fromRule(rule),
+          fromServerStep(step),
+          { model: 24n, update: BigInt(24 - shift) },
           column.map(BigInt),
           toHex(mixing === null ? new Uint8Array(0) : mixingPreimage(mixing)),
           BigInt(model[0]!),
-          BigInt(velocity?.[0] ?? 0),
+          stateOf(state),
         ],
       ]);
-      const denominator = combineDenominator(combine, mixed.length, f) * (mixing?.denominator ?? 1);
-      stepChunk(step, model, velocity, combineChunk(combine, f, mixed), denominator, shiftedBy(shift));
-      expected.push([BigInt(model[0]!), BigInt(velocity?.[0] ?? 0)]);
+      const denominator = combineDenominator(rule.combine, mixed.length, rule.byzantine) * (mixing?.denominator ?? 1);
+      stepChunk(step, model, state, combineChunk(rule.combine, rule.byzantine, mixed), denominator, bits);
+      expected.push([BigInt(model[0]!), stateOf(state)]);
     }
     expect(await world.ask(questions)).to.deep.equal(expected);
+  });
+
+  it('the state of a coordinate is read from every vector of an opened chunk (C-152)', async () => {
+    const random = new Randomness(8);
+    for (const planes of [1, 3]) {
+      const state = Int32Array.from({ length: planes * K }, () => random.below(2 ** 32) | 0);
+      const questions = Array.from(
+        { length: K },
+        (_, k): Question => ['stateCoordinate', [toHex(bytesOf(state)), BigInt(planes), BigInt(K), BigInt(k)]],
+      );
+      const expected = Array.from({ length: K }, (_, k) =>
+        stateOf(Int32Array.from({ length: planes }, (_plane, plane) => state[plane * K + k]!)),
+      );
+      expect(await world.ask(questions)).to.deep.equal(expected);
+    }
   });
 
   it('inner products are exact at the ends of int16', async () => {

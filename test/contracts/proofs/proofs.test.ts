@@ -5,15 +5,17 @@
 import { expect } from 'chai';
 import { encodeFunctionData, getAddress, type Hex, size, slice, type TransactionReceipt, zeroHash } from 'viem';
 import { mixingHash } from '../../../protocol/aggregation/preAggregation/mixing.ts';
-import { FED_AVG, type ServerStep } from '../../../protocol/aggregation/serverStep.ts';
+import { parseRule } from '../../../protocol/aggregation/rule.ts';
+import { FED_AVG, type ServerStep, stateVectors } from '../../../protocol/aggregation/serverStep.ts';
 import { commitModel, modelLeaf } from '../../../protocol/commitment/merkle.ts';
-import { merkleSumKind, payloadChunks, updateLeaf } from '../../../protocol/commitment/merkleSum.ts';
+import { payloadChunks } from '../../../protocol/commitment/merkleSum.ts';
 import { sha256 } from '../../../protocol/commitment/sha256.node.ts';
-import { concatBytes, fromHex, toHex, uintBytes } from '../../../protocol/encoding/bytes.ts';
-import { encodeModel } from '../../../protocol/encoding/vectors.ts';
+import { concatBytes, fromHex, toHex } from '../../../protocol/encoding/bytes.ts';
+import { bytesOf, encodeModel } from '../../../protocol/encoding/vectors.ts';
+import { commitState } from '../../../protocol/round/verifyModel.ts';
 import { ruleOf } from '../../protocol/support/ruleOf.ts';
 import { fullLevels, GramLevels, matrixPreimages, modelKind } from '../support/openings.ts';
-import { type Contribution, type PlayedRound, type Published, Scene } from '../support/scene.ts';
+import { type Contribution, type PlayedRound, type Published, rootSumOpening, Scene } from '../support/scene.ts';
 import { baseParameters, expectRevert, Phase, Role } from '../support/world.ts';
 
 const BOND = baseParameters.proofBond;
@@ -31,13 +33,9 @@ const PROOF_KINDS = [
 const NNM = ruleOf('nearestNeighborMixing', 'trimmedMean', 1);
 const KRUM = ruleOf('multiKrum', 'mean', 1, 2);
 const MEDIAN = ruleOf('none', 'median', 1);
-const MOMENTUM: ServerStep = {
-  optimizer: 'fedAvgM',
-  learningRateQ16: 40_000,
-  momentumQ16: 58_982,
-  secondMomentQ16: 0,
-  adaptivity: 0,
-};
+const MOMENTUM: ServerStep = { ...FED_AVG, optimizer: 'fedAvgM', learningRateQ16: 40_000, momentumQ16: 58_982 };
+const ADAM: ServerStep = { ...MOMENTUM, optimizer: 'fedAdam', secondMomentQ16: 64_881, adaptivity: 16_777 };
+const YOGI: ServerStep = { ...ADAM, optimizer: 'fedYogi' };
 
 const last = (scene: Scene) => scene.world.wallets[39]!;
 const prove = (round: PlayedRound, name: string, args: unknown[], bond = BOND): Promise<TransactionReceipt> =>
@@ -107,8 +105,10 @@ describe('fraud proofs', () => {
       ['nnm+trimmed-mean, FedAvgM', NNM, MOMENTUM, 5],
       ['multi-krum, FedAvg', KRUM, FED_AVG, 6],
       ['median, FedAvgM', MEDIAN, MOMENTUM, 4],
+      ['nnm+meamed, FedYogi', parseRule('nnm+meamed', 1), YOGI, 5],
+      ['bucketing+median, FedAdam', parseRule('bucketing+median', 1), ADAM, 6],
     ] as const) {
-      it(`${name}: a changed coordinate of model or state convicts; any other loses the bond (C-88)`, async () => {
+      it(`${name}: a changed coordinate of model or state convicts; any other loses the bond (C-88 C-152)`, async () => {
         const scene = await Scene.create({ rule, step, participants, dimension: 16 * 5 + 3 });
         const { world, layout } = scene;
         const places = [0, 37, layout.dimension - 1, layout.chunkCount * 16 - 1];
@@ -129,12 +129,13 @@ describe('fraud proofs', () => {
               await expectRejection(round, 'proveBadCoordinate', truth, 'badCoordinate', who);
             });
           }
-          if (step === MOMENTUM) {
+          const planes = stateVectors(step);
+          for (let plane = 0; plane < planes; plane++) {
             await world.scratch(async () => {
-              // The model fits the right state: it is the state that is wrong.
+              // The model fits the right state: it is the state that is wrong, in any of its vectors.
               const leader = await round.publish((honest) => {
-                honest.velocity = changed(honest.velocity!, 37, -2);
-                honest.roots.stateRoot = commitModel(honest.velocity, layout);
+                honest.state = changed(honest.state!, (2 * planes + plane) * 16 + 5, -2);
+                honest.roots.stateRoot = commitState(bytesOf(honest.state), layout, step);
               });
               const who = leader.account.address;
               const lie = [round.coordinateProof(37, 'state')];
@@ -235,6 +236,18 @@ describe('fraud proofs', () => {
       await plain.world.close();
     });
 
+    it('a state without one of its vectors, or with the moments of another coordinate, does not open (C-152)', async () => {
+      const scene = await Scene.create({ rule: MEDIAN, step: YOGI, participants: 4, dimension: 20 });
+      const round = await scene.honestRound();
+      const { newState, ...proof } = round.coordinateProof(3, 'model');
+      const whole = newState.slice(2);
+      for (const wrong of [whole.slice(128), whole.slice(0, 128) + whole.slice(384), whole.slice(128, 256) + whole]) {
+        const refused = prove(round, 'proveBadCoordinate', [{ ...proof, newState: `0x${wrong}` }]);
+        await expectRevert(refused, 'ProofDoesNotOpen', ['newState']);
+      }
+      await scene.world.close();
+    });
+
     it('a published mixing matrix of another shape can be convicted as bad mixing, not as a coordinate (C-90)', async () => {
       const scene = await Scene.create({ rule: NNM, step: FED_AVG, dimension: 40 });
       const round = scene.next();
@@ -254,21 +267,6 @@ describe('fraud proofs', () => {
   describe('bad sum', () => {
     const lieAbout = (sum: bigint) => (index: number, honest: Contribution) =>
       index === 2 ? { ...honest, normSq: honest.normSq - sum } : honest;
-    const rootOpening = (scene: Scene, { payload, normSq }: Contribution) => {
-      const { layout } = scene;
-      const leaves = [...payloadChunks(payload, layout.chunkSize * 2)].map(updateLeaf);
-      const [l, r] = fullLevels(merkleSumKind, layout.depth, leaves)[layout.depth - 1]!;
-      const preimage = concatBytes(Uint8Array.of(1), l!.hash, uintBytes(l!.sum, 8), r!.hash, uintBytes(r!.sum, 8));
-      return {
-        level: layout.depth,
-        position: 0,
-        claimedSum: normSq,
-        preimage: toHex(preimage),
-        hash: zeroHash,
-        path: [],
-      };
-    };
-
     it('a lie about the norm: void before publication; after it the model falls, too (C-87 C-94 C-95)', async () => {
       const scene = await Scene.create({ rule: NNM, step: FED_AVG, dimension: 40 });
       const { world } = scene;
@@ -277,18 +275,22 @@ describe('fraud proofs', () => {
       const [liar, honest] = [round.contributions.get(2)!, round.contributions.get(3)!];
       const position = (index: number) => BigInt(round.reveals.findIndex((revealed) => revealed.index === index));
       const args = (index: number, opening: object) => [1n, round.reveals, position(index), opening];
-      const lie = args(2, rootOpening(scene, liar));
+      const lie = args(2, rootSumOpening(scene.layout, liar));
       const who = world.participant(2).account.address;
-      const truth = args(3, rootOpening(scene, honest));
+      const truth = args(3, rootSumOpening(scene.layout, honest));
       await expectConviction(round, 'proveBadSum', lie, 'badSum', Role.Participant, who);
       await expectRejection(round, 'proveBadSum', truth, 'badSum', world.participant(3).account.address);
       const send = (...changed: unknown[]) => prove(round, 'proveBadSum', changed);
-      await expectRevert(send(...args(3, rootOpening(scene, liar))), 'ProofDoesNotOpen', ['opening']);
-      await expectRevert(send(...args(2, { ...rootOpening(scene, liar), level: 1 })), 'ProofDoesNotOpen', ['opening']);
-      await expectRevert(send(1n, round.reveals.slice(1), 0n, rootOpening(scene, liar)), 'WrongReveals');
-      await expectRevert(send(1n, round.reveals, 5n, rootOpening(scene, liar)), 'ProofDoesNotOpen', ['reveals']);
-      await expectRevert(send(2n, round.reveals, 0n, rootOpening(scene, liar)), 'WrongPhase');
-      await expectRevert(send(0n, [], 0n, rootOpening(scene, liar)), 'WrongPhase');
+      await expectRevert(send(...args(3, rootSumOpening(scene.layout, liar))), 'ProofDoesNotOpen', ['opening']);
+      await expectRevert(send(...args(2, { ...rootSumOpening(scene.layout, liar), level: 1 })), 'ProofDoesNotOpen', [
+        'opening',
+      ]);
+      await expectRevert(send(1n, round.reveals.slice(1), 0n, rootSumOpening(scene.layout, liar)), 'WrongReveals');
+      await expectRevert(send(1n, round.reveals, 5n, rootSumOpening(scene.layout, liar)), 'ProofDoesNotOpen', [
+        'reveals',
+      ]);
+      await expectRevert(send(2n, round.reveals, 0n, rootSumOpening(scene.layout, liar)), 'WrongPhase');
+      await expectRevert(send(0n, [], 0n, rootSumOpening(scene.layout, liar)), 'WrongPhase');
       await expectRevert(prove(round, 'proveBadSum', lie, 0n), 'WrongPayment');
       // Before publication: the round goes on without the liar, and proofs about it speak of the others.
       await world.scratch(async () => {
@@ -339,7 +341,9 @@ describe('fraud proofs', () => {
         await world.scratch(async () => {
           let levels: Uint8Array[][] = [];
           const leader = await round.publish((honest) => {
-            levels = levelsOf(tree === 0 ? honest.model : honest.velocity!, [sha256(Uint8Array.of(1))]);
+            levels = levelsOf(tree === 0 ? honest.model : honest.state!.slice(0, layout.dimension), [
+              sha256(Uint8Array.of(1)),
+            ]);
             honest.roots[name] = toHex(levels[layout.depth]![0]!);
           });
           const args = (level: number, position: number) => [
@@ -571,8 +575,10 @@ describe('fraud proofs', () => {
     for (const [name, rule, participants] of [
       ['nearest-neighbour mixing', NNM, 5],
       ['Multi-Krum', KRUM, 6],
+      ['arc', parseRule('arc+trimmed-mean', 2), 6],
+      ['bucketing', parseRule('bucketing+median', 1), 6],
     ] as const) {
-      it(`${name}: another mixing matrix than the rule’s convicts, over one span and over many (C-82 C-85)`, async () => {
+      it(`${name}: another mixing matrix than the rule’s convicts, over one span and over many (C-82 C-85 C-154)`, async () => {
         for (const dimension of [40, 16 * 16 * 2 + 1]) {
           const scene = await Scene.create({ rule, step: FED_AVG, participants, dimension });
           const { world } = scene;

@@ -5,7 +5,7 @@ import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 import {Modules} from "../../../contracts/federation/Modules.sol";
 import {IFederationFactory} from "../../../contracts/interfaces/IFederationFactory.sol";
 import {IFederation} from "../../../contracts/interfaces/IFederation.sol";
-import {FederationParameters, PreAggregation, Combine, Rule, ServerOptimizer, ServerStep} from "../../../contracts/types/FederationParameters.sol";
+import {FederationParameters, PreAggregation, Combine, ServerOptimizer, ServerStep} from "../../../contracts/types/FederationParameters.sol";
 import {TinyTrees} from "./TinyTrees.sol";
 import {vm} from "./Vm.sol";
 
@@ -75,15 +75,13 @@ library TinyFederation {
         p.chunkSize = uint32(TinyTrees.K);
         p.modelFractionBits = 24;
         p.updateFractionBits = 16;
-        p.rule = Rule(
-            mixed ? PreAggregation.NearestNeighborMixing : PreAggregation.None,
-            Combine.TrimmedMean,
-            1,
-            0
-        );
+        p.enforced = true;
+        p.rule.preAggregations = mixed ? uint32(uint8(PreAggregation.NearestNeighborMixing)) : 0;
+        p.rule.combine = Combine.TrimmedMean;
+        p.rule.byzantine = 1;
         p.serverStep = mixed
-            ? ServerStep(ServerOptimizer.FedAvgM, 65536, 32768)
-            : ServerStep(ServerOptimizer.FedAvg, 65536, 0);
+            ? ServerStep(ServerOptimizer.FedAvgM, 65536, 32768, 0, 0)
+            : ServerStep(ServerOptimizer.FedAvg, 65536, 0, 0, 0);
         p.stakeToken = token;
         p.proofBond = PROOF_BOND;
         p.bondGasPrice = 1 gwei;

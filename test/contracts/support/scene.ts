@@ -3,20 +3,22 @@
  * can be replaced by a lie, and every proof can be made, by code that is written apart from protocol/dispute.
  */
 import { type Hex, keccak256, zeroHash } from 'viem';
+import { fromRule, fromServerStep } from '../../../chain/convert.ts';
 import { addGramChunk, type Gram } from '../../../protocol/aggregation/gram.ts';
 import { type Mixing, mixingHash } from '../../../protocol/aggregation/preAggregation/mixing.ts';
 import { nearestOthers } from '../../../protocol/aggregation/preAggregation/nearestNeighborMixing.ts';
-import { COMBINES, needsGram, type Rule } from '../../../protocol/aggregation/rule.ts';
-import { hasServerState, SERVER_OPTIMIZERS, type ServerStep } from '../../../protocol/aggregation/serverStep.ts';
+import { needsGram, type Rule } from '../../../protocol/aggregation/rule.ts';
+import { hasServerState, type ServerStep, stateVectors } from '../../../protocol/aggregation/serverStep.ts';
 import { commitModel } from '../../../protocol/commitment/merkle.ts';
-import { commitUpdate } from '../../../protocol/commitment/merkleSum.ts';
+import { commitUpdate, merkleSumKind, payloadChunks, updateLeaf } from '../../../protocol/commitment/merkleSum.ts';
 import { concatBytes, toHex, uintBytes } from '../../../protocol/encoding/bytes.ts';
-import { type VectorLayout, vectorLayout } from '../../../protocol/encoding/layout.ts';
-import { encodeModel, encodeUpdate, viewInt16, viewInt32 } from '../../../protocol/encoding/vectors.ts';
+import { stateLayout, type VectorLayout, vectorLayout } from '../../../protocol/encoding/layout.ts';
+import { bytesOf, encodeModel, encodeUpdate, viewInt16 } from '../../../protocol/encoding/vectors.ts';
 import { computeRound } from '../../../protocol/round/computeRound.ts';
+import type { RoundContext } from '../../../protocol/round/roundIo.ts';
 import { preAggregate } from '../../protocol/support/preAggregateRows.ts';
-import { stageNumber } from '../../protocol/support/ruleOf.ts';
 import {
+  fullLevels,
   GramLevels,
   matrixPreimages,
   packModelChunk,
@@ -56,7 +58,8 @@ export interface Contribution {
 /** What a published round is made of; a lie replaces some of it before publication. */
 export interface Published {
   model: Int32Array;
-  velocity: Int32Array | null;
+  /** In its stored form (`stateVectors` planes in every chunk). */
+  state: Int32Array | null;
   spans: BigInt64Array[];
   gram: GramLevels | null;
   mixing: Mixing | null;
@@ -97,7 +100,7 @@ export class PlayedRound {
   readonly scene: Scene;
   readonly number: number;
   readonly base: Int32Array;
-  readonly baseVelocity: Int32Array | null;
+  readonly baseState: Int32Array | null;
   readonly previous: ScenePublication;
   readonly contributions = new Map<number, Contribution>();
   readonly reveals: Revealed[] = [];
@@ -109,7 +112,7 @@ export class PlayedRound {
     this.scene = scene;
     this.number = number;
     this.base = before?.published.model ?? scene.genesis;
-    this.baseVelocity = before?.published.velocity ?? null;
+    this.baseState = before?.published.state ?? null;
     this.previous = before?.publication ?? NO_PUBLICATION;
   }
 
@@ -148,20 +151,21 @@ export class PlayedRound {
     return { root, normSq, cid: cidOf(key), salt: hash('salt', key) };
   }
 
+  /** What the rule may know besides the updates; the seed is fixed by the publication's own block at the latest. */
+  context!: RoundContext;
+
   /** The honest numbers of the round. */
   compute(): Published {
-    const { learning, layout, rule, step } = this.scene;
+    const { learning, layout, rule } = this.scene;
     const rows = this.rows.map(({ payload }) => viewInt16(payload).slice(0, layout.dimension));
-    const before = this.baseVelocity;
-    const state = hasServerState(step) && before !== null ? viewInt32(encodeModel(before, layout)) : null;
-    const computed = computeRound(learning, rows, this.base, { state });
+    const computed = computeRound(learning, rows, this.base, { state: this.baseState, context: this.context });
     const { model, modelRoot, stateRoot, gramRoot } = computed;
     const spans = needsGram(rule) ? this.spans() : [];
     const gram = needsGram(rule) ? new GramLevels(spans, rows.length) : null;
     if (gram !== null && gram.root !== gramRoot) throw new Error('the Gram tree of the tests is not the protocol’s');
-    const mixing = gram === null ? null : preAggregate(rule, sumOf(spans, rows.length));
+    const mixing = gram === null ? null : preAggregate(rule, sumOf(spans, rows.length), this.context);
     const roots = { modelRoot, stateRoot, gramRoot, mixingHash: mixing === null ? zeroHash : mixingHash(mixing) };
-    return { model, velocity: computed.state?.slice(0, layout.dimension) ?? null, spans, gram, mixing, roots };
+    return { model, state: computed.state, spans, gram, mixing, roots };
   }
 
   /** The partial Gram matrices. */
@@ -183,9 +187,12 @@ export class PlayedRound {
   /** Publishes the honest numbers, changed by `lie`, by whoever leads. Returns the publisher. */
   async publish(lie: (honest: Published, round: PlayedRound) => void = () => undefined) {
     const { world } = this.scene;
+    const leader = await world.leader(this.number);
+    const { seed } = await world.round(this.number);
+    const indices = [...this.contributions.keys()].filter((i) => !this.voided.has(i)).sort((a, b) => a - b);
+    this.context = { indices, seed };
     this.published = this.compute();
     lie(this.published, this);
-    const leader = await world.leader(this.number);
     this.publication = { ...(await world.publication(this.number)), ...this.published.roots };
     await world.send(leader, 'publishRound', [BigInt(this.number), this.publication]);
     return leader;
@@ -198,7 +205,9 @@ export class PlayedRound {
     const { layout, step, rule } = this.scene;
     const chunk = Math.floor(coordinate / layout.chunkSize);
     const open = (vector: Int32Array) => toHex(packModelChunk(encodeModel(vector, layout), layout, chunk));
-    const { model, velocity, mixing } = this.published;
+    const openState = (state: Int32Array) =>
+      toHex(packModelChunk(bytesOf(state), stateLayout(layout, stateVectors(step)), chunk));
+    const { model, state, mixing } = this.published;
     const stateful = hasServerState(step);
     const [hasModel, hasRows] = [!stateful || about === 'model', !stateful || about === 'state'];
     const rows = hasRows ? this.rows.map(({ payload }) => packUpdateChunk(payload, layout, chunk)) : [];
@@ -212,8 +221,8 @@ export class PlayedRound {
       rows: toHex(concatBytes(...rows)),
       oldModel: hasModel ? open(this.base) : '0x',
       newModel: hasModel ? open(model) : '0x',
-      oldState: about === 'model' || this.baseVelocity === null ? '0x' : open(this.baseVelocity),
-      newState: velocity === null ? '0x' : open(velocity),
+      oldState: about === 'model' || this.baseState === null ? '0x' : openState(this.baseState),
+      newState: state === null ? '0x' : openState(state),
       mixing: hasRows && needsGram(rule) ? toHex(mixingPreimage(mixing!)) : '0x',
       ...change,
     };
@@ -265,11 +274,19 @@ export class PlayedRound {
       publication: this.publication,
       reveals: this.reveals,
       root: toHex(gram.depth === 0 ? packTriangle(gram.matrices[0]![0]!) : gram.children(gram.depth, 0)),
-      mixing: toHex(mixingPreimage(preAggregate(rule, matrix))),
+      mixing: toHex(mixingPreimage(preAggregate(rule, matrix, this.context))),
       nearest: rule.preAggregations[0] === 'multiKrum' ? nearestBitmaps(matrix, rule.byzantine) : [],
       ...change,
     };
   }
+}
+
+/** The root of an update's tree, whose sum is what was revealed as the norm. */
+export function rootSumOpening(layout: VectorLayout, { payload, normSq }: Contribution) {
+  const leaves = [...payloadChunks(payload, layout.chunkSize * 2)].map(updateLeaf);
+  const [l, r] = fullLevels(merkleSumKind, layout.depth, leaves)[layout.depth - 1]!;
+  const preimage = concatBytes(Uint8Array.of(1), l!.hash, uintBytes(l!.sum, 8), r!.hash, uintBytes(r!.sum, 8));
+  return { level: layout.depth, position: 0, claimedSum: normSq, preimage: toHex(preimage), hash: zeroHash, path: [] };
 }
 
 /** For each row the bitmap of its n - f - 2 nearest others. */
@@ -327,19 +344,8 @@ export class Scene {
       minParticipants: participants,
       minUpdates: participants - 1,
       maxParticipants: participants,
-      rule: {
-        preAggregation: stageNumber(rule),
-        combine: COMBINES.indexOf(rule.combine),
-        byzantine: rule.byzantine,
-        selected: rule.selected,
-      },
-      serverStep: {
-        optimizer: SERVER_OPTIMIZERS.indexOf(step.optimizer),
-        learningRateQ16: step.learningRateQ16,
-        momentumQ16: step.momentumQ16,
-        secondMomentQ16: 0,
-        adaptivity: 0,
-      },
+      rule: fromRule(rule),
+      serverStep: fromServerStep(step),
       ...options.parameters,
     };
     const world = await World.create({ parameters, participants, aggregators: 3 });

@@ -24,7 +24,10 @@ import {
 } from 'viem';
 import { federationAbi } from '../../../chain/abi/federation.ts';
 import { federationFactoryAbi } from '../../../chain/abi/federationFactory.ts';
+import { fromRule, fromServerStep } from '../../../chain/convert.ts';
 import { MODULES, type ModuleName } from '../../../chain/deploy.ts';
+import { parseRule } from '../../../protocol/aggregation/rule.ts';
+import { FED_AVG } from '../../../protocol/aggregation/serverStep.ts';
 import { submissionSet } from '../../../protocol/round/publication.ts';
 
 export const Phase = {
@@ -71,8 +74,9 @@ export const baseParameters = {
   chunkSize: 256,
   modelFractionBits: 24,
   updateFractionBits: 16,
-  rule: { preAggregation: 2, combine: 2, byzantine: 1, selected: 0 },
-  serverStep: { optimizer: 0, learningRateQ16: 65536, momentumQ16: 0, secondMomentQ16: 0, adaptivity: 0 },
+  enforced: true,
+  rule: fromRule(parseRule('nnm+trimmed-mean', 1)),
+  serverStep: fromServerStep(FED_AVG),
   stakeToken: zeroAddress as Address,
   proofBond: STAKE / 10n,
   bondGasPrice: 1_000_000_000n,

@@ -2,6 +2,7 @@
 
 import { expect } from 'chai';
 import { sha256 } from '#sha256';
+import { stateVectors } from '../../../protocol/aggregation/serverStep.ts';
 import { encodeGramMatrix, gramLeafHash, gramMatrixHash, gramNodeHash } from '../../../protocol/commitment/gramTree.ts';
 import { commitModel } from '../../../protocol/commitment/merkle.ts';
 import {
@@ -37,6 +38,7 @@ import { gramTree, modelTree, updateTree } from '../../../protocol/dispute/trees
 import { concatBytes, toHex, ZERO_HASH } from '../../../protocol/encoding/bytes.ts';
 import { viewInt32 } from '../../../protocol/encoding/vectors.ts';
 import { accumulateRevealed, type RevealedUpdate } from '../../../protocol/round/submission.ts';
+import { commitState } from '../../../protocol/round/verifyModel.ts';
 import {
   accusedPosition,
   coordinateSources,
@@ -353,10 +355,14 @@ describe('a proof of a bad coordinate', () => {
   });
 
   it('convicts who published the model of another state, and the state of another model, each by its own part', async () => {
+    const { serverStep } = world.round.parameters;
     const alter = (payload: Uint8Array) => {
       const altered = payload.slice();
-      viewInt32(altered)[20]! += 1 << 24;
-      return { altered, root: commitModel(viewInt32(altered).subarray(0, world.layout.dimension), world.layout) };
+      const planes = payload === world.newState ? stateVectors(serverStep) : 1;
+      viewInt32(altered)[16 * planes + 4]! += 1 << 24; // coordinate 20: the fifth of the second chunk
+      const model = viewInt32(altered).subarray(0, world.layout.dimension);
+      const root = planes === 1 ? commitModel(model, world.layout) : commitState(altered, world.layout, serverStep);
+      return { altered, root };
     };
     const model = alter(world.model);
     const wrongModel = republish(world, { modelRoot: model.root }, { model: model.altered });

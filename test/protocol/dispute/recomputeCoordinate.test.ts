@@ -3,60 +3,66 @@ import fc from 'fast-check';
 import { combineChunk, combineDenominator } from '../../../protocol/aggregation/combine/combineChunk.ts';
 import { mixChunk, mixingPreimage } from '../../../protocol/aggregation/preAggregation/mixing.ts';
 import { minimumUpdates, needsGram } from '../../../protocol/aggregation/rule.ts';
-import { stepChunk } from '../../../protocol/aggregation/serverStep.ts';
+import { SERVER_OPTIMIZERS, stateVectors, stepChunk } from '../../../protocol/aggregation/serverStep.ts';
 import {
   mixingShape,
-  moveCoordinate,
+  moveByDelta,
+  moveByState,
+  NO_STATE,
   readMixing,
-  recomputeCoordinate,
+  recomputeDelta,
+  recomputeState,
+  type StateCoordinate,
 } from '../../../protocol/dispute/recomputeCoordinate.ts';
 import { int32, runs } from '../support/arbitraries.ts';
-import { Random, randomRule } from '../support/disputeWorld.ts';
-import { shiftedBy } from '../support/fractionBits.ts';
+import { Random, randomRule, randomStep } from '../support/disputeWorld.ts';
+
+/** The planes of one coordinate: m, v's low and v's high half. */
+const planesOf = ({ momentum, secondMoment }: StateCoordinate, planes: number) =>
+  Int32Array.from([momentum, BigInt.asIntN(32, secondMoment), secondMoment >> 32n].slice(0, planes), Number);
 
 describe('a coordinate computed for a judge', () => {
-  it('is what the kernels make of the same numbers, at every extreme', () => {
-    const rate = fc.constantFrom(1, 65_536, 2 ** 20);
-    const momentum = fc.constantFrom(0, 1, 58_982, 65_535);
-    const input = [fc.integer(), int32, int32, rate, momentum, fc.integer({ min: 0, max: 16 }), fc.boolean()] as const;
+  it('is what the reference makes of the same numbers, for every rule and step, at every extreme', () => {
+    const bits = fc.tuple(fc.integer({ min: 0, max: 16 }), fc.integer({ min: 1, max: 30 }));
+    const optimizer = fc.constantFrom(...SERVER_OPTIMIZERS);
+    const moment = fc.oneof(fc.bigInt(0n, 2n ** 62n - 1n), fc.constantFrom(0n, 1n, 2n ** 62n - 1n), fc.bigInt(0n, 99n));
     fc.assert(
-      fc.property(...input, (seed, model, velocity, learningRateQ16, momentumQ16, shift, stateful) => {
+      fc.property(fc.integer(), int32, int32, moment, optimizer, bits, (seed, model, momentum, v, kind, [s, F]) => {
         const random = new Random(seed);
         const rule = randomRule(random);
+        const step = randomStep(random, kind);
+        const planes = stateVectors(step);
+        const shift = Math.min(s, F - 1);
         const n = minimumUpdates(rule) + random.int(0, 3);
         const values = Array.from({ length: n }, () => random.update(1)[0]!);
-        const { rows, denominator } = mixingShape(rule, n);
-        // Any choice of rows: W need not be the right one for the arithmetic to be.
-        const weights = Int32Array.from({ length: rows * n }, () => 0);
-        for (let r = 0; r < rows; r++)
-          for (const i of random.shuffled([...values.keys()]).slice(0, denominator)) weights[r * n + i] = 1;
-        const mixing = !needsGram(rule) ? null : { rows, columns: n, denominator, weights };
-        const optimizer = stateful ? ('fedAvgM' as const) : ('fedAvg' as const);
-        const step = {
-          optimizer,
-          learningRateQ16,
-          momentumQ16: stateful ? momentumQ16 : 0,
-          secondMomentQ16: 0,
-          adaptivity: 0,
-        };
+        const mixing = needsGram(rule) ? { columns: n, ...mixingShape(rule, n), weights: new Int32Array(0) } : null;
+        if (mixing !== null) {
+          // Any choice of rows: W need not be the right one for the arithmetic to be.
+          mixing.weights = Int32Array.from({ length: mixing.rows * n }, () => 0);
+          const ones = Math.min(n, mixing.denominator);
+          for (let r = 0; r < mixing.rows; r++)
+            for (const i of random.shuffled([...values.keys()]).slice(0, ones)) mixing.weights[r * n + i] = 1;
+        }
+        const before: StateCoordinate =
+          planes === 0 ? NO_STATE : { momentum: BigInt(momentum), secondMoment: planes === 3 ? v : 0n };
 
         const column = values.map((value) => Int16Array.of(value));
         const mixed = mixing === null ? column : mixChunk(mixing, column);
         const next = Int32Array.of(model);
-        const state = stateful ? Int32Array.of(velocity) : null;
+        const state = planes === 0 ? null : planesOf(before, planes);
         const over = combineDenominator(rule.combine, mixed.length, rule.byzantine) * (mixing?.denominator ?? 1);
-        stepChunk(step, next, state, combineChunk(rule.combine, rule.byzantine, mixed), over, shiftedBy(shift));
+        const numerators = combineChunk(rule.combine, rule.byzantine, mixed);
+        stepChunk(step, next, state, numerators, over, { modelFractionBits: F, updateFractionBits: F - shift });
 
         const read = mixing === null ? null : readMixing(rule, n, mixingPreimage(mixing));
-        const before = stateful ? BigInt(velocity) : null;
-        const found = recomputeCoordinate(rule, step, shift, values.map(BigInt), read, BigInt(model), before);
-        expect([found.model, found.velocity]).to.deep.equal([
-          BigInt(next[0]!),
-          state === null ? null : BigInt(state[0]!),
-        ]);
-        expect(moveCoordinate(step, BigInt(model), found.direction)).to.equal(found.model);
+        const delta = recomputeDelta(rule, shift, values.map(BigInt), read);
+        const after = recomputeState(step, before, delta);
+        const found =
+          planes === 0 ? moveByDelta(step, BigInt(model), delta) : moveByState(step, F, BigInt(model), after);
+        expect(Number(found)).to.equal(next[0]!);
+        if (state !== null) expect(planesOf(after, planes)).to.deep.equal(state);
       }),
-      runs(500),
+      runs(1000),
     );
   });
 });

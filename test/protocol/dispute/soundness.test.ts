@@ -5,6 +5,7 @@
 
 import { expect } from 'chai';
 import { sha256 } from '#sha256';
+import { stateVectors } from '../../../protocol/aggregation/serverStep.ts';
 import {
   encodeGramMatrix,
   gramMatrixBytes,
@@ -33,11 +34,13 @@ import { chunksOf, gramNodeMatrix, gramTree, modelTree, updateTree } from '../..
 import { concatBytes, toHex } from '../../../protocol/encoding/bytes.ts';
 import { viewInt32 } from '../../../protocol/encoding/vectors.ts';
 import type { AssayError } from '../../../protocol/errors.ts';
+import { commitState } from '../../../protocol/round/verifyModel.ts';
 import { runs } from '../support/arbitraries.ts';
 import {
   accusedPosition,
   coordinateSources,
   type DisputeWorld,
+  JUDGED_GRAM_RULES as GRAM_RULES,
   honestRound,
   modelChunks,
   NUMBER,
@@ -45,12 +48,12 @@ import {
   recommit,
   republish,
   spansOf,
+  stateChunks,
   updateChunks,
 } from '../support/disputeWorld.ts';
 import { gramAnswer, lyingGramTree, lyingModelTree, lyingSumTree, pathIn } from '../support/lyingTrees.ts';
 
 const ROUNDS = runs(1000).numRuns;
-const GRAM_RULES = ['krum', 'multi-krum', 'nnm+fedavg', 'nnm+median', 'nnm+trimmed-mean'];
 
 /** One seed a round; a failing one is named. */
 async function forEachRound(count: number, look: (random: Random) => Promise<unknown>): Promise<void> {
@@ -114,7 +117,8 @@ describe('disputes, in honest rounds', function () {
       if (first > last) return;
       const position = random.int(first, last);
       for (const tree of ['model', 'state'] as const) {
-        const whole = await modelTree(modelChunks(world, tree === 'model' ? world.model : world.newState!), layout);
+        const chunks = tree === 'model' ? modelChunks(world, world.model) : stateChunks(world, world.newState!);
+        const whole = await modelTree(chunks, layout);
         const [hash, path] = [toHex(whole.node(level, position)), concatBytes(...whole.path(level, position))];
         const found = buildBadVacancy(round, { round: NUMBER, publication, tree, level, position, hash, path });
         expect(found).to.equal(null);
@@ -210,11 +214,19 @@ describe('disputes, when one number is a lie', function () {
       const inState = world.newState !== null && random.int(0, 1) === 1;
       const payload = (inState ? world.newState! : world.model).slice();
       const vector = viewInt32(payload);
-      vector[coordinate] = vector[coordinate]! ^ (1 << random.int(0, 31));
-      const root = commitModel(vector.subarray(0, layout.dimension), layout);
+      const { serverStep } = world.round.parameters;
+      const planes = inState ? stateVectors(serverStep) : 1;
+      const k = coordinate % layout.chunkSize;
+      // Of a state any of its vectors: m, or either half of v.
+      const at = planes * (coordinate - k) + random.int(0, planes - 1) * layout.chunkSize + k;
+      vector[at] = vector[at]! ^ (1 << random.int(0, 31));
       const lying = inState
-        ? republish(world, { stateRoot: root }, { newState: payload })
-        : republish(world, { modelRoot: root }, { model: payload });
+        ? republish(world, { stateRoot: commitState(payload, layout, serverStep) }, { newState: payload })
+        : republish(
+            world,
+            { modelRoot: commitModel(vector.subarray(0, layout.dimension), layout) },
+            { model: payload },
+          );
       const proof = await badCoordinateAt(lying, coordinate);
       expect(proof?.chunk).to.equal(Math.floor(coordinate / layout.chunkSize));
       const other = random.int(0, layout.dimension - 1);

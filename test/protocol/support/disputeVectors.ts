@@ -2,6 +2,7 @@ import { FED_AVG } from '../../../protocol/aggregation/serverStep.ts';
 import type { DisputedRound } from '../../../protocol/dispute/disputedRound.ts';
 import type { FraudProof } from '../../../protocol/dispute/fraudProof.ts';
 import { PROOF_FORMAT, parseProofFile } from '../../../protocol/dispute/proofFile.ts';
+import { ZERO_HASH } from '../../../protocol/encoding/bytes.ts';
 import { NO_NORM_BOUND } from '../../../protocol/round/parameters.ts';
 import { plainRule } from './ruleOf.ts';
 import { loadVectors } from './vectors.ts';
@@ -24,9 +25,11 @@ export function disputeVectors(): DisputeVector[] {
       verdict,
       proof: parseProofFile(new TextEncoder().encode(JSON.stringify(document))).proof,
       round: {
+        seed: ZERO_HASH,
         ...round,
         voidedBitmap: BigInt(round.voidedBitmap),
         parameters: {
+          enforced: true,
           ...round.parameters,
           normSqBound: NO_NORM_BOUND,
           rule: plainRule(round.parameters.rule),

@@ -1,8 +1,20 @@
 /** Random rounds for the tests of disputes: small, of every rule and step, honest unless a test makes one lie. */
 
 import { mixingPreimage } from '../../../protocol/aggregation/preAggregation/mixing.ts';
-import { isEnforceable, minimumUpdates, parseRule, RULE_NAMES, type Rule } from '../../../protocol/aggregation/rule.ts';
-import type { ServerStep } from '../../../protocol/aggregation/serverStep.ts';
+import {
+  isEnforceable,
+  minimumUpdates,
+  needsGram,
+  parseRule,
+  RULE_NAMES,
+  type Rule,
+} from '../../../protocol/aggregation/rule.ts';
+import {
+  SERVER_OPTIMIZERS,
+  type ServerOptimizer,
+  type ServerStep,
+  stateVectors,
+} from '../../../protocol/aggregation/serverStep.ts';
 import { gramMatrixBytes } from '../../../protocol/commitment/gramTree.ts';
 import { keccak256 } from '../../../protocol/commitment/keccak.ts';
 import { commitModel } from '../../../protocol/commitment/merkle.ts';
@@ -11,11 +23,12 @@ import type { DisputedRound } from '../../../protocol/dispute/disputedRound.ts';
 import { chunksOf, type ReadChunk } from '../../../protocol/dispute/trees.ts';
 import { type Hex, toHex, ZERO_HASH } from '../../../protocol/encoding/bytes.ts';
 import type { VectorLayout } from '../../../protocol/encoding/layout.ts';
-import { bytesOf, encodeModel, encodeUpdate, viewInt32 } from '../../../protocol/encoding/vectors.ts';
+import { bytesOf, encodeModel, encodeUpdate } from '../../../protocol/encoding/vectors.ts';
 import { computeRound } from '../../../protocol/round/computeRound.ts';
-import { type LearningParameters, layoutOf, NO_NORM_BOUND } from '../../../protocol/round/parameters.ts';
+import { layoutOf, NO_NORM_BOUND } from '../../../protocol/round/parameters.ts';
 import { type Publication, publicationHash, submissionSet } from '../../../protocol/round/publication.ts';
 import { accumulateRevealed, type RevealedUpdate, rowOrder } from '../../../protocol/round/submission.ts';
+import { commitState } from '../../../protocol/round/verifyModel.ts';
 
 /** mulberry32: the same numbers for the same seed, anywhere. */
 export class Random {
@@ -97,30 +110,61 @@ export interface DisputeWorld {
 export interface WorldOptions {
   readonly rule?: string;
   readonly stateful?: boolean;
+  readonly optimizer?: ServerOptimizer;
   readonly chunks?: number;
 }
 
 /** The rules that the judges know. */
-export const JUDGED_RULES = RULE_NAMES.filter((name) => isEnforceable(parseRule(name, 1)) && !name.endsWith('meamed'));
+export const JUDGED_RULES = [...RULE_NAMES, 'arc+trimmed-mean', 'arc+meamed', 'bucketing+median'].filter((name) =>
+  isEnforceable(parseRule(name, 1)),
+);
+/** Those of them with a Gram matrix. */
+export const JUDGED_GRAM_RULES = JUDGED_RULES.filter((name) => needsGram(parseRule(name, 1)));
 
 export function randomRule(random: Random, name: string = random.pick(JUDGED_RULES)): Rule {
   const f = random.int(0, 2);
   return parseRule(name, f, { selected: name === 'multi-krum' ? random.pick([0, random.int(1, 3)]) : undefined });
 }
 
+/** Any step, or any of those with state. */
+export function randomStep(random: Random, optimizer: ServerOptimizer): ServerStep {
+  const below = (limit: number) => random.pick([0, limit - 1, random.int(0, limit - 1)]);
+  const decays = optimizer === 'fedAdam' || optimizer === 'fedYogi';
+  return {
+    optimizer,
+    learningRateQ16: random.pick([65_536, 1, 2 ** 20, random.int(1, 2 ** 20)]),
+    momentumQ16: optimizer === 'fedAvg' ? 0 : below(65_536),
+    secondMomentQ16: decays ? below(65_536) : 0,
+    adaptivity: decays || optimizer === 'fedAdagrad' ? random.pick([1, 2 ** 32 - 1, random.int(1, 2 ** 24)]) : 0,
+  };
+}
+
+/** A server state in its stored form, as any round may have left it: v below 2^62. */
+export function randomState(random: Random, layout: VectorLayout, step: ServerStep): Int32Array {
+  const planes = stateVectors(step);
+  const state = new Int32Array(layout.chunkCount * planes * layout.chunkSize);
+  const vectors = Array.from({ length: planes }, () => random.int32s(layout.dimension));
+  const small = random.int(0, 1) === 0;
+  for (let d = 0; d < layout.dimension; d++) {
+    const k = d % layout.chunkSize;
+    const start = ((d - k) / layout.chunkSize) * planes * layout.chunkSize;
+    vectors.forEach((vector, plane) => {
+      const high = small ? 0 : (vector[d]! >>> 2) % 2 ** 30;
+      state[start + plane * layout.chunkSize + k] = plane === 2 ? high : vector[d]!;
+    });
+  }
+  return state;
+}
+
 export function honestRound(random: Random, options: WorldOptions = {}): DisputeWorld {
   const rule = randomRule(random, options.rule);
   const stateful = options.stateful ?? random.int(0, 1) === 1;
-  const serverStep: ServerStep = {
-    optimizer: stateful ? 'fedAvgM' : 'fedAvg',
-    learningRateQ16: random.pick([65_536, random.int(1, 2 ** 20)]),
-    momentumQ16: stateful ? random.int(0, 65_535) : 0,
-    secondMomentQ16: 0,
-    adaptivity: 0,
-  };
+  const withState = random.pick(SERVER_OPTIMIZERS.filter((optimizer) => optimizer !== 'fedAvg'));
+  const serverStep = randomStep(random, stateful ? (options.optimizer ?? withState) : 'fedAvg');
   const chunks = options.chunks ?? random.pick([1, 2, 3, random.int(4, 16), random.int(17, 50)]);
   const modelFractionBits = random.int(16, 30);
-  const parameters: LearningParameters = {
+  const parameters = {
+    enforced: true,
     dimension: chunks * 16 - random.int(0, 15),
     chunkSize: 16,
     modelFractionBits,
@@ -152,12 +196,13 @@ export function honestRound(random: Random, options: WorldOptions = {}): Dispute
   const voidedBitmap = voided.reduce((bitmap, index) => bitmap | (1n << BigInt(index)), 0n);
   const base = random.int32s(layout.dimension);
   const hasOldState = stateful && random.int(0, 2) > 0;
-  const velocity = stateful ? (hasOldState ? random.int32s(layout.dimension) : new Int32Array(layout.dimension)) : null;
+  const oldState = hasOldState ? randomState(random, layout, serverStep) : null;
+  const seed = random.hash();
   const previous: Publication | null =
     hasOldState || random.int(0, 1) === 1
       ? {
           modelRoot: commitModel(base, layout),
-          stateRoot: hasOldState ? commitModel(velocity!, layout) : ZERO_HASH,
+          stateRoot: oldState === null ? ZERO_HASH : commitState(bytesOf(oldState), layout, serverStep),
           gramRoot: random.hash(),
           mixingHash: random.hash(),
           submissionSet: random.hash(),
@@ -166,7 +211,8 @@ export function honestRound(random: Random, options: WorldOptions = {}): Dispute
         }
       : null;
   const computed = computeRound(parameters, vectors, base, {
-    state: velocity && viewInt32(encodeModel(velocity, layout)),
+    state: oldState,
+    context: { indices: valid, seed },
   });
   const publication: Publication = {
     modelRoot: computed.modelRoot,
@@ -181,6 +227,7 @@ export function honestRound(random: Random, options: WorldOptions = {}): Dispute
     round: {
       parameters,
       accumulator,
+      seed,
       voidedBitmap,
       validUpdates: n,
       baseModelRoot: commitModel(base, layout),
@@ -194,7 +241,7 @@ export function honestRound(random: Random, options: WorldOptions = {}): Dispute
     payloads: vectors.map((vector) => encodeUpdate(vector, layout)),
     base: encodeModel(base, layout),
     model: encodeModel(computed.model, layout),
-    oldState: hasOldState ? encodeModel(velocity!, layout) : null,
+    oldState: oldState === null ? null : bytesOf(oldState),
     newState: computed.state === null ? null : bytesOf(computed.state),
     previous: stateful && !hasOldState ? null : previous,
     publication,
@@ -231,6 +278,8 @@ export function recommit(world: DisputeWorld, row: number, commitment: { root: H
 
 export const updateChunks = (world: DisputeWorld, row: number): ReadChunk =>
   chunksOf(world.payloads[row]!, 2 * world.layout.chunkSize);
+export const stateChunks = (world: DisputeWorld, payload: Uint8Array): ReadChunk =>
+  chunksOf(payload, 4 * world.layout.chunkSize * stateVectors(world.round.parameters.serverStep));
 export const modelChunks = (world: DisputeWorld, payload: Uint8Array): ReadChunk =>
   chunksOf(payload, 4 * world.layout.chunkSize);
 export const spansOf = (world: DisputeWorld): ReadChunk =>
@@ -247,8 +296,8 @@ export function coordinateSources(world: DisputeWorld) {
     rows: world.rows.map((_, row) => updateChunks(world, row)),
     base: modelChunks(world, world.base),
     model: modelChunks(world, world.model),
-    oldState: world.oldState === null ? null : modelChunks(world, world.oldState),
-    newState: world.newState === null ? null : modelChunks(world, world.newState),
+    oldState: world.oldState === null ? null : stateChunks(world, world.oldState),
+    newState: world.newState === null ? null : stateChunks(world, world.newState),
     mixing: world.mixing,
   };
 }
