@@ -27,6 +27,7 @@ export function isqrt(value: bigint): bigint {
 }
 
 export interface ClippedQuantized {
+  /** The coordinates that were given, themselves, when nothing was clipped. */
   readonly quantized: Int16Array;
   /** Sum of squares of `quantized`: what the commitment states. At most `normSqBound`. */
   readonly normSq: bigint;
@@ -52,7 +53,7 @@ export function clipQuantized(
 ): ClippedQuantized {
   const norm = (vector: Int16Array) => kernel?.normSq(vector) ?? normSqOf(vector);
   const normSq = norm(quantized);
-  if (normSq <= normSqBound) return { quantized: quantized.slice(), normSq, scaleQ16: 65536 };
+  if (normSq <= normSqBound) return { quantized, normSq, scaleQ16: 65536 };
   const scaleQ16 = Number(isqrt((normSqBound << 32n) / normSq));
   const clipped =
     kernel?.scaleIntegers(quantized, scaleQ16) ?? quantized.map((value) => Math.trunc((value * scaleQ16) / 65536));

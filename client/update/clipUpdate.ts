@@ -2,6 +2,7 @@ import type { QuantizeKernel } from '../../protocol/kernels/quantize.ts';
 import { NO_NORM_BOUND } from '../../protocol/round/parameters.ts';
 
 export interface ClippedUpdate {
+  /** The update that was given, itself, when it was within the bound. */
   readonly update: Float32Array;
   /** L2 norm before clipping. */
   readonly norm: number;
@@ -28,7 +29,7 @@ export function clipUpdate(
   kernel: QuantizeKernel | null = null,
 ): ClippedUpdate {
   const norm = l2Norm(update);
-  if (maxNorm === null || norm <= maxNorm) return { update: update.slice(), norm, factor: 1 };
+  if (maxNorm === null || norm <= maxNorm) return { update, norm, factor: 1 };
   const factor = maxNorm / norm;
   return { update: kernel?.scale(update, factor) ?? update.map((value) => value * factor), norm, factor };
 }

@@ -44,9 +44,8 @@ export function quantizeStochastic(
     });
   }
   const unit = 2 ** updateFractionBits;
-  if (kernel?.allFinite(update) && (error === null || kernel.allFinite(error))) {
-    return kernel.quantizeStochastic(update, error, unit, random.fillUint32);
-  }
+  const rounded = kernel?.quantizeStochastic(update, error, unit, random.fillUint32) ?? null;
+  if (rounded !== null) return rounded; // else a number is not finite: which one is found and said below
   const quantized = new Int16Array(update.length);
   const leftover = new Float32Array(update.length);
   let saturated = 0;

@@ -64,29 +64,32 @@ export class QuantizeKernel {
   }
 
   /**
-   * Stochastic rounding of (update + error) * unit; all numbers are finite. `drawInto` fills its argument with the next
-   * uniform uint32 of the caller's generator, one for each coordinate, in order. Shapes [d].
+   * Stochastic rounding of (update + error) * unit; null when a number is not finite. `drawInto` fills its argument with
+   * the next uniform uint32 of the caller's generator, one for each coordinate, in order. Shapes [d].
    */
   quantizeStochastic(
     update: Float32Array,
     error: Float32Array | null,
     unit: number,
     drawInto: (draws: Uint32Array) => void,
-  ): { quantized: Int16Array; error: Float32Array; saturated: number } {
+  ): { quantized: Int16Array; error: Float32Array; saturated: number } | null {
     const { exports, arena, memory } = this.kernels;
     const quantized = new Int16Array(update.length);
     const leftover = new Float32Array(update.length);
     let saturated = 0;
+    let finite = true;
     eachBlock(update.length, (from, to, length) => {
       this.load(this.a, update, from, to, length);
       if (error === null) this.floats(this.b, length).fill(0);
       else this.load(this.b, error, from, to, length);
+      finite &&= exports.allFinite(this.a, length) !== 0 && exports.allFinite(this.b, length) !== 0;
+      if (!finite) return;
       drawInto(new Uint32Array(memory.buffer, this.c, to - from));
       saturated += exports.quantizeStochastic(this.a, this.b, this.c, length, unit, this.short, this.d);
       quantized.set(arena.int16(this.short, to - from), from);
       leftover.set(this.floats(this.d, to - from), from);
     });
-    return { quantized, error: leftover, saturated };
+    return finite ? { quantized, error: leftover, saturated } : null;
   }
 
   /** Sum of squares of int16 coordinates. */
