@@ -174,9 +174,7 @@ function tileCombiner(
   const mix = mixingKernel(kernels, mixing, TILE);
   const ordered = new Map<string, OrderStatisticKernel>();
   return (rows, length) => {
-    const addresses = new Uint32Array(kernels.memory.buffer, rows, columns);
-    const largest = Array.from(addresses, (address) => kernels.exports.largestMagnitude(address, length));
-    const { lanes, sums, rows: mixed } = mix.mix(rows, length, largest);
+    const { lanes, sums, rows: mixed } = mix.mix(rows, length);
     const key = `${lanes} ${sums}`;
     const kernel = ordered.get(key) ?? orderStatisticKernel(kernels, statistic, m, lanes, sums);
     ordered.set(key, kernel);

@@ -49,7 +49,6 @@ export class RuleMemory {
   /** Where tables and scratch of one computation begin. */
   private readonly scratch: number;
   private readonly rows: Int16Array[] = [];
-  private readonly magnitudes: number[] = [];
   private readonly selections = new Map<string, OrderStatisticKernel>();
 
   /** @param slots most rows at a time */
@@ -66,11 +65,10 @@ export class RuleMemory {
 
   /** Puts a row, `[d]`, into a slot. */
   write(slot: number, row: Int16Array): void {
-    const { exports, memory } = this.kernels;
+    const { memory } = this.kernels;
     const address = this.base + slot * this.stride;
     new Int16Array(memory.buffer, address, this.dimension).set(row);
     this.rows[slot] = row;
-    this.magnitudes[slot] = exports.largestMagnitude(address, this.stride / 2);
   }
 
   /**
@@ -125,7 +123,6 @@ export class RuleMemory {
     const { kernels, dimension, stride, scratch, out } = this;
     const { arena } = kernels;
     arena.release(scratch);
-    const bounds = slots.map((slot) => this.magnitudes[slot]!);
     const kernel = mixing === null ? null : mixingKernel(kernels, mixing, TILE);
     const m = mixing?.rows ?? slots.length;
     const mark = arena.mark();
@@ -133,7 +130,7 @@ export class RuleMemory {
       arena.release(mark);
       const length = Math.min(TILE, stride / 2 - start);
       const table = this.table(slots, 2 * start);
-      const mixed = kernel?.mix(table, length, bounds);
+      const mixed = kernel?.mix(table, length);
       const { lanes, sums, rows } = mixed ?? { lanes: 'int16' as const, sums: 'int32' as const, rows: table };
       this.selection(statistic, m, lanes, sums)(rows, out, length);
       const { buffer } = kernels.memory;

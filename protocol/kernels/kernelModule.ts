@@ -68,6 +68,7 @@ export interface KernelExports {
   rowSumsInt16: RowSums;
   rowSumsInt32: RowSums;
   rowSumsFloat64: RowSums;
+  largestColumnSum(rows: number, n: number, length: number): number;
   scaleRowsInt32(rows: number, n: number, factors: number, outRows: number, start: number, end: number): void;
   scaleRowsFloat64(rows: number, n: number, factors: number, outRows: number, start: number, end: number): void;
 

@@ -1,6 +1,6 @@
 /**
- * Mixed rows W U over a tile of coordinates, in the narrowest lanes that hold them exactly: W is data of the round, and
- * so are the largest |q| of a tile, which the caller knows.
+ * Mixed rows W U over a tile of coordinates, in the narrowest lanes that hold them exactly: W is data of the round,
+ * and each tile is looked at before it is mixed.
  *
  *     rows picked as they are (Krum, Bulyan)                    their own bytes, nothing is computed
  *     sums of rows (nearest neighbours, bucketing)              int16 where they fit: one instruction for 8 values
@@ -29,11 +29,8 @@ export interface MixedRows {
 }
 
 export interface MixingKernel {
-  /**
-   * `rows`: address of n row addresses; `length`: a multiple of 16 up to the capacity; `largest`: of each row the largest
-   * |q| in the tile, or more.
-   */
-  mix(rows: number, length: number, largest: readonly number[]): MixedRows;
+  /** `rows`: address of n row addresses; `length`: a multiple of 16 up to the capacity. */
+  mix(rows: number, length: number): MixedRows;
 }
 
 /** Mixes a tile into rows of the given lanes, which are known to fit. */
@@ -68,15 +65,27 @@ export function mixingKernel(kernels: Kernels, matrix: MixingMatrix, capacity: n
       ? mixerByRow(kernels, distinct, [...out.values()], capacity)
       : mixerOfSums(kernels, distinct, factors, [...out.values()], capacity);
   const sizes = distinct.map((row) => row.map(Math.abs));
+  // Of n int16 no sum leaves int32, nor does a sum of n such sums.
+  const largestOf = (rows: number, length: number): number =>
+    isSums
+      ? kernels.exports.largestColumnSum(rows, n, length)
+      : largestSum(sizes, magnitudesOf(kernels, rows, n, length));
 
   return {
-    mix(rows, length, largest) {
-      const most = largestSum(sizes, largest);
+    mix(rows, length) {
+      const most = largestOf(rows, length);
       const lanes = isSums && most < 2 ** 15 ? 'int16' : mixer.hasInt32 && most < 2 ** 31 ? 'int32' : 'float64';
       mixer.mix(rows, length, lanes);
-      return { lanes, sums: lanes !== 'float64' && most * m < 2 ** 31 ? 'int32' : 'float64', rows: table };
+      const fits = isSums || (lanes === 'int32' && most * m < 2 ** 31);
+      return { lanes, sums: fits ? 'int32' : 'float64', rows: table };
     },
   };
+}
+
+/** Of each row the largest magnitude in a tile. */
+function magnitudesOf({ exports, memory }: Kernels, rows: number, n: number, length: number): number[] {
+  const addresses = new Uint32Array(memory.buffer, rows, n);
+  return Array.from(addresses, (address) => exports.largestMagnitude(address, length));
 }
 
 /** What no mixed value exceeds. */

@@ -175,3 +175,25 @@ export function scaleRowsFloat64(
     }
   }
 }
+
+/**
+ * The largest sum of |q| over the n values of one coordinate, or 65535 for that and more: no sum of some of these values
+ * is larger.
+ */
+export function largestColumnSum(rowsPtr: usize, n: usize, length: usize): i32 {
+  const lastRow = rowsPtr + (n << 2);
+  let most = i64x2.splat(0);
+  for (let at: usize = 0, bytes = length << 1; at < bytes; at += 32) {
+    let a = i64x2.splat(0);
+    let b = i64x2.splat(0);
+    for (let row = rowsPtr; row < lastRow; row += 4) {
+      const from = <usize>load<u32>(row) + at;
+      a = i16x8.add_sat_u(a, i16x8.abs(v128.load(from)));
+      b = i16x8.add_sat_u(b, i16x8.abs(v128.load(from, 16)));
+    }
+    most = i16x8.max_u(most, i16x8.max_u(a, b));
+  }
+  most = i16x8.max_u(most, v128.shuffle<i64>(most, most, 1, 0));
+  most = i16x8.max_u(most, v128.shuffle<i32>(most, most, 1, 0, 3, 2));
+  return max(i16x8.extract_lane_u(most, 0), i16x8.extract_lane_u(most, 1));
+}

@@ -179,14 +179,7 @@ export class BlockMachine {
     };
     if (mixing === null) return (rows, length) => run(untouched(rows), length);
     const mix: MixingKernel = mixingKernel(kernels, mixing, capacity);
-    return (rows, length) => run(mix.mix(rows, length, this.largestOf(rows, length)), length);
-  }
-
-  /** Of every row the largest magnitude in a tile. */
-  private largestOf(rows: number, length: number): number[] {
-    const { exports, memory } = this.kernels;
-    const addresses = new Uint32Array(memory.buffer, rows, this.setup.shape.rows);
-    return Array.from(addresses, (address) => exports.largestMagnitude(address, length));
+    return (rows, length) => run(mix.mix(rows, length), length);
   }
 
   /** Address of a table of the rows' addresses from chunk `first` on. */
