@@ -15,10 +15,12 @@ export class StoredStream {
   readonly write: WriteNext;
   private readonly stored: Promise<StoredPayload>;
   private tail = Promise.withResolvers<Piece | null>();
+  /** Only until the store has asked for it: whoever held it would hold every piece that comes after. */
+  private head: Promise<Piece | null> | null = this.tail.promise;
   private wanted = Promise.withResolvers<void>();
 
   constructor(store: PayloadStore) {
-    this.stored = store.put(this.pieces(this.tail.promise));
+    this.stored = store.put(this.pieces());
     this.stored.catch(() => undefined); // said by `write` or `finish`
     this.write = async (bytes) => {
       await Promise.race([this.wanted.promise, this.stored]);
@@ -42,9 +44,14 @@ export class StoredStream {
     await this.stored.catch(() => undefined);
   }
 
-  private async *pieces(head: Promise<Piece | null>): AsyncGenerator<Uint8Array> {
+  private async *pieces(): AsyncGenerator<Uint8Array> {
+    let next = this.head;
+    this.head = null;
     this.wanted.resolve();
-    for (let piece = await head; piece !== null; piece = await piece.rest) {
+    while (next !== null) {
+      const piece: Piece | null = await next;
+      next = piece?.rest ?? null;
+      if (piece === null) return;
       yield piece.bytes;
       this.wanted.resolve();
     }
