@@ -3,7 +3,12 @@ import fc from 'fast-check';
 import { gramOfRows } from '../../../protocol/aggregation/gram.ts';
 import { mixChunk } from '../../../protocol/aggregation/preAggregation/mixing.ts';
 import { nearestNeighborMixing } from '../../../protocol/aggregation/preAggregation/nearestNeighborMixing.ts';
-import { countTrimmed, EQUAL_SHARE_Q16, keptWeightsQ16 } from '../../../protocol/aggregation/trimming.ts';
+import {
+  countTrimmed,
+  EQUAL_SHARE_Q16,
+  keptWeightsQ16,
+  trimmedByUpdate,
+} from '../../../protocol/aggregation/trimming.ts';
 import { rowsOf, runs } from '../support/arbitraries.ts';
 
 describe('who was trimmed', () => {
@@ -59,5 +64,22 @@ describe('who was trimmed', () => {
     expect(counts, 'rows 0 to 3 are equal after mixing: the lowest index is trimmed').to.deep.equal([16, 0, 0, 0, 16]);
     const weights = keptWeightsQ16(counts, 16, mixing, 5);
     expect(weights).to.deep.equal([0, 1, 2, 3].map(() => weights[0]).concat(0));
+  });
+
+  it('weighs by weights of any size, and by none but those of updates', () => {
+    const wide = {
+      rows: 2,
+      columns: 3,
+      weights: Int32Array.of(2 ** 28, 2 ** 28, 0, 0, 2 ** 28, 2 ** 28),
+      denominator: 2 ** 29,
+    };
+    expect(keptWeightsQ16([0, 2 ** 20], 2 ** 20, wide, 2)).to.deep.equal([EQUAL_SHARE_Q16, EQUAL_SHARE_Q16]);
+    expect(keptWeightsQ16([2 ** 20, 0], 2 ** 20, wide, 2)).to.deep.equal([0, 2 * EQUAL_SHARE_Q16]);
+  });
+
+  it('counts belong to updates only where each has a row', () => {
+    expect(trimmedByUpdate([1, 2, 3], 3)).to.deep.equal([1, 2, 3]);
+    expect(trimmedByUpdate([1, 2], 3)).to.equal(null);
+    expect(trimmedByUpdate(null, 3)).to.equal(null);
   });
 });
