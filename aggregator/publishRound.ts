@@ -2,7 +2,7 @@
 import type { RoundView } from '../chain/convert.ts';
 import type { Sent } from '../chain/transaction.ts';
 import { usesHistory } from '../protocol/aggregation/rule.ts';
-import { hasServerState, stateVectors } from '../protocol/aggregation/serverStep.ts';
+import { hasServerState, statePayloadLength, stateVectors } from '../protocol/aggregation/serverStep.ts';
 import { trimmedByUpdate } from '../protocol/aggregation/trimming.ts';
 import { commitModel } from '../protocol/commitment/merkle.ts';
 import type { Hex } from '../protocol/encoding/bytes.ts';
@@ -18,7 +18,6 @@ import {
 } from '../protocol/round/evidence.ts';
 import { layoutOf } from '../protocol/round/parameters.ts';
 import { type Publication, submissionSet } from '../protocol/round/publication.ts';
-import { statePayloadLength } from '../protocol/round/verifyModel.ts';
 import { type AggregatedRound, aggregateRound, type Metrics, type RoundInput } from './aggregateRound.ts';
 import type { AggregatorContext } from './context.ts';
 import type { Row } from './disputeUpdates.ts';

@@ -54,7 +54,6 @@ export * from './round/parameters.ts';
 export * from './round/phases.ts';
 export * from './round/publication.ts';
 export * from './round/rewards.ts';
-export * from './round/roundComputation.ts';
 export * from './round/roundIo.ts';
 export * from './round/runRound.ts';
 export * from './round/submission.ts';

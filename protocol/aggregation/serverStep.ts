@@ -20,6 +20,8 @@
  */
 
 import { INT32_MAX, saturateInt32 } from '../encoding/fixedPoint.ts';
+import type { VectorLayout } from '../encoding/layout.ts';
+import { modelPayloadLength } from '../encoding/vectors.ts';
 import { AssayError } from '../errors.ts';
 
 /** In the order of the Solidity enum `ServerOptimizer`. */
@@ -71,6 +73,11 @@ export function hasServerState(step: ServerStep): boolean {
 export function stateVectors(step: ServerStep): 0 | 1 | 3 {
   if (step.optimizer === 'fedAvg') return 0;
   return step.optimizer === 'fedAvgM' ? 1 : 3;
+}
+
+/** Length of a server state's payload: chunkCount * stateVectors * K * 4 bytes. */
+export function statePayloadLength(layout: VectorLayout, step: ServerStep): number {
+  return stateVectors(step) * modelPayloadLength(layout);
 }
 
 /** @throws AssayError `SERVER_STEP` for parameters outside the bounds above. */

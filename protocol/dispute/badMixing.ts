@@ -13,7 +13,7 @@ import { isRoot, matrixBytesHash } from '../commitment/openings.ts';
 import { toHex } from '../encoding/bytes.ts';
 import { layoutOf } from '../round/parameters.ts';
 import type { Publication } from '../round/publication.ts';
-import { plainContext } from '../round/roundComputation.ts';
+import { plainContext } from '../round/roundIo.ts';
 import type { RevealedUpdate } from '../round/submission.ts';
 import { readChildren } from './badGramNode.ts';
 import {

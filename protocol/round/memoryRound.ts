@@ -1,12 +1,11 @@
 /** A round whose vectors are in memory, through the streaming computation: small models, simulations, tests. */
-import { hasServerState } from '../aggregation/serverStep.ts';
+import { hasServerState, statePayloadLength } from '../aggregation/serverStep.ts';
 import { concatBytes } from '../encoding/bytes.ts';
 import { modelPayloadLength } from '../encoding/vectors.ts';
 import type { RoundEngine } from './engine/roundEngine.ts';
 import { type LearningParameters, layoutOf } from './parameters.ts';
 import type { ReadRange, RoundContext, RoundOptions, RoundResult, WriteNext } from './roundIo.ts';
 import { runRound } from './runRound.ts';
-import { statePayloadLength } from './verifyModel.ts';
 
 /** Encoded vectors: whole chunks, padded with zeros (`encodeUpdate`, `encodeModel`). */
 export interface MemoryRound {

@@ -4,7 +4,7 @@
  */
 import type { Gram } from '../aggregation/gram.ts';
 import type { Mixing } from '../aggregation/preAggregation/mixing.ts';
-import type { Hex } from '../encoding/bytes.ts';
+import { type Hex, ZERO_HASH } from '../encoding/bytes.ts';
 import type { RoundRoots } from './publication.ts';
 
 /**
@@ -38,6 +38,11 @@ export interface RoundContext {
   readonly indices: readonly number[];
   /** The seed that the contract fixed for the round. */
   readonly seed: Hex;
+}
+
+/** The context of n updates of participants 0 to n - 1 and a seed of zeros: for tests and simulations. */
+export function plainContext(n: number): RoundContext {
+  return { indices: Array.from({ length: n }, (_, i) => i), seed: ZERO_HASH };
 }
 
 export interface RoundOptions {

@@ -1,9 +1,8 @@
-import { type ServerStep, stateVectors } from '../aggregation/serverStep.ts';
 import type { BulkHasher } from '../commitment/bulkHasher.ts';
 import { ModelCommitter } from '../commitment/merkle.ts';
 import type { Hex } from '../encoding/bytes.ts';
 import type { VectorLayout } from '../encoding/layout.ts';
-import { decodeModel, modelPayloadLength, viewInt32 } from '../encoding/vectors.ts';
+import { decodeModel, viewInt32 } from '../encoding/vectors.ts';
 import { AssayError } from '../errors.ts';
 
 /**
@@ -31,21 +30,4 @@ export function verifyModel(
     });
   }
   return model;
-}
-
-/** Length of a server state's payload: chunkCount * stateVectors * K * 4 bytes. */
-export function statePayloadLength(layout: VectorLayout, step: ServerStep): number {
-  return stateVectors(step) * modelPayloadLength(layout);
-}
-
-/** The root of a server state in its stored form: as a model's, over chunks of stateVectors * K int32. */
-export function commitState(
-  state: Uint8Array,
-  layout: VectorLayout,
-  step: ServerStep,
-  hasher: BulkHasher | null = null,
-): Hex {
-  const committer = new ModelCommitter(layout, hasher);
-  committer.appendChunks(viewInt32(state), stateVectors(step));
-  return committer.finish();
 }

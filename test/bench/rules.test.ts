@@ -8,7 +8,7 @@ import { FED_AVG } from '../../protocol/aggregation/serverStep.ts';
 import { encodeModel, viewInt16, viewInt32 } from '../../protocol/encoding/vectors.ts';
 import { computeRound } from '../../protocol/round/computeRound.ts';
 import { layoutOf } from '../../protocol/round/parameters.ts';
-import { plainContext } from '../../protocol/round/roundComputation.ts';
+import { plainContext } from '../../protocol/round/roundIo.ts';
 import { type Kind, randomRound, roundParameters } from '../protocol/support/randomRounds.ts';
 
 describe('the rules that are measured', function () {

@@ -55,7 +55,7 @@ import { gramTree } from '../../protocol/dispute/trees.ts';
 import { concatBytes, type Hex, toHex, ZERO_HASH } from '../../protocol/encoding/bytes.ts';
 import { stateLayout } from '../../protocol/encoding/layout.ts';
 import { AssayError } from '../../protocol/errors.ts';
-import { plainContext } from '../../protocol/round/roundComputation.ts';
+import { plainContext } from '../../protocol/round/roundIo.ts';
 import {
   type DisputeWorld,
   honestRound,

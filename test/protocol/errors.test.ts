@@ -22,9 +22,6 @@ const parameters = {
 const ways: Record<string, () => unknown> = {
   ABI_WORD: () => protocol.abiWord('0x12'),
   BLOCK_CHUNKS: () => protocol.blockLayout(layout, 3, 5),
-  CHUNK_COUNT: () => new protocol.RoundComputation(parameters, protocol.plainContext(3)).finish(),
-  CHUNK_SHAPE: () =>
-    new protocol.RoundComputation(parameters, protocol.plainContext(3)).addGramChunk([new Int16Array(16)]),
   CID_INVALID: () => protocol.parseCid('bafy'),
   ENGINE_THREADS: () => protocol.chooseEngine('reference', 2),
   EVIDENCE: () => protocol.parseEvidence(new TextEncoder().encode('{}')),
@@ -45,7 +42,12 @@ const ways: Record<string, () => unknown> = {
       () => undefined,
       () => undefined,
     ),
-  NO_GRAM: () => new protocol.RoundComputation(parameters, protocol.plainContext(3)).gram(),
+  NO_GRAM: () =>
+    protocol.preAggregate(parameters.rule, protocol.gramOfRows([]), {
+      ...protocol.plainContext(0),
+      signs: null,
+      dimension: 1,
+    }),
   NO_SIGNS: () =>
     protocol.preAggregate(protocol.parseRule('signguard', 0), protocol.gramOfRows([Int16Array.of(1)]), {
       ...protocol.plainContext(1),
@@ -67,6 +69,15 @@ const ways: Record<string, () => unknown> = {
   RULE_NAME: () => protocol.parseRule('average', 0),
   RULE_PARAMETERS: () => protocol.minimumUpdates({ ...parameters.rule, byzantine: 60 }),
   SERVER_STEP: () => protocol.checkServerStep({ ...protocol.FED_AVG, learningRateQ16: 0 }),
+  STATE_LENGTH: () =>
+    protocol.computeRound(
+      parameters,
+      new Array(3).fill(new Int16Array(parameters.dimension)),
+      new Int32Array(parameters.dimension),
+      {
+        state: new Int32Array(1),
+      },
+    ),
   SUM_RANGE: overflowingTree,
   THREAD_DIED: () => {
     throw protocol.threadDeath('it ran out of memory');

@@ -12,7 +12,7 @@ import { payloadChunks } from '../../../protocol/commitment/merkleSum.ts';
 import { sha256 } from '../../../protocol/commitment/sha256.node.ts';
 import { concatBytes, fromHex, toHex } from '../../../protocol/encoding/bytes.ts';
 import { bytesOf, encodeModel } from '../../../protocol/encoding/vectors.ts';
-import { commitState } from '../../../protocol/round/verifyModel.ts';
+import { commitState } from '../../protocol/support/commitState.ts';
 import { ruleOf } from '../../protocol/support/ruleOf.ts';
 import { fullLevels, GramLevels, matrixPreimages, modelKind } from '../support/openings.ts';
 import { type Contribution, type PlayedRound, type Published, rootSumOpening, Scene } from '../support/scene.ts';

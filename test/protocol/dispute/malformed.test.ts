@@ -38,7 +38,7 @@ import { gramTree, modelTree, updateTree } from '../../../protocol/dispute/trees
 import { concatBytes, toHex, ZERO_HASH } from '../../../protocol/encoding/bytes.ts';
 import { viewInt32 } from '../../../protocol/encoding/vectors.ts';
 import { accumulateRevealed, type RevealedUpdate } from '../../../protocol/round/submission.ts';
-import { commitState } from '../../../protocol/round/verifyModel.ts';
+import { commitState } from '../support/commitState.ts';
 import {
   accusedPosition,
   coordinateSources,

@@ -34,8 +34,8 @@ import { chunksOf, gramNodeMatrix, gramTree, modelTree, updateTree } from '../..
 import { concatBytes, toHex } from '../../../protocol/encoding/bytes.ts';
 import { viewInt32 } from '../../../protocol/encoding/vectors.ts';
 import type { AssayError } from '../../../protocol/errors.ts';
-import { commitState } from '../../../protocol/round/verifyModel.ts';
 import { runs } from '../support/arbitraries.ts';
+import { commitState } from '../support/commitState.ts';
 import {
   accusedPosition,
   coordinateSources,

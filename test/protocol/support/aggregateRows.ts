@@ -3,8 +3,8 @@ import { gramOfRows } from '../../../protocol/aggregation/gram.ts';
 import { type Mixing, mixChunk } from '../../../protocol/aggregation/preAggregation/mixing.ts';
 import { preAggregate, type SignCounts } from '../../../protocol/aggregation/preAggregation/preAggregate.ts';
 import { needsGram, needsSigns, type Rule, usesHistory } from '../../../protocol/aggregation/rule.ts';
-import { plainContext } from '../../../protocol/round/roundComputation.ts';
 import type { RoundContext } from '../../../protocol/round/roundIo.ts';
+import { plainContext } from '../../../protocol/round/roundIo.ts';
 import type { Aggregate } from './reference.ts';
 
 /**

@@ -28,7 +28,7 @@ import { computeRound } from '../../../protocol/round/computeRound.ts';
 import { layoutOf, NO_NORM_BOUND } from '../../../protocol/round/parameters.ts';
 import { type Publication, publicationHash, submissionSet } from '../../../protocol/round/publication.ts';
 import { accumulateRevealed, type RevealedUpdate, rowOrder } from '../../../protocol/round/submission.ts';
-import { commitState } from '../../../protocol/round/verifyModel.ts';
+import { commitState } from './commitState.ts';
 
 /** mulberry32: the same numbers for the same seed, anywhere. */
 export class Random {

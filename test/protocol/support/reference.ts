@@ -14,8 +14,8 @@ import { monna } from '../../../protocol/aggregation/preAggregation/monna.ts';
 import { signGuard } from '../../../protocol/aggregation/preAggregation/signGuard.ts';
 import type { Stage } from '../../../protocol/aggregation/preAggregation/stage.ts';
 import type { PreAggregation, Rule } from '../../../protocol/aggregation/rule.ts';
-import { plainContext } from '../../../protocol/round/roundComputation.ts';
 import type { RoundContext } from '../../../protocol/round/roundIo.ts';
+import { plainContext } from '../../../protocol/round/roundIo.ts';
 
 export interface Aggregate {
   readonly numerators: bigint[];

@@ -4,11 +4,12 @@ import { combineChunk, combineDenominator } from '../../../protocol/aggregation/
 import { gramOfRows } from '../../../protocol/aggregation/gram.ts';
 import { mixChunk } from '../../../protocol/aggregation/preAggregation/mixing.ts';
 import { minimumUpdates, needsGram, parseRule, RULE_NAMES, type Rule } from '../../../protocol/aggregation/rule.ts';
-import { FED_AVG, hasServerState, type ServerStep } from '../../../protocol/aggregation/serverStep.ts';
-import { commitModel } from '../../../protocol/commitment/merkle.ts';
+import { FED_AVG, type ServerStep, stateVectors } from '../../../protocol/aggregation/serverStep.ts';
+import { decodeGramMatrix, GramCommitter, gramMatrixBytes } from '../../../protocol/commitment/gramTree.ts';
+import { commitModel, ModelCommitter } from '../../../protocol/commitment/merkle.ts';
 import { type Hex, ZERO_HASH } from '../../../protocol/encoding/bytes.ts';
 import { vectorLayout } from '../../../protocol/encoding/layout.ts';
-import { bytesOf, encodeModel, encodeUpdate, viewInt16, viewInt32 } from '../../../protocol/encoding/vectors.ts';
+import { encodeModel, viewInt32 } from '../../../protocol/encoding/vectors.ts';
 import { computeRound } from '../../../protocol/round/computeRound.ts';
 import {
   checkLearningParameters,
@@ -16,8 +17,6 @@ import {
   layoutOf,
   NO_NORM_BOUND,
 } from '../../../protocol/round/parameters.ts';
-import { plainContext, RoundComputation } from '../../../protocol/round/roundComputation.ts';
-import { commitState } from '../../../protocol/round/verifyModel.ts';
 import { chunkSize, coordinate, int32, rowsOf, runs } from '../support/arbitraries.ts';
 import { expectAssayError } from '../support/expectAssayError.ts';
 import { preAggregate } from '../support/preAggregateRows.ts';
@@ -50,6 +49,8 @@ const FED_AVG_M: ServerStep = {
   secondMomentQ16: 0,
   adaptivity: 0,
 };
+const FED_ADAM: ServerStep = { ...FED_AVG_M, optimizer: 'fedAdam', secondMomentQ16: 64_881, adaptivity: 16_777 };
+const STEPS = [FED_AVG, FED_AVG_M, FED_ADAM];
 
 function parametersFor(rule: Rule, dimension: number, size = 16, serverStep: ServerStep = FED_AVG): LearningParameters {
   return {
@@ -63,7 +64,7 @@ function parametersFor(rule: Rule, dimension: number, size = 16, serverStep: Ser
   };
 }
 
-describe("a round's computation", () => {
+describe('a round in memory', () => {
   for (const vector of cases) {
     it(`vector: ${vector.name}`, () => {
       const rule = plainRule(vector.rule);
@@ -101,19 +102,13 @@ describe("a round's computation", () => {
     });
   }
 
-  it('chunk by chunk is the computation on whole vectors', () => {
+  it('commits to the Gram matrix, the model and the state that it gives', () => {
     const setting = fc
-      .tuple(
-        fc.constantFrom(...RULE_NAMES),
-        fc.nat({ max: 1 }),
-        fc.integer({ min: 1, max: 700 }),
-        chunkSize,
-        fc.boolean(),
-      )
-      .chain(([name, f, d, size, heavy]) => {
+      .tuple(fc.constantFrom(...RULE_NAMES), fc.nat({ max: 1 }), fc.integer({ min: 1, max: 700 }), chunkSize, fc.nat())
+      .chain(([name, f, d, size, step]) => {
         const rule = parseRule(name, f);
         return fc.record({
-          parameters: fc.constant(parametersFor(rule, d, size, heavy ? FED_AVG_M : FED_AVG)),
+          parameters: fc.constant(parametersFor(rule, d, size, STEPS[step % STEPS.length]!)),
           rows: rowsOf(minimumUpdates(rule) + 1, d, coordinate),
           seed: int32,
         });
@@ -123,35 +118,31 @@ describe("a round's computation", () => {
         const { dimension: d, rule, serverStep } = parameters;
         const layout = vectorLayout(d, parameters.chunkSize);
         const model = Int32Array.from({ length: d }, (_, k) => Math.imul(seed + k, 40503));
-        const velocity = hasServerState(serverStep) ? model.map((w) => w >> 7) : null;
-
-        const computation = new RoundComputation(parameters, plainContext(rows.length));
-        const cut = (vector: Int16Array | Int32Array, c: number) =>
-          vector.subarray(c * layout.chunkSize, (c + 1) * layout.chunkSize);
-        const padded = rows.map((row) => viewInt16(encodeUpdate(row, layout)));
-        const models = viewInt32(encodeModel(model, layout));
-        const velocities = velocity && viewInt32(encodeModel(velocity, layout));
-        const chunk = (c: number) => padded.map((row) => cut(row, c) as Int16Array);
-        for (let c = 0; c < layout.chunkCount && computation.needsGramPass; c++) computation.addGramChunk(chunk(c));
-        for (let c = 0; c < layout.chunkCount; c++) {
-          const state = velocities && (cut(velocities, c) as Int32Array);
-          computation.combineChunk(chunk(c), cut(models, c) as Int32Array, state);
-        }
-        const roots = computation.finish();
-
-        const before = velocity && viewInt32(encodeModel(velocity, layout));
-        const whole = computeRound(parameters, rows, model, { state: before });
-        expect([...models.subarray(0, d)]).to.deep.equal([...whole.model]);
-        expect(models.subarray(d).every((w) => w === 0)).to.equal(true);
-        expect(roots.modelRoot).to.equal(whole.modelRoot).and.to.equal(commitModel(whole.model, layout));
-        const root = whole.state && commitState(bytesOf(whole.state), layout, serverStep);
-        expect(roots.stateRoot).to.equal(root ?? ZERO_HASH);
-        if (needsGram(rule)) {
-          expect(computation.gram()).to.deep.equal(gramOfRows(rows));
-          expect(roots.gramRoot).to.not.equal(ZERO_HASH);
+        const round = computeRound(parameters, rows, model);
+        expect(round.modelRoot).to.equal(commitModel(round.model, layout));
+        const planes = stateVectors(serverStep);
+        if (round.state === null) {
+          expect([round.stateRoot, planes]).to.deep.equal([ZERO_HASH, 0]);
         } else {
-          expect([roots.gramRoot, roots.mixingHash]).to.deep.equal([ZERO_HASH, ZERO_HASH]);
+          expect(round.state).to.have.length(planes * layout.chunkCount * layout.chunkSize);
+          const tree = new ModelCommitter(layout);
+          for (let at = 0; at < round.state.length; at += planes * layout.chunkSize) {
+            tree.append(round.state.subarray(at, at + planes * layout.chunkSize));
+          }
+          expect(round.stateRoot).to.equal(tree.finish());
         }
+        if (!needsGram(rule)) {
+          expect([round.gramRoot, round.mixingHash, round.gram]).to.deep.equal([ZERO_HASH, ZERO_HASH, null]);
+          return;
+        }
+        const n = rows.length;
+        expect(round.gram).to.deep.equal(gramOfRows(rows));
+        expect(round.mixing).to.deep.equal(preAggregate(rule, gramOfRows(rows)));
+        const committer = new GramCommitter(n, layout.chunkCount);
+        for (let at = 0; at < round.gramPayload!.length; at += gramMatrixBytes(n)) {
+          committer.appendSpan(decodeGramMatrix(round.gramPayload!.subarray(at, at + gramMatrixBytes(n)), n));
+        }
+        expect(committer.finish()).to.deep.equal({ gramRoot: round.gramRoot, matrix: round.gram!.values });
       }),
       runs(25),
     );
@@ -166,58 +157,28 @@ describe("a round's computation", () => {
   });
 
   describe('refuses', () => {
-    const rows = [1, 2, 3].map((value) => new Int16Array(16).fill(value));
-    const model = () => new Int32Array(16);
+    const rows = [1, 2, 3].map((value) => new Int16Array(20).fill(value));
     const median = parametersFor(parseRule('median', 1), 20);
 
-    it('rows that are too many, too few, too long or too short', () => {
-      const computation = new RoundComputation(median, plainContext(3));
-      for (const wrong of [rows.slice(1), [...rows, rows[0]!], [rows[0]!, rows[1]!, new Int16Array(15)]]) {
-        expectAssayError('CHUNK_SHAPE', () => computation.addGramChunk(wrong));
-        expectAssayError('CHUNK_SHAPE', () => computation.combineChunk(wrong, model(), null));
+    it('rows and models that are too long or too short, and too few rows', () => {
+      for (const length of [0, 19, 21, 32]) {
+        const wrong = [rows[0]!, rows[1]!, new Int16Array(length)];
+        expectAssayError('VECTOR_LENGTH', () => computeRound(median, wrong, new Int32Array(20)));
+        expectAssayError('VECTOR_LENGTH', () => computeRound(median, rows, new Int32Array(length)));
       }
+      expectAssayError('TOO_FEW_UPDATES', () => computeRound(median, rows.slice(1), new Int32Array(20)));
     });
 
-    it('a model chunk of another size', () => {
-      for (const length of [0, 15, 17, 32]) {
-        const work = () =>
-          new RoundComputation(median, plainContext(3)).combineChunk(rows, new Int32Array(length), null);
-        expectAssayError('CHUNK_SHAPE', work);
-      }
-    });
-
-    it('FedAvgM without a velocity, FedAvg with one', () => {
-      const heavy = new RoundComputation({ ...median, serverStep: FED_AVG_M }, plainContext(3));
-      const error = expectAssayError('CHUNK_SHAPE', () => heavy.combineChunk(rows, model(), null));
-      expect(error.message).to.include('starts round 1 from a state of zeros');
-      expectAssayError('CHUNK_SHAPE', () => heavy.combineChunk(rows, model(), new Int32Array(8)));
-      expectAssayError('CHUNK_SHAPE', () =>
-        new RoundComputation(median, plainContext(3)).combineChunk(rows, model(), model()),
-      );
-    });
-
-    it('to finish early, to mix before every chunk was seen, to go on after the last chunk', () => {
-      const computation = new RoundComputation(parametersFor(parseRule('nnm+median', 1), 20), plainContext(3));
-      computation.addGramChunk(rows);
-      const early = expectAssayError('CHUNK_COUNT', () => computation.combineChunk(rows, model(), null));
-      expect(early.message).to.include('Expected: 2 chunks').and.include('Received: 1');
-      computation.addGramChunk(rows);
-      computation.combineChunk(rows, model(), null);
-      expectAssayError('CHUNK_COUNT', () => computation.finish());
-      computation.combineChunk(rows, model(), null);
-      expect(computation.finish().modelRoot).to.match(/^0x/);
-      expectAssayError('TREE_FULL', () => computation.combineChunk(rows, model(), null));
-    });
-
-    it('the Gram matrix of a rule without one, even after a first pass', () => {
-      const computation = new RoundComputation(median, plainContext(3));
-      computation.addGramChunk(rows);
-      computation.addGramChunk(rows);
-      expectAssayError('NO_GRAM', () => computation.gram());
-      expectAssayError('NO_GRAM', () => computation.mixing());
-      computation.combineChunk(rows, model(), null);
-      computation.combineChunk(rows, model(), null);
-      expect(computation.finish().gramRoot).to.equal(ZERO_HASH);
+    it("a state of another step's size", () => {
+      const model = new Int32Array(20);
+      const step = (optimizer: ServerStep['optimizer']) => ({ ...median, serverStep: { ...FED_AVG, optimizer } });
+      const attempt = (parameters: LearningParameters, length: number) => () =>
+        computeRound(parameters, rows, model, { state: new Int32Array(length) });
+      for (const length of [0, 20, 31, 96]) expectAssayError('STATE_LENGTH', attempt(step('fedAvgM'), length));
+      const error = expectAssayError('STATE_LENGTH', attempt(step('fedAdam'), 32));
+      expect(error.message).to.include('Expected: 3 x 32 numbers').and.include('Received: 32');
+      expectAssayError('STATE_LENGTH', attempt(median, 0));
+      expect(attempt(step('fedAvgM'), 32)().state).to.have.length(32);
     });
   });
 });
