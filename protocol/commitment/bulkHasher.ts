@@ -63,10 +63,11 @@ export class BulkHasher {
   gramRows(bytes: Uint8Array, n: number): Uint8Array {
     const { arena } = this.kernels;
     const stage = this.portion + PORTION_BYTES - gramStageBytes(n);
+    const most = LANES * Math.max(1, Math.floor((stage - this.portion) / (8 * LANES * n))); // rows that there is room for
     const hashes = new Uint8Array(HASH_BYTES * n);
-    for (let row = 0, start = 0; row < n; row += LANES) {
+    for (let row = 0, start = 0; row < n; row += most) {
       const entries = n - row;
-      const count = Math.min(LANES, entries);
+      const count = Math.min(most, entries);
       const end = start + 8 * (count * entries - (count * (count - 1)) / 2);
       arena.bytes(this.portion, end - start).set(bytes.subarray(start, end));
       this.kernel.gramRows(this.portion, entries, count, this.hashes, stage);

@@ -98,7 +98,7 @@ export class HashKernel {
   }
 
   /**
-   * Up to 4 consecutive rows of a packed upper triangle of big-endian int64, of which the first has `entries`. `stage` is the address
+   * `count` consecutive rows of a packed upper triangle of big-endian int64, of which the first has `entries`. `stage` is the address
    * of `gramStageBytes(entries)` bytes.
    */
   gramRows(values: number, entries: number, count: number, hashes: number, stage: number): void {

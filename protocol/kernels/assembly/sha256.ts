@@ -129,24 +129,27 @@ export function joinModelNodes(hashes: usize, count: i32, levels: i32, scratch: 
 }
 
 /**
- * Hashes 1 to 4 consecutive rows of a packed upper triangle of big-endian int64: the first has `entries` of them, each
- * one less than the row before. `stage` is the address of four staged messages of `stageBytes` each, as long as the longest row padded
+ * Hashes `count` consecutive rows of a packed upper triangle of big-endian int64, four side by side: the first has
+ * `entries` of them, each one less than the row before. `stage` is the address of four staged messages of `stageBytes` each, as long as the longest row padded
  * to whole blocks. A lane whose message has ended goes on with what lies behind it; its hash has been taken by then.
  */
 export function hashGramRows(
   values: usize, entries: i32, count: i32, hashes: usize, stage: usize, stageBytes: usize, scratch: usize,
 ): void {
-  for (let lane = 0; lane < count; lane++) {
-    stageGramRow(stage + <usize>lane * stageBytes, values, entries - lane);
-    values += <usize>(entries - lane) << 3;
-  }
-  start(scratch);
-  const longest = gramRowBlocks(entries);
-  for (let block = 0; block < longest; block++) {
-    const at = stage + (<usize>block << 6);
-    compress(at, at + stageBytes, at + 2 * stageBytes, at + 3 * stageBytes, scratch);
-    for (let lane = 0; lane < count; lane++) {
-      if (gramRowBlocks(entries - lane) == block + 1) finishLane(scratch, lane, hashes + (<usize>lane << 5));
+  for (; count > 0; count -= 4, entries -= 4, hashes += 128) {
+    const lanes = min(count, 4);
+    for (let lane = 0; lane < lanes; lane++) {
+      stageGramRow(stage + <usize>lane * stageBytes, values, entries - lane);
+      values += <usize>(entries - lane) << 3;
+    }
+    start(scratch);
+    const longest = gramRowBlocks(entries);
+    for (let block = 0; block < longest; block++) {
+      const at = stage + (<usize>block << 6);
+      compress(at, at + stageBytes, at + 2 * stageBytes, at + 3 * stageBytes, scratch);
+      for (let lane = 0; lane < lanes; lane++) {
+        if (gramRowBlocks(entries - lane) == block + 1) finishLane(scratch, lane, hashes + (<usize>lane << 5));
+      }
     }
   }
 }
