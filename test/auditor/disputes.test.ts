@@ -13,7 +13,9 @@ import type { ProofInHand, Question } from '../../auditor/disputes/dispute.ts';
 import { disputedRound } from '../../auditor/disputes/disputedRound.ts';
 import { encodeProof } from '../../auditor/disputes/encodeProof.ts';
 import type { FiledDispute } from '../../auditor/disputes/proofFiles.ts';
+import { stateVectors } from '../../protocol/aggregation/serverStep.ts';
 import { encodeGramMatrix, gramMatrixBytes } from '../../protocol/commitment/gramTree.ts';
+import { commitModel } from '../../protocol/commitment/merkle.ts';
 import { gramPath, packGramPath } from '../../protocol/commitment/openings.ts';
 import { openModelChunk, openUpdateChunk } from '../../protocol/dispute/badCoordinate.ts';
 import { type FraudProof, judgeProof } from '../../protocol/dispute/fraudProof.ts';
@@ -21,6 +23,7 @@ import { parseProofFile } from '../../protocol/dispute/proofFile.ts';
 import { chunksOf, gramTree } from '../../protocol/dispute/trees.ts';
 import { concatBytes, type Hex } from '../../protocol/encoding/bytes.ts';
 import { cidFromBytes, cidToBytes, payloadCid } from '../../protocol/encoding/cid.ts';
+import { stateLayout } from '../../protocol/encoding/layout.ts';
 import { bytesOf, viewInt16 } from '../../protocol/encoding/vectors.ts';
 import { mixingHash, parseRule, type ServerStep } from '../../protocol/index.ts';
 import { layoutOf } from '../../protocol/round/parameters.ts';
@@ -44,6 +47,13 @@ const MOMENTUM: ServerStep = {
   momentumQ16: 58_982,
   secondMomentQ16: 0,
   adaptivity: 0,
+};
+const ADAM: ServerStep = {
+  optimizer: 'fedAdam',
+  learningRateQ16: 6554,
+  momentumQ16: 58_982,
+  secondMomentQ16: 64_881,
+  adaptivity: 16_777,
 };
 const NNM = parseRule('nnm+trimmed-mean', 2);
 const KRUM = parseRule('multi-krum', 2);
@@ -127,12 +137,21 @@ async function answerAll(
   throw new Error('asks for ever');
 }
 
+/** Where a coordinate stands in one of the three vectors of an adaptive step's state. */
+function placeInState(coordinate: number, vector: number): number {
+  return (Math.floor(coordinate / 32) * 3 + vector) * 32 + (coordinate % 32);
+}
+
+function stateRoot(step: ServerStep, state: Int32Array): Hex {
+  return commitModel(state, stateLayout(layout, stateVectors(step)));
+}
+
 describe('what an audit proves about an aggregator', () => {
   it('one wrong coordinate of the model, wherever, with every rule and step', () =>
     fc.assert(
       fc.asyncProperty(
         fc.constantFrom(NNM, KRUM, TRIMMED),
-        fc.constantFrom<(ServerStep | undefined)[]>(undefined, MOMENTUM),
+        fc.constantFrom<(ServerStep | undefined)[]>(undefined, MOMENTUM, ADAM),
         fc.integer({ min: 0, max: layout.chunkCount * 32 - 1 }), // the padding, too
         async (rule, serverStep, k) => {
           const world = build({
@@ -150,29 +169,43 @@ describe('what an audit proves about an aggregator', () => {
       { numRuns: 6 },
     ));
 
-  it('one wrong coordinate of the server state', async () => {
-    const world = build({
-      rule: TRIMMED,
-      serverStep: MOMENTUM,
-      hooks: inRound((draft) => {
-        draft.velocity![1234] = draft.velocity![1234]! + 1;
-        draft.roots.stateRoot = paddedRoot(draft.velocity!);
-      }),
-    });
-    await expectProof(world, 'badCoordinate', leaderOf(world));
+  it('one wrong number of the server state, in any of its vectors', async () => {
+    for (const [serverStep, at] of [
+      [MOMENTUM, 1234],
+      [ADAM, placeInState(1234, 0)],
+      [ADAM, placeInState(1234, 1)],
+      [ADAM, placeInState(1234, 2)],
+    ] as const) {
+      const world = build({
+        rule: TRIMMED,
+        serverStep,
+        hooks: inRound((draft) => {
+          draft.velocity![at] = draft.velocity![at]! + 1;
+          draft.roots.stateRoot = stateRoot(serverStep, draft.velocity!);
+        }),
+      });
+      const proof = await expectProof(world, 'badCoordinate', leaderOf(world));
+      expect(proof).to.include({ chunk: Math.floor(1234 / 32), coordinate: 1234 % 32 });
+    }
   });
 
   it('a wrong state, or a wrong model beside a right one, that nobody serves: from the answers', async () => {
-    for (const kind of ['state', 'model'] as const) {
+    for (const [kind, serverStep, at] of [
+      ['state', MOMENTUM, 1234],
+      ['model', MOMENTUM, 1234],
+      ['state', ADAM, placeInState(1234, 2)],
+      ['model', ADAM, 1234],
+    ] as const) {
       let lie = new Int32Array(0);
       const world = build({
         rule: TRIMMED,
-        serverStep: MOMENTUM,
+        serverStep,
         hooks: {
           ...inRound((draft) => {
             const vector = kind === 'state' ? draft.velocity! : draft.model;
-            vector[1234] = vector[1234]! + 1;
-            draft.roots[kind === 'state' ? 'stateRoot' : 'modelRoot'] = paddedRoot(vector);
+            vector[at] = vector[at]! + 1;
+            if (kind === 'state') draft.roots.stateRoot = stateRoot(serverStep, vector);
+            else draft.roots.modelRoot = paddedRoot(vector);
             lie = vector.slice();
           }),
           finish(draft) {
@@ -184,7 +217,8 @@ describe('what an audit proves about an aggregator', () => {
       });
       const { questions, proof } = await answerAll(world, (question) => {
         expect(question.kind).to.equal(kind);
-        return openModelChunk(chunksOf(bytesOf(lie), 128), layout, question.chunk);
+        const shape = stateLayout(layout, kind === 'state' ? stateVectors(serverStep) : 1);
+        return openModelChunk(chunksOf(bytesOf(lie), 4 * shape.chunkSize), shape, question.chunk);
       });
       expect(proof).to.include({ kind: 'badCoordinate', chunk: Math.floor(1234 / 32), coordinate: 1234 % 32 });
       expect(questions).to.be.within(1, layout.depth + 1);
@@ -215,7 +249,8 @@ describe('what an audit proves about an aggregator', () => {
   });
 
   it('a wrong mixing matrix over the right Gram matrix, followed by the model', async () => {
-    for (const rule of [NNM, KRUM]) {
+    // The lie about buckets is another seed than the round's.
+    for (const rule of [NNM, KRUM, parseRule('arc+trimmed-mean', 2), parseRule('bucketing+median', 1)]) {
       const honest = build({ rule });
       const world = build({
         rule,
