@@ -90,15 +90,6 @@ describe('scenario: the demonstration', function () {
     expect(facts.audit).to.deep.equal({ ok: true, findings: [] });
   });
 
-  it('a payload past all bounds: the contract refuses the reveal, and the round goes on without it', async () => {
-    const args = ['--rounds', '1', '--clients', '4', '--byzantine', '1', '--rule', 'median', '--attack', 'overflow'];
-    const { status, output, facts } = await demo('overflow', ...args);
-    expect(status, output).to.equal(0);
-    expect(output).to.include('[ROUND 1] the contract refuses the update of client-3: NormAboveBound');
-    expect(facts.rounds.map(({ updates }) => updates)).to.deep.equal([3]);
-    expect(facts.audit).to.deep.equal({ ok: true, findings: [] });
-  });
-
   /** Who was sentenced for what; each transaction is there, and has gas. */
   function sentences({ slashed }: DemoFacts) {
     for (const { who, tx, gas } of slashed) {

@@ -1,5 +1,6 @@
 /** What the contract refuses a running participant is said once, and the node goes on serving its payloads. */
 import { expect } from 'chai';
+import { parseLoneAttack } from '../../client/attacks/registry.ts';
 import type { ParticipantEvent } from '../../client/node/events.ts';
 import { type ParticipantContext, participate } from '../../client/node/participate.ts';
 import { fetchPayload } from '../../storage/fetchPayload.ts';
@@ -101,5 +102,45 @@ describe('scenario: a participant that the contract refuses', function () {
     await idlers[copy]!.seen('waiting');
     await aggregator.waitFor('published', 2);
     expect((await world.audit(fed)).ok).to.equal(true);
+  });
+
+  it('beyond the norm bound (the largest int16, the bytes of NaN): it says so once, owes the penalty, the round goes on', async () => {
+    const fed = await world.federation({ rounds: 1, revealWindow: 3, participants: 4 });
+    const aggregator = await startAggregator(world, fed);
+    for (let i = 0; i < 2; i++) await startParticipant(world, fed);
+    const attackers = [];
+    for (const name of ['overflow', 'notANumber']) {
+      attackers.push(await startParticipant(world, fed, { change: { attack: parseLoneAttack(name) } }));
+    }
+    for (const { waitFor } of attackers) {
+      expect(await waitFor('refused', 1)).to.deep.equal({ type: 'refused', round: 1, reason: 'NormAboveBound' });
+    }
+    expect((await aggregator.waitFor('published', 1)).updates).to.equal(2);
+    await aggregator.waitFor('ended');
+    const charged = aggregator.events.flatMap((event) => (event.type === 'penalised' ? [event.participant] : []));
+    expect(charged.sort()).to.deep.equal(attackers.map(({ signer }) => signer.account.address).sort());
+    for (const { ended, events } of attackers) {
+      await ended;
+      expect(events.filter(({ type }) => type === 'refused')).to.have.length(1);
+    }
+    expect((await world.audit(fed)).findings).to.deep.equal([]);
+  });
+
+  it('a copycat: the update of the round before, fetched from its owner, is taken out; without a bound the largest int16 count', async () => {
+    const fed = await world.federation({ rounds: 2, normBound: 'none' });
+    const aggregator = await startAggregator(world, fed);
+    await startParticipant(world, fed);
+    await startParticipant(world, fed, { change: { attack: parseLoneAttack('overflow') } });
+    const copycat = await startParticipant(world, fed, { change: { attack: parseLoneAttack('copycat') } });
+    expect((await aggregator.waitFor('published', 1)).updates).to.equal(3);
+    expect((await aggregator.waitFor('copyVoided', 2)).participant).to.equal(copycat.signer.account.address);
+    const reveals = (await fed.federation.events('UpdateRevealed')).map(({ args }) => args);
+    const stolen = reveals.find(
+      ({ round, participant }) => round === 2n && participant === copycat.signer.account.address,
+    );
+    const earlier = reveals.filter(({ round }) => round === 1n).map(({ root }) => root);
+    expect(earlier).to.include(stolen!.root);
+    expect((await aggregator.waitFor('published', 2)).updates).to.equal(2);
+    expect((await world.audit(fed)).findings).to.deep.equal([]);
   });
 });
