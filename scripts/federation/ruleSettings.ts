@@ -91,7 +91,7 @@ export function planRule(settings: RuleSettings): { readonly rule: Rule; readonl
   if (enforced && !isEnforceable(rule)) {
     throw new AssayError('AUDIT_ONLY', {
       summary: `the contract cannot judge fraud proofs about ${name}`,
-      expected: `a rule that it can judge (${RULE_NAMES.join(', ')}), or --audit-only`,
+      expected: `a rule that it can judge, such as ${RULE_NAMES.join(', ')}; or --audit-only`,
       received: `--rule ${name}`,
       fix: 'add --audit-only: every auditor still recomputes each round to the bit, but who publishes a wrong model is not slashed for it',
     });
