@@ -7,11 +7,12 @@
  *     npm run bench -- --quick                    small sizes, a minute
  *     npm run bench -- --only round,stream        sections (rules, rows, dimension, round, stream, storage) or rules
  *     npm run bench -- --json FILE --write-docs   the facts; docs/benchmarks.md from them
+ *     npm run bench -- --from FILE --write-docs   the page from the facts of an earlier run
  *
  * ASSAY_PYTHON names the interpreter that has numpy; without it python3 is asked.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,7 +21,14 @@ import { AssayError } from '../protocol/errors.ts';
 import { failureText } from '../scripts/output/failure.ts';
 import { writeFileAtomic } from '../storage/atomicFile.ts';
 import { BenchCases } from './cases.ts';
-import { type BenchFacts, machineFacts, type RoundRow, type RuleRow, type StreamRow } from './facts.ts';
+import {
+  type BenchFacts,
+  machineFacts,
+  type RoundRow,
+  type RuleRow,
+  type StorageFacts,
+  type StreamRow,
+} from './facts.ts';
 import { renderPage } from './page.ts';
 import * as plan from './plan.ts';
 import { ROUND_COLUMNS, RULE_COLUMNS, STREAM_COLUMNS, TARGET_COLUMNS } from './tables.ts';
@@ -74,7 +82,7 @@ function findNumpy(): string | null {
   return null;
 }
 
-async function measureAll(cases: BenchCases, wish: Wish): Promise<BenchFacts> {
+async function measureAll(cases: BenchCases, wish: Wish, storageFile: string): Promise<BenchFacts> {
   const version = await cases.numpyVersion();
   const machine = machineFacts(version);
   console.log(
@@ -140,12 +148,25 @@ async function measureAll(cases: BenchCases, wish: Wish): Promise<BenchFacts> {
       console.log(`note: numpy's ${name} differs from ${title} at ${size(n, dimension)} by ${difference.toFixed(3)}`);
     }
   }
+  if (sections.has('storage')) measured.storage = await measureStorage(quick, storageFile);
   const facts: BenchFacts = { ...measured, targets: judgeTargets(measured) };
-  if (facts.targets.length > 0) {
-    console.log(`\n${headLine(TARGET_COLUMNS)}`);
-    for (const row of facts.targets) console.log(rowLine(TARGET_COLUMNS, row));
-  }
+  printTargets(facts);
   return facts;
+}
+
+/** A command of its own, which prints its own table. */
+async function measureStorage(quick: boolean, file: string): Promise<StorageFacts> {
+  console.log('');
+  const args = [STORAGE, '--json', file, ...(quick ? ['--mib', '8', '--repeats', '3'] : [])];
+  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+  if (status !== 0) throw new Error(`${STORAGE} ended with status ${status}`);
+  return JSON.parse(await readFile(file, 'utf8')) as StorageFacts;
+}
+
+function printTargets({ targets }: BenchFacts): void {
+  if (targets.length === 0) return;
+  console.log(`\n${headLine(TARGET_COLUMNS)}`);
+  for (const row of targets) console.log(rowLine(TARGET_COLUMNS, row));
 }
 
 function empty() {
@@ -155,6 +176,7 @@ function empty() {
     dimensionCurve: [] as RuleRow[],
     rounds: [] as RoundRow[],
     streams: [] as StreamRow[],
+    storage: null as StorageFacts | null,
   };
 }
 
@@ -183,9 +205,17 @@ async function main(): Promise<void> {
       json: { type: 'string' },
       only: { type: 'string', multiple: true, default: [] },
       quick: { type: 'boolean', default: false },
+      from: { type: 'string' },
       'write-docs': { type: 'boolean', default: false },
     },
   });
+  if (values.from !== undefined) {
+    const { targets: _, ...measured } = JSON.parse(await readFile(values.from, 'utf8')) as BenchFacts;
+    const facts = { ...measured, targets: judgeTargets(measured) };
+    printTargets(facts);
+    if (values['write-docs']) await writeFileAtomic(PAGE, renderPage(facts));
+    return;
+  }
   const wish = parseWish(values.only, values.quick);
   const folder = await mkdtemp(join(tmpdir(), 'assay-bench-'));
   const turns = values.quick ? { most: 3, budgetSeconds: 1 } : { most: 9, budgetSeconds: 2 };
@@ -198,7 +228,7 @@ async function main(): Promise<void> {
     });
   }
   try {
-    const facts = await measureAll(cases, wish);
+    const facts = await measureAll(cases, wish, join(folder, 'storage.json'));
     if (values.json !== undefined) await writeFileAtomic(values.json, `${JSON.stringify(facts, null, 2)}\n`);
     if (values['write-docs']) await writeFileAtomic(PAGE, renderPage(facts));
   } catch (error) {
@@ -206,11 +236,6 @@ async function main(): Promise<void> {
   } finally {
     await cases.stop();
     await rm(folder, { recursive: true, force: true });
-  }
-  if (wish.sections.has('storage')) {
-    console.log('');
-    const size = wish.quick ? ['--mib', '8', '--repeats', '3'] : [];
-    process.exitCode = spawnSync(process.execPath, [STORAGE, ...size], { stdio: 'inherit' }).status ?? 1;
   }
 }
 

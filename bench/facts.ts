@@ -66,6 +66,13 @@ export interface StreamRow {
   readonly numpy: readonly NumpyFacts[];
 }
 
+/** What bench/storage.ts found out. */
+export interface StorageFacts {
+  readonly mib: number;
+  readonly mibPerSecond: Readonly<Record<string, number>>;
+  readonly ratios: Readonly<Record<string, number>>;
+}
+
 export interface TargetRow {
   readonly target: string;
   readonly wanted: string;
@@ -81,6 +88,8 @@ export interface BenchFacts {
   readonly dimensionCurve: readonly RuleRow[];
   readonly rounds: readonly RoundRow[];
   readonly streams: readonly StreamRow[];
+  /** Null where it was not measured. */
+  readonly storage: StorageFacts | null;
   readonly targets: readonly TargetRow[];
 }
 

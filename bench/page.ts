@@ -4,7 +4,7 @@ import { ROUND_COLUMNS, RULE_COLUMNS, STREAM_COLUMNS, TARGET_COLUMNS } from './t
 import { markdown, size } from './text.ts';
 
 export function renderPage(facts: BenchFacts): string {
-  const { machine, rules, rowCurve, dimensionCurve, rounds, streams, targets } = facts;
+  const { machine, rules, rowCurve, dimensionCurve, rounds, streams, storage, targets } = facts;
   const numpy = machine.numpy === null ? 'numpy was not there' : `numpy ${machine.numpy} (Python ${machine.python})`;
   const parts = [
     `# Benchmarks
@@ -42,6 +42,21 @@ ${markdown(ROUND_COLUMNS, rounds)}`);
 An aggregator's round: updates are read from a file block by block, the model is written to one. **process MiB**: most memory of the whole process. numpy has its rows in memory.
 
 ${markdown(STREAM_COLUMNS, streams)}`);
+  }
+  if (storage !== null) {
+    const speeds = Object.entries(storage.mibPerSecond).map(([name, speed]) => `| ${name} | ${speed.toFixed(0)} |`);
+    const ratios = Object.entries(storage.ratios).map(([name, ratio]) => `| ${name} | ${ratio.toFixed(2)} |`);
+    parts.push(`## Storage
+
+A payload of ${storage.mib} MiB, put and read with every block verified, beside the same without.
+
+| what | MiB/s |
+| --- | ---: |
+${speeds.join('\n')}
+
+| ratio | |
+| --- | ---: |
+${ratios.join('\n')}`);
   }
   return `${parts.join('\n\n')}\n`;
 }

@@ -4,6 +4,7 @@
  * it over loopback from a gateway against a plain HTTP download. Medians of several repeats, taken in turns; trust the
  * ratios.
  *
+ *     npm run bench -- --only storage
  *     node scripts/setup/run.mjs bench/storage.ts [--mib 64] [--repeats 5] [--json FILE]
  */
 import { createHash } from 'node:crypto';
