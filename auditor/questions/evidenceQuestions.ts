@@ -2,12 +2,13 @@
  * Does the evidence document agree with the chain and with the replay? It is a convenience: nothing in it is believed.
  */
 import { type Mixing, mixingHash } from '../../protocol/aggregation/preAggregation/mixing.ts';
-import { needsGram } from '../../protocol/aggregation/rule.ts';
+import { needsGram, type Rule, usesHistory } from '../../protocol/aggregation/rule.ts';
 import { hasServerState } from '../../protocol/aggregation/serverStep.ts';
 import { trimmedByUpdate } from '../../protocol/aggregation/trimming.ts';
 import type { Finding } from '../../protocol/dispute/finding.ts';
 import { cidFromBytes } from '../../protocol/encoding/cid.ts';
 import type { Evidence } from '../../protocol/round/evidence.ts';
+import { isMixingOf } from '../../protocol/round/runRound.ts';
 import type { Submission } from '../../protocol/round/submission.ts';
 import type { AuditContext } from '../auditContext.ts';
 import type { PublishedModel, RoundFacts } from '../chain/assembleRounds.ts';
@@ -50,12 +51,12 @@ export function claimsRows(document: Evidence, rows: readonly Submission[]): boo
   );
 }
 
-/** The mixing matrix of the document, if it is the one whose hash was published and fits n rows. */
-export function claimedMixing({ mixing }: Evidence, publishedHash: string, n: number): Mixing | null {
-  if (mixing === null || mixing.columns !== n || mixing.rows > n || mixing.weights.length !== mixing.rows * n)
-    return null;
+/** The mixing matrix of the document, if it is the one whose hash was published and n updates can be mixed by it. */
+export function claimedMixing({ mixing }: Evidence, publishedHash: string, rule: Rule, n: number): Mixing | null {
+  if (mixing === null) return null;
+  const columns = usesHistory(rule) ? n + 1 : n;
   const claimed = { ...mixing, weights: Int32Array.from(mixing.weights) };
-  return mixingHash(claimed) === publishedHash ? claimed : null;
+  return isMixingOf(rule, claimed, columns) && mixingHash(claimed) === publishedHash ? claimed : null;
 }
 
 /**

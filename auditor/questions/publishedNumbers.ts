@@ -86,7 +86,9 @@ export async function publishedNumbersHold(whole: PublishedRound, holdings: Hold
   }
 
   let expected: Pick<Replay, 'roots' | 'model' | 'state'> = replay;
-  const mixing = mixingWrong && evidence !== null ? claimedMixing(evidence, publication.mixingHash, rows.length) : null;
+  const { rule } = context.facts.parameters;
+  const mixing =
+    mixingWrong && evidence !== null ? claimedMixing(evidence, publication.mixingHash, rule, rows.length) : null;
   if (mixing !== null) {
     const followed = await replayRound(context.replayer, input, { mixing });
     for (const payload of payloadsOf(followed)) holdings.hold(payload);

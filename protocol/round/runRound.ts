@@ -7,10 +7,11 @@
  *     W = pre(G)
  *     second pass, or the only one:               mix, combine, server step, the next model and state and their trees
  */
+import { combineDenominator } from '../aggregation/combine/combineChunk.ts';
 import { historyChunk } from '../aggregation/history.ts';
-import { type Mixing, mixingHash } from '../aggregation/preAggregation/mixing.ts';
+import { MAX_ROW_WEIGHT, type Mixing, mixingHash } from '../aggregation/preAggregation/mixing.ts';
 import { preAggregate } from '../aggregation/preAggregation/preAggregate.ts';
-import { checkRowCount, needsGram, needsSigns, usesHistory } from '../aggregation/rule.ts';
+import { checkRowCount, needsGram, needsSigns, type Rule, usesHistory } from '../aggregation/rule.ts';
 import { hasServerState, stateVectors } from '../aggregation/serverStep.ts';
 import { GramCommitter } from '../commitment/gramTree.ts';
 import { merkleKind } from '../commitment/merkle.ts';
@@ -46,6 +47,7 @@ export async function runRound(
   try {
     const run = new Run(parameters, context, io, blocks, computer, options.commitUpdates ?? false);
     let mixing = options.mixing ?? null;
+    if (mixing !== null) checkMixing(rule, mixing, rows);
     if (needsGram(rule) && mixing === null) mixing = await run.analyse(engine.hasher);
     return await run.combine(mixing);
   } finally {
@@ -286,6 +288,35 @@ async function all(pending: readonly (void | Promise<void>)[]): Promise<void> {
   const promises = pending.filter((promise) => promise !== undefined);
   if (promises.length === 0) return;
   for (const outcome of await Promise.allSettled(promises)) if (outcome.status === 'rejected') throw outcome.reason;
+}
+
+/**
+ * Whether a matrix that somebody published can be followed at all: the shape and the bounds of any rule's own, so that
+ * every number that it leads to is exact (preAggregation/mixing.ts).
+ * @param columns rows that are mixed: the updates, and the history row where the rule has one
+ */
+export function isMixingOf(
+  rule: Rule,
+  { rows, columns: width, weights, denominator }: Mixing,
+  columns: number,
+): boolean {
+  if (width !== columns || rows < 1 || rows > columns || weights.length !== rows * columns) return false;
+  if (!Number.isInteger(denominator) || denominator < 1 || denominator > MAX_ROW_WEIGHT) return false;
+  for (let r = 0; r < rows; r++) {
+    let magnitude = 0;
+    for (const weight of weights.subarray(r * columns, (r + 1) * columns)) magnitude += Math.abs(weight);
+    if (magnitude > MAX_ROW_WEIGHT) return false;
+  }
+  return combineDenominator(rule.combine, rows, rule.byzantine) > 0;
+}
+
+function checkMixing(rule: Rule, mixing: Mixing, columns: number): void {
+  if (isMixingOf(rule, mixing, columns)) return;
+  throw new AssayError('ROUND_INPUT', {
+    summary: 'no rows can be mixed by this matrix',
+    expected: `up to ${columns} rows of ${columns} weights within ${MAX_ROW_WEIGHT}, enough of them for ${rule.combine}`,
+    received: `${mixing.rows} rows of ${mixing.columns}, over ${mixing.denominator}`,
+  });
 }
 
 /** @throws AssayError `ROUND_INPUT` when rows and context do not belong together. */

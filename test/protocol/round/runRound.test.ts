@@ -159,13 +159,13 @@ describe('a streamed round', function () {
         shape,
         fc.constantFrom(1, 3, 2 ** 9, 2 ** 15, 2 ** 20, 2 ** 29),
         async ({ more, dimension, chunkSize, kind, seed }, largest) => {
-          const [n, m] = [more + 7, 5 + ((seed >>> 3) % 4)];
+          const [n, m] = [more + 7, 5 + ((seed >>> 3) % 3)];
           const next = xorshift(seed);
           const most = Math.max(1, Math.floor(largest / n));
           const weights = Int32Array.from({ length: m * n }, () =>
             next() % 3 === 0 ? 0 : largest === 1 ? 1 : (next() % (2 * most + 1)) - most,
           );
-          const mixing: Mixing = { rows: m, columns: n, weights, denominator: 1 + (next() % (2 * largest)) };
+          const mixing: Mixing = { rows: m, columns: n, weights, denominator: 1 + (next() % largest) };
           const rule: Rule = combine === 'bulyan' ? parseRule('bulyan', 1) : { ...parseRule('median', 1), combine };
           const parameters = roundParameters({ dimension, chunkSize, rule, serverStep: FED_AVG });
           const { payloads, modelPayload } = randomRound(parameters, n, kind, seed);
@@ -201,6 +201,22 @@ for (const engine of ENGINES) {
       expect(got.roots.gramRoot).to.equal(ZERO_HASH);
       const [first, last] = [viewInt32(modelPayload)[0]!, viewInt16(payloads[2]!)[0]!];
       expect(viewInt32(got.model)[0]).to.equal(Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, first + last * 256)));
+    });
+
+    it('follows no matrix by which nobody could have mixed', async () => {
+      const rule = parseRule('nnm+trimmed-mean', 1);
+      const parameters = roundParameters({ dimension: 100, chunkSize: 16, rule, serverStep: FED_AVG });
+      const { payloads: rows, modelPayload: model } = randomRound(parameters, 4, 'ordinary', 7);
+      const mixing: Mixing = { rows: 4, columns: 4, weights: new Int32Array(16).fill(2 ** 27), denominator: 2 ** 29 };
+      const run = (given: Partial<Mixing>) =>
+        runRoundInMemory(engine, parameters, contextOf(4), { rows, model }, { mixing: { ...mixing, ...given } });
+      expect((await run({})).mixing).to.deep.equal(mixing);
+      await expectError(() => run({ rows: 5, weights: new Int32Array(20) }), 'ROUND_INPUT');
+      await expectError(() => run({ columns: 3, weights: new Int32Array(12) }), 'ROUND_INPUT');
+      await expectError(() => run({ rows: 2, weights: new Int32Array(8) }), 'ROUND_INPUT'); // nothing left to trim
+      await expectError(() => run({ weights: new Int32Array(15) }), 'ROUND_INPUT');
+      await expectError(() => run({ weights: new Int32Array(16).fill(2 ** 27 + 1) }), 'ROUND_INPUT');
+      for (const denominator of [0, 1.5, 2 ** 29 + 1]) await expectError(() => run({ denominator }), 'ROUND_INPUT');
     });
 
     it('says which updates are not zero beyond their last coordinate', async () => {
