@@ -26,7 +26,7 @@ library MixingMatrix {
             uint256 size = rule.bucketSize;
             uint256 rest = n % size;
             // One over the number of its rows must be a whole weight for every bucket, also for the last one.
-            uint256 common = n < size ? n : rest == 0 ? size : (size / _greatestCommonDivisor(size, rest)) * rest;
+            uint256 common = n < size ? n : rest == 0 ? size : (size * rest) / _greatestCommonDivisor(size, rest);
             return ((n + size - 1) / size, common);
         }
         return (n, WEIGHT_ONE);

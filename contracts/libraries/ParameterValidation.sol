@@ -46,6 +46,8 @@ library ParameterValidation {
         // INVARIANT (C-96): every fraud proof fits in one transaction (EIP-7825), at the price of calldata (EIP-7623).
         _range("chunkSize", p.chunkSize, 16, MAX_PROOF_COORDINATES / p.maxParticipants);
         _range("minUpdates", p.minUpdates, RuleParameters.minimumUpdates(p.rule), p.minParticipants);
+        // INVARIANT (C-156): a rule that starts from one participant's row names a participant that there can be.
+        _range("referenceIndex", p.rule.referenceIndex, 0, p.maxParticipants - 1);
 
         // INVARIANT (C-65): a penalty can always be paid by the stake that stands for it.
         _range("missedRevealPenalty", p.missedRevealPenalty, 0, p.participantStake);

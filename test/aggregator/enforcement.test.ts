@@ -55,8 +55,9 @@ describe('nodes: what was published is answered for', function () {
       rounds: 1,
       rule: 'multi-krum',
       byzantine: 1,
-      server: 'fedAvgM',
+      server: 'fedYogi', // three vectors of state
       serverMomentum: 0.5,
+      serverLearningRate: 0.01,
       challengeWindow: 6,
       answerWindow: 5,
     });

@@ -142,6 +142,12 @@ describe('creating a federation', () => {
       ['minUpdates', 3n, 5n, 4n],
     ],
     [
+      'C-156 a trusted participant that there cannot be',
+      { enforced: false, rule: { ...fromRule(ruleOf('flTrust', 'mean', 1)), referenceIndex: 10 } },
+      'ParameterOutOfRange',
+      ['referenceIndex', 10n, 0n, 9n],
+    ],
+    [
       'C-61 a learning rate of zero',
       { serverStep: { optimizer: 0, learningRateQ16: 0, momentumQ16: 0, secondMomentQ16: 0, adaptivity: 0 } },
       'ImpossibleServerStep',
