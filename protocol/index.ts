@@ -45,6 +45,7 @@ export * from './errors.ts';
 export * from './round/blockLayout.ts';
 export * from './round/computeRound.ts';
 export * from './round/engine/chooseEngine.ts';
+export * from './round/engine/crew.ts';
 export * from './round/engine/referenceEngine.ts';
 export * from './round/engine/roundEngine.ts';
 export * from './round/engine/wasmEngine.ts';
