@@ -75,9 +75,9 @@ function planOf(statistic: OrderStatistic, m: number): Plan {
   if (statistic.kind === 'median') return { sum: [...new Set(middle)], nearer: [], middle };
   if (statistic.kind === 'trimmedMean') return { sum: between(statistic.drop, m - statistic.drop), nearer: [], middle };
   const { keep } = statistic;
-  // Windows below `start` end before the median, windows from `end` on begin at it: there is nothing to compare.
+  // Windows below `start` end before the median, windows from `end` on begin at it or above: nothing to compare.
   const start = Math.max(0, Math.min(m - keep, middle[1] - keep));
-  const end = Math.min(m - keep, middle[1]);
+  const end = Math.min(m - keep, middle[0]);
   const nearer = between(start, end).map((i) => [i, i + keep] as const);
   return { sum: between(end, start + keep), nearer, middle };
 }
