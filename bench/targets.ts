@@ -70,6 +70,12 @@ export function judgeTargets(facts: Measured): TargetRow[] {
     const what = `whole round (${row.title}), two threads against one, ${size(row.n, row.dimension)}`;
     rows.push(atLeast(what, TWO_THREADS_AT_LEAST, row.oneThread / row.twoThreads));
   }
+  for (const row of facts.streams) {
+    const one = facts.streams.find(({ title, threads }) => title === row.title && threads === 1);
+    if (row.threads !== 2 || row.dimension < 1e6 || one === undefined) continue;
+    const what = `${row.title} from the disk, two threads against one, ${size(row.n, row.dimension)}`;
+    rows.push(atLeast(what, TWO_THREADS_AT_LEAST, one.milliseconds / row.milliseconds));
+  }
   return rows;
 }
 
