@@ -62,7 +62,7 @@ export interface KernelExports {
   scaleIntegers(values: number, length: number, scaleQ16: number): void;
   fixedToFloat(fixed: number, floats: number, length: number, scale: number): void;
 
-  weightedSum(rows: number, terms: number, pairs: number, base: number, out: number, length: number): void;
+  weightedSum(rows: number, terms: number, pairs: number, out: number, length: number): void;
   foldDigits(digits: number, out: number, length: number, radix: number): void;
 
   rowSumsInt16: RowSums;

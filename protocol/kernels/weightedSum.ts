@@ -46,7 +46,7 @@ export function weightedSum(
     lanesFor: (bound) => (hasInt32 && magnitude * bound < 2 ** 31 ? 'int32' : 'float64'),
     run(rows, out, length, lanes) {
       for (const [i, { terms, pairs }] of planes.entries()) {
-        exports.weightedSum(rows, terms, pairs, 0, lanes === 'int32' ? out : scratch, length);
+        exports.weightedSum(rows, terms, pairs, lanes === 'int32' ? out : scratch, length);
         if (lanes === 'float64') exports.foldDigits(scratch, out, length, i === 0 ? 0 : radix);
       }
     },

@@ -19,20 +19,14 @@ function high(a: v128, b: v128): v128 {
   return v128.shuffle<i16>(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
 }
 
-/** int32 out[k] = base[k] + sum over the terms; `base` 0 stands for zeros. */
-export function weightedSum(rowsPtr: usize, terms: usize, pairs: usize, base: usize, out: usize, length: usize): void {
+/** int32 out[k] = sum over the terms. */
+export function weightedSum(rowsPtr: usize, terms: usize, pairs: usize, out: usize, length: usize): void {
   const lastTerm = terms + pairs * 12;
   for (let at: usize = 0, end = length << 1; at < end; at += 32) {
     let s0 = i32x4.splat(0);
     let s1 = i32x4.splat(0);
     let s2 = i32x4.splat(0);
     let s3 = i32x4.splat(0);
-    if (base) {
-      s0 = v128.load(base + (at << 1));
-      s1 = v128.load(base + (at << 1), 16);
-      s2 = v128.load(base + (at << 1), 32);
-      s3 = v128.load(base + (at << 1), 48);
-    }
     for (let term = terms; term < lastTerm; term += 12) {
       const a = <usize>load<u32>(rowsPtr + load<u32>(term)) + at;
       const b = <usize>load<u32>(rowsPtr + load<u32>(term, 4)) + at;
