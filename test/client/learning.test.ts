@@ -29,7 +29,9 @@ const cellOf = (more: Record<string, unknown>): Cell =>
 const accuracies = async (more: Record<string, unknown>) =>
   (await simulateCell(cellOf(more), data)).accuracy.map(({ accuracy }) => accuracy);
 
-describe('client learning, a federation in one process', () => {
+describe('client learning, a federation in one process', function () {
+  this.timeout(60_000);
+
   it('learns without attackers, the same numbers every time', async () => {
     const run = () => accuracies({ normBound: 1 });
     const first = await run();

@@ -10,7 +10,7 @@ import { clouds } from '../support/smallFederation.ts';
 import { smallGrid } from './support.ts';
 
 describe('client simulation: a grid', function () {
-  this.timeout(30_000);
+  this.timeout(120_000);
   let folder: string;
   let grid: Grid;
   before(async () => {

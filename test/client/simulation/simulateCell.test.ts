@@ -8,15 +8,20 @@ const data = { train: clouds(400, 'train'), test: clouds(200, 'test') };
 const run = (more: Record<string, unknown>) => simulateCell(smallCell(more), data);
 
 describe('client simulation: one run', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
 
-  it('every attack runs with either knowledge, and gives the same bits again', async () => {
+  it('every attack runs with either knowledge', async () => {
     for (const { name } of attacks) {
-      const omniscient = await run({ attacks: [name] });
-      expect(await run({ attacks: [name] }), name).to.deep.equal(omniscient);
+      const omniscient = await run({ attacks: [name], rounds: 2 });
       expect(omniscient.leftOut, name).to.have.length(5);
-      const lone = await run({ attacks: [name], view: 'lone' });
-      expect(lone.accuracy, name).to.have.length(3);
+      const lone = await run({ attacks: [name], rounds: 2, view: 'lone' });
+      expect(lone.accuracy, name).to.have.length(2);
+    }
+  });
+
+  it('the same cell gives the same bits again', async () => {
+    for (const name of ['gaussian', 'searchedALittleIsEnough', 'freeRider']) {
+      expect(await run({ attacks: [name] }), name).to.deep.equal(await run({ attacks: [name] }));
     }
   });
 

@@ -12,7 +12,7 @@ import { clouds } from '../../client/support/smallFederation.ts';
 const PROJECT = fileURLToPath(new URL('../../..', import.meta.url));
 
 describe('assay simulate', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let folder: string;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'assay-simulate-'));
