@@ -80,7 +80,7 @@ export type Cell = Readonly<z.output<typeof commonSchema>> & {
   /** The field's name; null for no attack. */
   readonly attack: string | null;
   readonly alpha: number | 'iid';
-  readonly seed: string | number;
+  readonly seed: string;
 };
 
 /** What a finished cell is found by: equal settings, equal keys, whatever grid they stand in. */

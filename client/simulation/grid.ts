@@ -11,7 +11,8 @@ import { checkCell } from './cellParameters.ts';
 
 export const GRID_FORMAT = 'assay-grid/1';
 const alphaSchema = z.union([z.literal('iid'), z.number().positive()]);
-const seedSchema = z.union([z.string(), z.int()]);
+/** 1 in a grid is what `--seed 1` is on the command line. */
+const seedSchema = z.union([z.string(), z.int()]).transform(String);
 const gridSchema = z.strictObject({
   format: z.literal(GRID_FORMAT),
   name: z.string().min(1),

@@ -43,12 +43,12 @@ describe('client learning, a federation in one process', function () {
     const robust = await accuracies({ rules: ['nnm+trimmed-mean'], attacks: ['signFlipping'] });
     const plain = await accuracies({ attacks: ['signFlipping'] });
     expect(robust.at(-1)).to.be.above(0.9);
-    expect(plain.at(-1)).to.be.below(robust.at(-1)! - 0.3);
+    expect(plain.at(-1)).to.be.below(robust.at(-1)! - 0.25);
   });
 
   it('the norm bound alone already defends plain averaging', async () => {
     const bounded = await accuracies({ attacks: ['signFlipping'], normBound: 0.5 });
     const unbounded = await accuracies({ attacks: ['signFlipping'] });
-    expect(bounded.at(-1)).to.be.above(unbounded.at(-1)! + 0.3);
+    expect(bounded.at(-1)).to.be.above(unbounded.at(-1)! + 0.2);
   });
 });
