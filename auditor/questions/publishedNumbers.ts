@@ -174,10 +174,15 @@ function wrongGramEntry(
   if (gram === null || claimed === null || claimed.length !== gram.values.length) return null;
   const entry = claimed.findIndex((value, i) => BigInt(value) !== gram.values[i]);
   if (entry === -1) return null;
-  for (let i = 0; i < rows.length; i++) {
-    for (let j = i; j < rows.length; j++) {
-      if (gramIndex(rows.length, i, j) !== entry) continue;
-      const message = ` The inner product of participants ${rows[i]!.index} and ${rows[j]!.index} is wrong.`;
+  for (let i = 0; i < gram.n; i++) {
+    for (let j = i; j < gram.n; j++) {
+      if (gramIndex(gram.n, i, j) !== entry) continue;
+      const [first, second] = [rows[i]?.index, rows[j]?.index];
+      let pair = `participants ${first} and ${second}`;
+      // Beyond the updates there is the history row, which is nobody's.
+      if (second === undefined)
+        pair = `${first === undefined ? 'the history row' : `participant ${first}`} and the history row`;
+      const message = ` The inner product of ${pair} is wrong.`;
       return { message, expected: gram.values[entry]!.toString(), received: claimed[entry]! };
     }
   }

@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { assembleRounds } from '../../auditor/chain/assembleRounds.ts';
 import { decodeEvents, federationInterface } from '../../auditor/chain/decodeEvents.ts';
+import { gramIndex } from '../../protocol/aggregation/gram.ts';
 import { commitUpdate } from '../../protocol/commitment/merkleSum.ts';
 import type { Finding } from '../../protocol/dispute/finding.ts';
 import type { Hex } from '../../protocol/encoding/bytes.ts';
@@ -226,6 +227,26 @@ describe('lies of an aggregator', () => {
       }),
       runs(6),
     ));
+
+  it('a wrong Gram matrix with a history row: the pair is named, and no participant for that row', async () => {
+    const rule = parseRule('centered-clipping', 2, { radius: 4000n });
+    for (const [first, second, names] of [
+      [2, 5, 'participants 2 and 5'],
+      [3, 7, 'participant 3 and the history row'],
+    ] as const) {
+      const hooks: Hooks = {
+        compute(draft) {
+          if (draft.round !== 2) return;
+          const entry = gramIndex(8, first, second);
+          draft.gram![entry] = draft.gram![entry]! + 1n;
+          draft.roots.gramRoot = WRONG;
+        },
+      };
+      const world = build(rule, hooks, { enforced: false });
+      const finding = await expectOne(world, { kind: 'gramMismatch', round: 2, accused: leaderOf(world, 2) });
+      expect(finding.message).to.contain(`The inner product of ${names} is wrong.`);
+    }
+  });
 
   it('a wrong mixing matrix that the model follows', () =>
     fc.assert(
