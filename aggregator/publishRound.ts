@@ -144,7 +144,7 @@ function describeRound(
   { roots, stateCid, gramCid, gram, mixing, trimmed }: AggregatedRound,
   metrics: Metrics | null,
 ): Evidence {
-  const counts = trimmedByUpdate(trimmed, rows.length);
+  const counts = trimmedByUpdate(trimmed, context.federation.parameters.rule);
   return {
     format: EVIDENCE_FORMAT,
     chainId: context.federation.connection.chainId,

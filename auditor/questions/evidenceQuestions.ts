@@ -97,7 +97,7 @@ export function evidenceAgrees(
       checks.push(['mixing', mixingText(replay.mixing), mixingText(document.mixing)]);
       // Who was trimmed follows from the mixed rows.
       const trimmed = document.submissions.map((submission) => submission.trimmed ?? 'none').join(', ');
-      const counts = trimmedByUpdate(replay.trimmed, rows.length) ?? rows.map(() => 'none');
+      const counts = trimmedByUpdate(replay.trimmed, facts.parameters.rule) ?? rows.map(() => 'none');
       checks.push(['trimmed', counts.join(', '), trimmed]);
     }
   }

@@ -4,6 +4,7 @@
  * does not grow with the model.
  */
 import type { CombinedRow, Mixing } from './preAggregation/mixing.ts';
+import type { Rule } from './rule.ts';
 
 const SAMPLED_CHUNKS = 256;
 
@@ -36,13 +37,14 @@ export function countTrimmed(counts: number[], rows: readonly CombinedRow[], f: 
 }
 
 /**
- * Counts of `countTrimmed` by update: null where rows were combined that stand for no update (buckets), as where none
- * was trimmed.
- *
- * @param n updates
+ * Counts of `countTrimmed` by update: null where rows were combined that stand for no update (buckets, which are in the
+ * order that the seed gave them even when each holds one row), as where none was trimmed.
  */
-export function trimmedByUpdate(trimmed: readonly number[] | null, n: number): readonly number[] | null {
-  return trimmed?.length === n ? trimmed : null;
+export function trimmedByUpdate(
+  trimmed: readonly number[] | null,
+  { preAggregations }: Pick<Rule, 'preAggregations'>,
+): readonly number[] | null {
+  return preAggregations.includes('bucketing') ? null : trimmed;
 }
 
 /** 1.0 of `keptWeightsQ16`: an equal share in the aggregate. */

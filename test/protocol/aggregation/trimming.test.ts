@@ -3,12 +3,15 @@ import fc from 'fast-check';
 import { gramOfRows } from '../../../protocol/aggregation/gram.ts';
 import { mixChunk } from '../../../protocol/aggregation/preAggregation/mixing.ts';
 import { nearestNeighborMixing } from '../../../protocol/aggregation/preAggregation/nearestNeighborMixing.ts';
+import { preAggregate } from '../../../protocol/aggregation/preAggregation/preAggregate.ts';
+import { parseRule } from '../../../protocol/aggregation/rule.ts';
 import {
   countTrimmed,
   EQUAL_SHARE_Q16,
   keptWeightsQ16,
   trimmedByUpdate,
 } from '../../../protocol/aggregation/trimming.ts';
+import { plainContext } from '../../../protocol/round/roundIo.ts';
 import { rowsOf, runs } from '../support/arbitraries.ts';
 
 describe('who was trimmed', () => {
@@ -77,9 +80,18 @@ describe('who was trimmed', () => {
     expect(keptWeightsQ16([2 ** 20, 0], 2 ** 20, wide, 2)).to.deep.equal([0, 2 * EQUAL_SHARE_Q16]);
   });
 
-  it('counts belong to updates only where each has a row', () => {
-    expect(trimmedByUpdate([1, 2, 3], 3)).to.deep.equal([1, 2, 3]);
-    expect(trimmedByUpdate([1, 2], 3)).to.equal(null);
-    expect(trimmedByUpdate(null, 3)).to.equal(null);
+  it('counts belong to updates only where each has a row of its own, in its place', () => {
+    const nnm = parseRule('nnm+trimmed-mean', 1);
+    expect(trimmedByUpdate([1, 2, 3], nnm)).to.deep.equal([1, 2, 3]);
+    expect(trimmedByUpdate(null, nnm)).to.equal(null);
+    expect(trimmedByUpdate([1, 2], parseRule('bucketing+trimmed-mean', 0))).to.equal(null);
+    // As many buckets as updates, shuffled: bucket 0 is not update 0.
+    const shuffled = parseRule('bucketing+trimmed-mean', 1, { bucketSize: 1 });
+    const gram = gramOfRows([Int16Array.of(1), Int16Array.of(2), Int16Array.of(3)]);
+    const context = { ...plainContext(3), signs: null, dimension: 1 };
+    const { rows, weights } = preAggregate(shuffled, gram, context);
+    expect(rows).to.equal(3);
+    expect([...weights]).to.not.deep.equal([1, 0, 0, 0, 1, 0, 0, 0, 1]);
+    expect(trimmedByUpdate([1, 2, 3], shuffled)).to.equal(null);
   });
 });
