@@ -10,6 +10,8 @@ import { AssayError } from '../errors.ts';
 
 /** Bytes of all rows of a block, at most: little memory, yet handing it to a thread costs next to nothing (measured). */
 const BLOCK_BYTES = 2 ** 22;
+/** Of fewer rows a block is no longer than of so many: its part of the model and of the state is memory, too. */
+const FEW_ROWS = 8;
 
 export interface BlockLayout {
   readonly layout: VectorLayout;
@@ -34,7 +36,8 @@ export function blockLayout(layout: VectorLayout, rows: number, wished?: number)
       received: String(wished),
     });
   }
-  const most = wished ?? Math.max(GRAM_SPAN, BLOCK_BYTES / (rows * chunkSize * UPDATE_COORDINATE_BYTES));
+  const most =
+    wished ?? Math.max(GRAM_SPAN, BLOCK_BYTES / (Math.max(rows, FEW_ROWS) * chunkSize * UPDATE_COORDINATE_BYTES));
   const depth = Math.min(treeDepth, log2Floor(most));
   const chunks = 2 ** depth;
   return { layout, chunks, depth, count: Math.ceil(chunkCount / chunks) };

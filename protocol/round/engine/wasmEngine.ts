@@ -25,6 +25,8 @@ import type { Region, StartThread } from './thread.ts';
 const THREADED_BYTES = 2 ** 24;
 /** Rows start this much beyond a multiple of the block's length: equal addresses modulo 4096 would share cache sets. */
 const ROW_SKEW_BYTES = 192;
+/** Their blocks fit the 4 GiB that kernels reach, whatever the rule and the model. */
+const MAX_THREADS = 64;
 /** Blocks of which a thread always has the next one at hand. */
 const SLOTS_PER_THREAD = 2;
 
@@ -37,14 +39,14 @@ export interface WasmEngineOptions {
 
 /** @throws AssayError `NO_SIMD`, `ENGINE_THREADS` */
 export function createWasmEngine({ threads, start = startThread }: WasmEngineOptions = {}): RoundEngine {
-  if (threads !== undefined && (!Number.isInteger(threads) || threads < 1 || threads > 64)) {
+  if (threads !== undefined && (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS)) {
     throw new AssayError('ENGINE_THREADS', {
       summary: 'impossible number of threads',
-      expected: 'a whole number from 1 to 64',
+      expected: `a whole number from 1 to ${MAX_THREADS}`,
       received: String(threads),
     });
   }
-  return new WasmEngine(threads ?? PROCESSORS, threads === undefined, start);
+  return new WasmEngine(threads ?? Math.min(PROCESSORS, MAX_THREADS), threads === undefined, start);
 }
 
 class WasmEngine implements RoundEngine {

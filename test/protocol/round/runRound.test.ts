@@ -18,6 +18,7 @@ import { FED_AVG, Q16, type ServerStep, stateVectors } from '../../../protocol/a
 import { commitUpdate } from '../../../protocol/commitment/merkleSum.ts';
 import { ZERO_HASH } from '../../../protocol/encoding/bytes.ts';
 import { bytesOf, encodeModel, encodeUpdate, viewInt16, viewInt32 } from '../../../protocol/encoding/vectors.ts';
+import { blockLayout } from '../../../protocol/round/blockLayout.ts';
 import { computeRound } from '../../../protocol/round/computeRound.ts';
 import { chooseEngine } from '../../../protocol/round/engine/chooseEngine.ts';
 import { referenceEngine } from '../../../protocol/round/engine/referenceEngine.ts';
@@ -356,6 +357,23 @@ describe('threads of the engine', function () {
       timeout: 15_000,
     });
     expect(stdout).to.equal('done\n');
+  });
+
+  it('64 of them have room in the memory of the kernels, however few rows a huge model has and whatever its state', async () => {
+    const start: StartThread = () => ({ post() {}, keepAlive() {}, end: async () => undefined });
+    for (const [n, chunkSize] of [
+      [1, 256],
+      [8, 16],
+      [100, 4096],
+    ] as const) {
+      const engine = createWasmEngine({ threads: 64, start });
+      const rule = parseRule('nnm+fedavg', 0);
+      const parameters = roundParameters({ dimension: 2 ** 31, chunkSize, rule, serverStep: STEPS[3]! });
+      const blocks = blockLayout(layoutOf(parameters), n);
+      const computer = await engine.open({ parameters, blocks, updates: n, rows: n, statePlanes: 3 });
+      expect(computer.slots.length, `${n} rows`).to.equal(129);
+      computer.release();
+    }
   });
 
   it('there are from 1 to 64 of them', () => {
