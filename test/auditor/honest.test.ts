@@ -47,6 +47,7 @@ describe('auditing an honest federation', () => {
   for (const [name, options] of [
     ['bucketing+krum', {}],
     ['arc+nnm+trimmed-mean', {}],
+    ['bucketing+trimmed-mean', { bucketSize: 1 }],
     ['geometric-median', {}],
     ['centered-clipping', { radius: 4000n }],
     ['signguard', {}],
