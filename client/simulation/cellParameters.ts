@@ -88,5 +88,13 @@ export function checkCell(cell: Cell, source: string): void {
       String(present),
     );
   }
+  const { reference } = cell.rule;
+  if (reference !== undefined && reference >= participants) {
+    throw refuse(
+      `${cell.rule.name} starts from a participant that there is not`,
+      `reference from 0 to ${participants - 1}`,
+      String(reference),
+    );
+  }
   cellServerStep(cell);
 }

@@ -53,8 +53,8 @@ export function checkGrid(document: unknown, source: string): Grid {
     const issue = parsed.error.issues[0]!;
     throw new AssayError('GRID', {
       summary: `the grid ${source} is wrong at ${issue.path.join('.') || 'its top level'}`,
-      expected: issue.message,
-      received: JSON.stringify(valueAt(document, issue.path)) ?? 'nothing',
+      expected: expectation(issue),
+      received: show(valueAt(document, issue.path)),
       fix: 'see docs/simulate.md for an example',
     });
   }
@@ -86,10 +86,25 @@ export function cellsOf(grid: Grid): Cell[] {
   return cells;
 }
 
+/** What the check of a field wanted, without zod's own opening and what came, which is said after it. */
+function expectation({ code, message }: z.core.$ZodIssue): string {
+  if (code === 'invalid_union') return 'one of the forms that docs/simulate.md gives';
+  if (code === 'unrecognized_keys') return `only the fields of a grid; ${message}`;
+  return message
+    .replace(/^(Invalid input|Invalid option|Too small|Too big): (expected )?/, '')
+    .replace(/, received .*$/, '');
+}
+
 function valueAt(document: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>(
     (value, key) =>
       typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined,
     document,
   );
+}
+
+/** JSON, but for the numbers that it does not know; whole documents are cut. */
+function show(value: unknown): string {
+  const text = (typeof value === 'number' ? String(value) : JSON.stringify(value)) ?? 'nothing';
+  return text.length > 200 ? `${text.slice(0, 200)} ..` : text;
 }

@@ -143,6 +143,7 @@ export function parseRule(name: string, byzantine: number, options: RuleOptions 
       summary: 'no such aggregation rule',
       expected: `${LAST_WORDS.join(' | ')}, after any of ${FIRST_WORDS.map((word) => `${word}+`).join(' ')}`,
       received: name,
+      fix: 'docs/spec/rules.md explains every word',
     });
   }
   const preAggregations = stages as PreAggregation[];
@@ -291,7 +292,7 @@ function checkRule(rule: Rule): void {
     throw ruleError(rule, `mda with f up to ${MAX_DIAMETER_BYZANTINE}`);
   }
   if (last === 'centeredClipping' && (rule.radius < 1n || rule.radius >= 2n ** 64n)) {
-    throw ruleError(rule, 'a clipping radius above 0 (--clip-radius), below 2^64 units');
+    throw ruleError(rule, 'a clipping radius (--clip-radius, in a grid clipRadius) above 0, below 2^64 units');
   }
 }
 
@@ -306,12 +307,13 @@ function checkOptions(rule: Rule): void {
 }
 
 function ruleError(rule: Rule, expected: string): AssayError {
-  const { preAggregations, combine, byzantine, selected, bucketSize, iterations, reference, radius } = rule;
+  const { byzantine, selected, bucketSize, iterations, reference, radius } = rule;
   const values = { f: byzantine, m: selected, s: bucketSize, iterations, reference, radius };
   const given = Object.entries(values).filter(([name, value]) => name === 'f' || name === 'm' || Number(value) !== 0);
   return new AssayError('RULE_PARAMETERS', {
     summary: 'impossible rule parameters',
     expected,
-    received: [[...preAggregations, combine].join(' + '), ...given.map((each) => each.join(' = '))].join(', '),
+    received: [ruleName(rule), ...given.map((each) => each.join(' = '))].join(', '),
+    fix: 'docs/spec/rules.md says which stages go together and what each needs',
   });
 }

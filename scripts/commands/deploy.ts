@@ -3,10 +3,12 @@ import { type Command, Option } from 'commander';
 import { createFederation } from '../../chain/createFederation.ts';
 import { deployAssay } from '../../chain/deploy.ts';
 import { mnistMlp, tabularMlp } from '../../client/models/presets.ts';
+import { checkServerStep } from '../../protocol/aggregation/serverStep.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { openPayloadStore } from '../../storage/payloadStore.ts';
 import { connectKubo } from '../../storage/sources/kuboNode.ts';
 import { openStateFolder } from '../../storage/stateFolder.ts';
+import { planRule, planServerStep } from '../federation/ruleSettings.ts';
 import { type FederationSettings, planParameters, withFederationSettings } from '../federation/settings.ts';
 import { storeGenesis } from '../federation/storeGenesis.ts';
 import { openChain, openSigner } from '../node/openNode.ts';
@@ -74,6 +76,9 @@ async function runDeploy(options: DeployCommandOptions): Promise<void> {
   };
   const members = options.member.map(parseAddress);
   const preset = choosePreset(options);
+  // Before a chain is waited for and contracts are paid for.
+  planRule(options);
+  checkServerStep(planServerStep(options));
   const state = await openStateFolder(options.state, { owner: 'assay deploy' });
   try {
     const connection = await openChain(options, say);

@@ -1,6 +1,6 @@
 /** The options that choose the rule and the server step, and what follows from them. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { isEnforceable, parseRule, RULE_NAMES, type Rule } from '../../protocol/aggregation/rule.ts';
+import { isEnforceable, minimumUpdates, parseRule, RULE_NAMES, type Rule } from '../../protocol/aggregation/rule.ts';
 import {
   Q16,
   SERVER_OPTIMIZERS,
@@ -87,6 +87,7 @@ export function planRule(settings: RuleSettings): { readonly rule: Rule; readonl
   const radius =
     clipRadius === undefined ? undefined : BigInt(Math.round(clipRadius * 2 ** DEFAULT_UPDATE_FRACTION_BITS));
   const rule = parseRule(name, byzantine, { selected, bucketSize, iterations, reference, radius });
+  minimumUpdates(rule); // a rule that cannot be is no matter of who checks it
   const enforced = auditOnly !== true;
   if (enforced && !isEnforceable(rule)) {
     throw new AssayError('AUDIT_ONLY', {

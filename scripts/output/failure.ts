@@ -26,6 +26,15 @@ export function failureText(error: unknown): string {
     });
     return `error: ${message}`;
   }
+  if (isFolderForFile(error)) {
+    const { message } = new AssayError('FILE', {
+      summary: 'a folder cannot be read as a file',
+      expected: 'the path of a file',
+      received: error.message,
+      fix: ADVICE.EISDIR!,
+    });
+    return `error: ${message}`;
+  }
   return `error: this is a fault of Assay, please report it\n${error instanceof Error ? error.stack : String(error)}`;
 }
 
@@ -33,4 +42,9 @@ function isFileError(error: unknown): error is Error & { code: string; path: str
   if (!(error instanceof Error)) return false;
   const { code, path } = error as NodeJS.ErrnoException;
   return code !== undefined && code in ADVICE && path !== undefined;
+}
+
+/** Folders can be opened; reading them fails, and that error names no path. */
+function isFolderForFile(error: unknown): error is Error {
+  return error instanceof Error && (error as NodeJS.ErrnoException).code === 'EISDIR';
 }

@@ -48,6 +48,14 @@ describe('client simulation: the grid', () => {
     await wrong({ participants: 300 }, 'GRID', /perRound[\s\S]*Received: 300/);
     await wrong({ perRound: 8 }, 'GRID', /more take part/);
     await wrong({ server: { optimizer: 'fedAdam', learningRate: 1 } }, 'SERVER_STEP', /adaptivity/);
+    await wrong(
+      { rules: [{ name: 'fltrust', reference: 7 }] },
+      'GRID',
+      /Expected: reference from 0 to 6\n.*Received: 7/,
+    );
+    await wrong({ rounds: '3' }, 'GRID', /Expected: number\n.*Received: "3"/);
+    await wrong({ rounds: undefined }, 'GRID', /Expected: number\n.*Received: nothing/);
+    await wrong({ alphas: [Number.NaN] }, 'GRID', /Received: NaN/);
     await expectError(() => parseGrid('{', 'grid.json'), 'GRID', /grid\.json is not JSON/);
     await expectError(() => parseGrid('[]', 'grid.json'), 'GRID', /grid\.json is wrong/);
   });

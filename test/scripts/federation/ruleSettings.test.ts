@@ -46,6 +46,12 @@ describe('the rule that the options choose', () => {
     );
   });
 
+  it('is refused for what it is, before anybody asks who checks it', async () => {
+    const words = ['--rule', 'krum+nnm'];
+    await expectError(() => planRule(parsed(...words)), 'RULE_PARAMETERS', /only nnm, bucketing, arc.*\n.*krum\+nnm/);
+    await expectError(() => planRule(parsed('--rule', 'centered-clipping')), 'RULE_PARAMETERS', /--clip-radius/);
+  });
+
   it('is refused by a name that nobody knows, with those that there are', () => {
     for (const name of ['', 'trimmed_mean', 'median+nnm', 'nnm+']) {
       expect(() => parsed('--rule', name), name).to.throw(/Expected fedavg \| median .* after any of nnm\+/);

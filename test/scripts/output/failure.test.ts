@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -34,6 +34,10 @@ describe('scripts output: what a failed command says', () => {
         .and.match(/Received: E[A-Z]+:.*\n {2}To do: {4}\w/)
         .and.not.match(/fault of Assay|\n {4}at /);
     }
+  });
+
+  it('a folder that is read as a file, which Node reports without its path', async () => {
+    expect(await failed(readFile(folder))).to.match(/^error: a folder cannot be read[\s\S]*To do: {4}name a file/);
   });
 
   it('an error that teaches says so itself; anything else is our fault, with its stack', () => {
