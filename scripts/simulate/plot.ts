@@ -62,7 +62,8 @@ function curves(table: ResultTable): string {
   attacks.forEach((attack, a) => {
     const x0 = (a % CHARTS_PER_ROW) * CHART.width;
     const y0 = Math.floor(a / CHARTS_PER_ROW) * CHART.height;
-    parts.push(`<g transform="translate(${x0},${y0})">`, ...axes(attackLabel(attack)));
+    const rounds = rows[0]?.entries[a]?.curve.at(-1)?.round ?? 1;
+    parts.push(`<g transform="translate(${x0},${y0})">`, ...axes(attackLabel(attack), rounds));
     rows.forEach(({ entries }, r) => {
       const { curve } = entries[a]!;
       const last = curve.at(-1)?.round ?? 1;
@@ -99,7 +100,7 @@ function place(part: number, accuracy: number): { x: string; y: string } {
   };
 }
 
-function axes(title: string): string[] {
+function axes(title: string, rounds: number): string[] {
   const lines = [0, 0.5, 1].flatMap((accuracy) => {
     const { y } = place(0, accuracy);
     return [
@@ -107,7 +108,13 @@ function axes(title: string): string[] {
       text(CHART.left - 6, Number(y) + 4, accuracy.toFixed(1), 'end'),
     ];
   });
-  return [...lines, text(CHART.width / 2, 14, title, 'middle', ' font-weight="bold"')];
+  const below = CHART.height - CHART.bottom + 15;
+  return [
+    ...lines,
+    text(CHART.left, below, '0', 'middle'),
+    text(CHART.width - CHART.right, below, `round ${rounds}`, 'end'),
+    text(CHART.width / 2, 14, title, 'middle', ' font-weight="bold"'),
+  ];
 }
 
 function svg(width: number, height: number, parts: readonly string[]): string {
