@@ -2,8 +2,15 @@
 import { isRefused } from '../../client/attacks/attack.ts';
 import { parseLoneAttack } from '../../client/attacks/registry.ts';
 import { minimumUpdates } from '../../protocol/aggregation/rule.ts';
+import { checkServerStep } from '../../protocol/aggregation/serverStep.ts';
 import { AssayError } from '../../protocol/errors.ts';
-import { planRule, type RuleSettings, type ServerSettings } from '../federation/ruleSettings.ts';
+import {
+  checkReference,
+  planRule,
+  planServerStep,
+  type RuleSettings,
+  type ServerSettings,
+} from '../federation/ruleSettings.ts';
 import type { FederationSettings } from '../federation/settings.ts';
 import type { EngineOptions } from '../options/engine.ts';
 import type { FactsOptions } from '../options/shared.ts';
@@ -65,6 +72,8 @@ export function checkDemoOptions(options: DemoOptions): void {
   // Rogue clients are thrown out, and whose updates are refused: the others must be enough.
   const rogues = rogueClients(options).length + (hasRefusedAttack(options) ? byzantine : 0);
   const { rule: planned, enforced } = planRule(options);
+  checkReference(planned, clients);
+  checkServerStep(planServerStep(options));
   const least = minimumUpdates(planned) + rogues;
   if (clients < least) {
     throw new AssayError('DEMO_OPTIONS', {

@@ -100,6 +100,17 @@ export function planRule(settings: RuleSettings): { readonly rule: Rule; readonl
   return { rule, enforced };
 }
 
+/** @throws AssayError `REFERENCE` for a rule that starts from a participant that the federation has no place for. */
+export function checkReference({ reference }: Rule, participants: number): void {
+  if (reference < participants) return;
+  throw new AssayError('REFERENCE', {
+    summary: 'the rule starts from a participant that there cannot be',
+    expected: `--reference 0 to ${participants - 1}`,
+    received: String(reference),
+    fix: 'participants are counted from 0 in the order in which they join',
+  });
+}
+
 /** The server step of the settings; what is left out has the default of its step. */
 export function planServerStep(settings: ServerSettings): ServerStep {
   const { server: optimizer, serverLearningRate, serverMomentum, serverSecondMoment, serverAdaptivity } = settings;

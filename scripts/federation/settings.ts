@@ -12,6 +12,7 @@ import { checkLearningParameters, type FederationParameters, NO_NORM_BOUND } fro
 import { parseAddress } from '../options/address.ts';
 import { decimal, etherOption, integer } from '../options/values.ts';
 import {
+  checkReference,
   planRule,
   planServerStep,
   type RuleSettings,
@@ -153,6 +154,7 @@ export function planParameters(
     contributionRewardBps: Math.round(settings.contributionShare * BPS),
   };
   checkLearningParameters(parameters);
+  checkReference(rule, parameters.maxParticipants);
   if (parameters.contributionRewardBps > 0 && !(needsGram(rule) && enforced)) {
     throw new AssayError('CONTRIBUTION_SHARE', {
       summary: needsGram(rule)

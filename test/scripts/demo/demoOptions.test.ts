@@ -3,7 +3,13 @@ import { checkDemoOptions, type DemoOptions, rogueClients, rogueRound } from '..
 import { expectError } from '../../client/support/expectError.ts';
 
 describe('options of the demonstration', () => {
-  const options = { clients: 10, byzantine: 2, rule: 'nnm+trimmed-mean', attack: 'signFlipping' } as DemoOptions;
+  const options = {
+    clients: 10,
+    byzantine: 2,
+    rule: 'nnm+trimmed-mean',
+    server: 'fedAvg',
+    attack: 'signFlipping',
+  } as DemoOptions;
   const check = (change: Partial<DemoOptions>) => () => checkDemoOptions({ ...options, ...change });
 
   it('what the rule is not defined for is refused before anything starts, in the demonstration’s own words', async () => {
@@ -11,6 +17,13 @@ describe('options of the demonstration', () => {
     expect(check({ clients: 5 })).to.not.throw();
     await expectError(check({ clients: 4 }), 'DEMO_OPTIONS', /Expected: --clients 5 or more\n {2}Received: 4/);
     await expectError(check({ rule: 'multi-krum', clients: 6 }), 'DEMO_OPTIONS', /--clients 7 or more/);
+  });
+
+  it('a participant that there is not and a moment that no step has are refused before anything starts', async () => {
+    const trusted = { rule: 'fltrust', auditOnly: true };
+    expect(check({ ...trusted, reference: 9 })).to.not.throw();
+    await expectError(check({ ...trusted, reference: 10 }), 'REFERENCE', /--reference 0 to 9\n {2}Received: 10/);
+    await expectError(check({ serverSecondMoment: 0.9 }), 'SERVER_STEP', /.*/);
   });
 
   it('somebody must be honest, also with plain averaging, which knows no f', async () => {

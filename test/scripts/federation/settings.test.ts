@@ -86,6 +86,13 @@ describe('settings of a new federation', () => {
     expect(planParameters(SETTINGS, GENESIS, true).openMembership).to.equal(true);
   });
 
+  it('refuses to start from a participant that the federation has no place for', async () => {
+    const { selected: _, ...rest } = SETTINGS;
+    const trusted = { ...rest, rule: 'fltrust', auditOnly: true, contributionShare: 0 };
+    expect(planParameters({ ...trusted, reference: 11 }, GENESIS, false).rule.reference).to.equal(11);
+    await expectError(() => planParameters({ ...trusted, reference: 12 }, GENESIS, false), 'REFERENCE', /0 to 11/);
+  });
+
   it('refuses contribution scores where there is no Gram matrix, and a token that is no address', async () => {
     const { selected: _, ...rest } = SETTINGS;
     const byCoordinate = { ...rest, rule: 'trimmed-mean' };
