@@ -15,7 +15,8 @@ export const MAX_EVIDENCE_BYTES = 4 * 2 ** 20;
 
 const hex32 = z.string().regex(/^0x[0-9a-f]{64}$/) as unknown as z.ZodType<Hex>;
 const address = z.string().regex(/^0x[0-9a-fA-F]{40}$/) as unknown as z.ZodType<Hex>;
-const integerText = z.string().regex(/^-?\d+$/);
+/** Of 64 bits, signed or not: to read a number of millions of digits would hold an auditor up for seconds. */
+const integerText = z.string().regex(/^-?\d{1,20}$/);
 
 const evidenceSchema = z.strictObject({
   format: z.literal(EVIDENCE_FORMAT),

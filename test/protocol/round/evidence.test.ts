@@ -31,7 +31,7 @@ const evidence: Evidence = {
     },
     { index: 2, participant: `0x${'22'.repeat(20)}`, root: word('06'), normSq: '0', cid: 'bafk', trimmed: null },
   ],
-  gram: ['5', '-3', '9223372036854775807'],
+  gram: ['5', '-9223372036854775808', '9223372036854775807'],
   mixing: { rows: 2, columns: 2, denominator: 2, weights: [1, 1, 1, 1] },
   metrics: { accuracy: 0.9125, loss: 0.31, samples: 1000 },
 };
@@ -62,6 +62,8 @@ describe('the evidence document', () => {
     ['a negative index', { submissions: [{ ...first, index: -1 }] }, 'submissions.0.index'],
     ['a norm with an exponent', { submissions: [{ ...first, normSq: '1e9' }] }, 'submissions.0.normSq'],
     ['a Gram entry that is a number', { gram: [5] }, 'gram.0'],
+    ['a Gram entry of more digits than 64 bits have', { gram: [`-${'9'.repeat(21)}`] }, 'gram.0'],
+    ['a norm of a million digits', { submissions: [{ ...first, normSq: '9'.repeat(1e6) }] }, 'submissions.0.normSq'],
     ['a fraction as a weight', { mixing: { ...evidence.mixing, weights: [0.5] } }, 'mixing.weights.0'],
     ['a list of who was left out', { excluded: [] }, 'its top level'],
     ['no gramCid field', { gramCid: undefined }, 'gramCid'],
