@@ -14,6 +14,8 @@ export interface Entry {
   /** Part of the rounds in which an honest participant had less than half of an equal share: mean, and of the one most left out. */
   readonly leftOut: number;
   readonly mostLeftOut: number;
+  /** The same for each of them, the one most left out first. */
+  readonly eachLeftOut: readonly number[];
   /** Mean share of the honest participant that counted least, 1 being an equal share. */
   readonly leastShare: number;
 }
@@ -69,6 +71,9 @@ function entryOf(attack: string | null, finished: readonly FinishedCell[]): Entr
     backdoorSuccess: successes.length === 0 ? null : mean(successes),
     leftOut: mean(results.map(({ leftOut }) => mean(leftOut))),
     mostLeftOut: mean(results.map(({ leftOut }) => Math.max(...leftOut))),
+    eachLeftOut: (results[0]?.leftOut ?? []).map((_, rank) =>
+      mean(results.map(({ leftOut }) => leftOut.toSorted((a, b) => b - a)[rank]!)),
+    ),
     leastShare: mean(results.map(({ share }) => Math.min(...share))),
   };
 }
@@ -148,6 +153,21 @@ export function backdoorRows({ attacks, rows }: ResultTable): string[][] {
   ];
 }
 
+/** Without an attack, or where there is none under the first: how often each honest participant is left out, in percent. */
+function eachLeftOut({ entries }: RuleRow): string {
+  const { eachLeftOut: each } = entries.find(({ attack }) => attack === null) ?? entries[0]!;
+  return each.map((part) => Math.round(100 * part)).join(' ');
+}
+
+function leftOutPair({ entries }: RuleRow): string {
+  const { leftOut, mostLeftOut } = entries.find(({ attack }) => attack === null) ?? entries[0]!;
+  return `${share(leftOut)}, ${share(mostLeftOut)}`;
+}
+
+function withColumn([head = [], ...rows]: readonly string[][], name: string, cells: readonly string[]): string[][] {
+  return [[...head, name], ...rows.map((row, i) => [...row, cells[i]!])];
+}
+
 /** The tables of all heterogeneities in Markdown. */
 export function markdown(tables: readonly ResultTable[]): string {
   return tables
@@ -156,7 +176,7 @@ export function markdown(tables: readonly ResultTable[]): string {
       '',
       'Accuracy of the last model on held-out samples, mean over seeds:',
       '',
-      ...markdownTable(accuracyRows(table)),
+      ...markdownTable(withColumn(accuracyRows(table), 'left out: mean, most', table.rows.map(leftOutPair))),
       '',
       ...(backdoorRows(table).length === 0
         ? []
@@ -168,7 +188,7 @@ export function markdown(tables: readonly ResultTable[]): string {
           ]),
       'Honest participants left out (part of the rounds with less than half of an equal share; least mean share):',
       '',
-      ...markdownTable(leftOutRows(table)),
+      ...markdownTable(withColumn(leftOutRows(table), 'each, % of rounds', table.rows.map(eachLeftOut))),
       '',
     ])
     .join('\n');
