@@ -1,7 +1,7 @@
 import { l2Norm } from '../update/clipUpdate.ts';
 
 /** How far an attacker scales its update where no bound stops it. */
-export const UNBOUNDED_FACTOR = 10;
+const UNBOUNDED_FACTOR = 10;
 
 /**
  * `direction` at the largest norm the contract lets through, or ten times the honest update's norm where there is no

@@ -12,7 +12,7 @@ import { normSqBoundOf } from '../update/clipUpdate.ts';
 import type { Cell } from './cell.ts';
 
 /** The cell's rule; f is the cell's number of attackers. */
-export function cellRule({ rule: { name, clipRadius, ...options }, byzantine }: Cell): Rule {
+function cellRule({ rule: { name, clipRadius, ...options }, byzantine }: Cell): Rule {
   return parseRule(name, byzantine, {
     ...options,
     ...(clipRadius === undefined ? {} : { radius: BigInt(Math.round(clipRadius * 2 ** DEFAULT_UPDATE_FRACTION_BITS)) }),

@@ -49,7 +49,7 @@ export interface Rule {
 /** Most participants in a round: the largest n whose fraud proofs fit in one transaction. Bounds every sum below. */
 export const MAX_PARTICIPANTS = 100;
 /** Most stages of a rule: the chain packs them into 32 bits. */
-export const MAX_STAGES = 4;
+const MAX_STAGES = 4;
 const MAX_ITERATIONS = 64;
 /** Greatest f of minimum-diameter averaging, whose search may take 1.7^f steps. */
 export const MAX_DIAMETER_BYZANTINE = 12;

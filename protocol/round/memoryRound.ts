@@ -64,7 +64,7 @@ export function readMemory(vector: Uint8Array): ReadRange {
 }
 
 /** Fills `vector` from its beginning. @throws RangeError when more comes than it holds */
-export function writeMemory(vector: Uint8Array): WriteNext {
+function writeMemory(vector: Uint8Array): WriteNext {
   let filled = 0;
   return (bytes) => {
     vector.set(bytes, filled);

@@ -62,7 +62,7 @@ class ReferenceComputer implements BlockComputer {
 }
 
 /** What `BlockComputer.analyse` says of the vectors in `buffers`. */
-export function analyseBlock(
+function analyseBlock(
   shape: RoundShape,
   buffers: BlockBuffers,
   chunks: number,
@@ -82,7 +82,7 @@ export function analyseBlock(
 }
 
 /** What `BlockComputer.combine` does to the vectors in `buffers`. */
-export function combineBlock(
+function combineBlock(
   shape: RoundShape,
   mixing: Mixing | null,
   buffers: BlockBuffers,
