@@ -5,6 +5,8 @@ import { DEFAULT_MODEL_FRACTION_BITS, DEFAULT_UPDATE_FRACTION_BITS } from '../..
 import { DEFAULT_CHUNK_SIZE } from '../../protocol/encoding/layout.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { type LearningParameters, NO_NORM_BOUND } from '../../protocol/round/parameters.ts';
+import { isLone } from '../attacks/attack.ts';
+import { parseAttack } from '../attacks/registry.ts';
 import { describeModel } from '../models/registry.ts';
 import { ENGINE } from '../training/tfjs/backend.ts';
 import type { TrainingManifest } from '../training/trainer.ts';
@@ -86,6 +88,13 @@ export function checkCell(cell: Cell, source: string): void {
       `${cell.rule.name} with f = ${byzantine} is not defined for that many updates`,
       `${least} to 100 in a round (perRound, else participants)`,
       String(present),
+    );
+  }
+  if (cell.view === 'lone' && cell.attack !== null && !isLone(parseAttack(cell.attack))) {
+    throw refuse(
+      `${cell.attack} needs updates that a real node never sees in time`,
+      '"view": "omniscient" in the grid file, or another attack',
+      '"view": "lone"',
     );
   }
   const { reference } = cell.rule;
