@@ -73,6 +73,9 @@ const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
 
+/** Exit status of a run that was interrupted, as shells have it for SIGINT: its results are not there yet. */
+const STOPPED = 130;
+
 async function runSimulate(path: string | undefined, options: SimulateOptions): Promise<void> {
   const started = performance.now();
   const signal = stopSignal();
@@ -96,7 +99,10 @@ async function runSimulate(path: string | undefined, options: SimulateOptions): 
         progress.show(now);
       },
     }).finally(() => progress.end());
-    if (finished === null) return say(`Stopped. The same command goes on from ${folder}.`);
+    if (finished === null) {
+      process.exitCode = STOPPED;
+      return say(`Stopped. The same command goes on from ${folder}.`);
+    }
     const tables = tabulate(finished);
     printTables(tables);
     const files = await writeResults(folder, grid, finished, tables);

@@ -37,8 +37,8 @@ describe('assay simulate', function () {
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
-  /** @param killAt line of output at which the process is killed */
-  async function simulate(args: readonly string[], killAt?: RegExp) {
+  /** @param endAt line of output at which the process gets the signal */
+  async function simulate(args: readonly string[], endAt?: RegExp, end: NodeJS.Signals = 'SIGKILL') {
     const child = spawn(process.execPath, ['scripts/assay.ts', 'simulate', ...args], {
       cwd: PROJECT,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -47,12 +47,22 @@ describe('assay simulate', function () {
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (data: Buffer) => {
         output += data.toString();
-        if (killAt?.test(output)) child.kill('SIGKILL');
+        if (endAt?.test(output)) child.kill(end);
       });
     }
     const status = await new Promise<number | null>((resolve) => child.once('close', resolve));
     return { status, output };
   }
+
+  it('interrupted ends with a status of its own and says how to go on', async () => {
+    const { status, output } = await simulate(
+      [join(folder, 'grid.json'), '--out', join(folder, 'interrupted')],
+      /\[1\/12\]/,
+      'SIGINT',
+    );
+    expect(status, output).to.equal(130);
+    expect(output).to.match(/Stopped\. The same command goes on from .*interrupted/);
+  });
 
   it('killed and started again gives the bytes of a run that was not, with any number of workers', async () => {
     const grid = join(folder, 'grid.json');
