@@ -62,12 +62,7 @@ class ReferenceComputer implements BlockComputer {
 }
 
 /** What `BlockComputer.analyse` says of the vectors in `buffers`. */
-function analyseBlock(
-  shape: RoundShape,
-  buffers: BlockBuffers,
-  chunks: number,
-  wants: BlockWants,
-): BlockAnalysis {
+function analyseBlock(shape: RoundShape, buffers: BlockBuffers, chunks: number, wants: BlockWants): BlockAnalysis {
   const { rows } = shape;
   const spans: BigInt64Array[] = [];
   for (let chunk = 0; wants.gram && chunk < chunks; chunk++) {
