@@ -47,16 +47,24 @@ describe('scenario: a participant that the contract refuses', function () {
   }
 
   it('with too little stake after a penalty: it says so once, stays, and the federation goes on without it', async () => {
-    const fed = await world.federation({ rounds: 3, revealWindow: 3, commitWindow: 6 });
+    const fed = await world.federation({ rounds: 3, revealWindow: 3, commitWindow: 20 });
     const aggregator = await startAggregator(world, fed);
     const desk = await openDesk(world, fed, 'participant');
-    for (let i = 0; i < 2; i++) await startParticipant(world, fed);
+    // The last round goes on when the node has spoken: on a busy machine it would be over before that.
+    const spoken = Promise.withResolvers<void>();
+    const patient = standInTrainer(fed.federation.parameters.dimension, async ({ round }) => {
+      if (Number(round) === 3) await spoken.promise;
+    });
+    await startParticipant(world, fed);
+    await startParticipant(world, fed, { change: { trainer: patient } });
     const first = work(fed, desk);
     await first.seen('committed');
     await first.stop();
     await aggregator.waitFor('penalised', 1);
 
     const second = work(fed, desk);
+    await second.seen('waiting');
+    spoken.resolve();
     await aggregator.waitFor('ended');
     await second.ended;
     const told = second.events.filter((event) => event.type === 'waiting');
