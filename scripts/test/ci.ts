@@ -33,16 +33,11 @@ title('solidity tests');
 outcomes.push(await runSolidity({ limitSeconds: 60 * Math.max(1, minutesLeft()) }));
 title('mocha');
 const patterns = ['test/**/*.test.ts', '!test/kubo/', '!test/browser/', '!test/node22/'];
-const limitSeconds = 60 * Math.max(1, minutesLeft());
-// The scenarios once more, on an independent implementation of the chain: beside the tests that come before them by
-// name, which leave a processor free. What the second run prints is shown when it has ended.
-const anvil = { env: { ASSAY_CHAIN: 'anvil' }, limitSeconds, printAfter: 'anvil' };
-outcomes.push(
-  ...(await Promise.all([
-    runMocha('mocha', patterns, { limitSeconds }),
-    runMocha('anvil', ['test/scenarios/**/*.test.ts'], anvil),
-  ])),
-);
+outcomes.push(await runMocha('mocha', patterns, { limitSeconds: 60 * Math.max(1, minutesLeft()) }));
+title('anvil');
+// The scenarios once more, on an independent implementation of the chain.
+const onAnvil = { env: { ASSAY_CHAIN: 'anvil' }, limitSeconds: 60 * Math.max(1, minutesLeft()) };
+outcomes.push(await runMocha('anvil', ['test/scenarios/**/*.test.ts'], onAnvil));
 title('other engines');
 // The kernels to the bit in Chromium and in the V8 of Node 22; each says so itself where there is none.
 for (const name of ['browser', 'node22']) {

@@ -23,8 +23,6 @@ export interface SuiteOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** After this the suite is stopped and has failed. */
   readonly limitSeconds?: number;
-  /** Printed when the suite has ended, after this title: for one that runs beside another. */
-  readonly printAfter?: string;
 }
 
 /** Runs mocha over the files of some glob patterns. */
@@ -106,8 +104,8 @@ async function testFiles(patterns: readonly string[]): Promise<string[]> {
 async function runTool(
   file: string,
   args: readonly string[],
-  { env = {}, limitSeconds = 1500, printAfter }: SuiteOptions,
-  keep = printAfter !== undefined,
+  { env = {}, limitSeconds = 1500 }: SuiteOptions,
+  keep = false,
 ): Promise<{ status: number | null; seconds: number; output: string }> {
   const started = performance.now();
   const child = spawn(process.execPath, [file, ...args], {
@@ -122,7 +120,7 @@ async function runTool(
   ] as const) {
     from?.on('data', (chunk: Buffer) => {
       output += chunk;
-      if (printAfter === undefined) to.write(chunk);
+      to.write(chunk);
     });
   }
   const limit = setTimeout(() => {
@@ -134,7 +132,6 @@ async function runTool(
     child.once('close', resolve);
   });
   clearTimeout(limit);
-  if (printAfter !== undefined) process.stdout.write(`\n== ${printAfter}\n${output}`);
   return { status, seconds: (performance.now() - started) / 1000, output };
 }
 
