@@ -1,3 +1,4 @@
+import { isqrt } from '../../protocol/aggregation/wholeNumbers.ts';
 import type { QuantizeKernel } from '../../protocol/kernels/quantize.ts';
 
 /**
@@ -13,17 +14,6 @@ export function normSqOf(quantized: Int16Array): bigint {
     total += BigInt(sum);
   }
   return total;
-}
-
-/** Largest integer whose square is at most `value` (Newton's iteration, from above). */
-export function isqrt(value: bigint): bigint {
-  if (value < 2n) return value;
-  let root = 1n << BigInt((value.toString(2).length + 1) >> 1);
-  for (;;) {
-    const next = (root + value / root) >> 1n;
-    if (next >= root) return root;
-    root = next;
-  }
 }
 
 export interface ClippedQuantized {

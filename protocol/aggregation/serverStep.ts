@@ -23,6 +23,7 @@ import { INT32_MAX, saturateInt32 } from '../encoding/fixedPoint.ts';
 import type { VectorLayout } from '../encoding/layout.ts';
 import { modelPayloadLength } from '../encoding/vectors.ts';
 import { AssayError } from '../errors.ts';
+import { isqrt } from './wholeNumbers.ts';
 
 /** In the order of the Solidity enum `ServerOptimizer`. */
 export const SERVER_OPTIMIZERS = ['fedAvg', 'fedAvgM', 'fedAdagrad', 'fedAdam', 'fedYogi'] as const;
@@ -180,15 +181,7 @@ function moveCoordinateInt32(
 ): number {
   const { learningRateQ16: lr, adaptivity } = step;
   if (state === null || step.optimizer === 'fedAvgM') return saturateInt32(w + Math.trunc((lr * direction) / Q16));
-  const ratio = Math.trunc((state[k]! * Q16) / (integerSquareRoot(secondMoment(state, width, k)) + adaptivity));
+  const ratio = Math.trunc((state[k]! * Q16) / (Number(isqrt(secondMoment(state, width, k))) + adaptivity));
   const clamped = Math.max(-INT32_MAX, Math.min(INT32_MAX, ratio));
   return saturateInt32(w + Math.trunc((lr * clamped) / 2 ** (32 - modelFractionBits)));
-}
-
-/** floor(sqrt(v)) for 0 <= v < 2^64, exact: a float64 root is off by one at most. */
-export function integerSquareRoot(v: bigint): number {
-  let root = Math.floor(Math.sqrt(Number(v)));
-  while (BigInt(root) * BigInt(root) > v) root--;
-  while (BigInt(root + 1) * BigInt(root + 1) <= v) root++;
-  return root;
 }

@@ -1,5 +1,6 @@
 /** How far the current round is: a bar on a terminal, nothing in a log (there the finished rounds are the progress). */
-import { SingleBar } from 'cli-progress';
+import type { SingleBar } from 'cli-progress';
+import { terminalBar } from '../output/progressBar.ts';
 import type { RoundProgress } from './scoreboard.ts';
 
 export class ProgressLine {
@@ -10,18 +11,7 @@ export class ProgressLine {
 
   constructor(clients: number) {
     this.clients = clients;
-    this.bar =
-      process.stdout.isTTY === true
-        ? new SingleBar({
-            format: '{label} [{bar}] {stage}',
-            barsize: 30,
-            hideCursor: true,
-            clearOnComplete: true,
-            linewrap: false,
-            barCompleteChar: '=',
-            barIncompleteChar: ' ',
-          })
-        : null;
+    this.bar = terminalBar('{label} [{bar}] {stage}');
   }
 
   begin(label: string): void {

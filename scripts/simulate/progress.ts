@@ -1,7 +1,8 @@
 /** How far a grid is: a bar on a terminal, one line per finished cell elsewhere. */
-import { SingleBar } from 'cli-progress';
+import type { SingleBar } from 'cli-progress';
 import { ruleLabel } from '../../client/simulation/cell.ts';
 import type { GridProgress } from '../../client/simulation/runGrid.ts';
+import { terminalBar } from '../output/progressBar.ts';
 import { seconds } from '../output/text.ts';
 import { alphaLabel, attackLabel } from './tables.ts';
 
@@ -11,18 +12,7 @@ export class GridProgressLine {
 
   constructor(say: (line: string) => void) {
     this.say = say;
-    this.bar =
-      process.stdout.isTTY === true
-        ? new SingleBar({
-            format: '[{bar}] {value}/{total} cells, {eta_formatted} left | {label}',
-            barsize: 30,
-            hideCursor: true,
-            clearOnComplete: true,
-            linewrap: false,
-            barCompleteChar: '=',
-            barIncompleteChar: ' ',
-          })
-        : null;
+    this.bar = terminalBar('[{bar}] {value}/{total} cells, {eta_formatted} left | {label}');
   }
 
   show({ finished, total, last }: GridProgress): void {

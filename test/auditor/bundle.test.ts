@@ -9,25 +9,10 @@ import { auditBundle, exportBundle, writeBundle } from '../../auditor/bundle.ts'
 import { payloadCid } from '../../protocol/encoding/cid.ts';
 import { bytesOf } from '../../protocol/encoding/vectors.ts';
 import { AssayError } from '../../protocol/errors.ts';
-import { parseRule, type ServerStep } from '../../protocol/index.ts';
+import { parseRule } from '../../protocol/index.ts';
 import { auditWorld, buildWorld, FEDERATION, memoryPayloads, rootOf, type World } from './fixtures/federation.ts';
 import { startRpcServer } from './fixtures/rpcServer.ts';
-
-const MOMENTUM: ServerStep = {
-  optimizer: 'fedAvgM',
-  learningRateQ16: 60_000,
-  momentumQ16: 58_982,
-  secondMomentQ16: 0,
-  adaptivity: 0,
-};
-
-const ADAM: ServerStep = {
-  optimizer: 'fedAdam',
-  learningRateQ16: 6554,
-  momentumQ16: 58_982,
-  secondMomentQ16: 64_881,
-  adaptivity: 16_777,
-};
+import { ADAM, MOMENTUM } from './fixtures/serverSteps.ts';
 
 describe('the evidence bundle', () => {
   let folder: string;

@@ -40,21 +40,8 @@ import {
 } from './fixtures/federation.ts';
 import { lyingCommitment } from './fixtures/lies.ts';
 import { modelOfMixing } from './fixtures/models.ts';
+import { ADAM, MOMENTUM } from './fixtures/serverSteps.ts';
 
-const MOMENTUM: ServerStep = {
-  optimizer: 'fedAvgM',
-  learningRateQ16: 60_000,
-  momentumQ16: 58_982,
-  secondMomentQ16: 0,
-  adaptivity: 0,
-};
-const ADAM: ServerStep = {
-  optimizer: 'fedAdam',
-  learningRateQ16: 6554,
-  momentumQ16: 58_982,
-  secondMomentQ16: 64_881,
-  adaptivity: 16_777,
-};
 const NNM = parseRule('nnm+trimmed-mean', 2);
 const KRUM = parseRule('multi-krum', 2);
 const TRIMMED = parseRule('trimmed-mean', 2);

@@ -1,24 +1,9 @@
 import { expect } from 'chai';
 import { auditReportSchema, jsonReport } from '../../auditor/report/auditReport.ts';
-import { parseRule, type ServerStep } from '../../protocol/index.ts';
+import { parseRule } from '../../protocol/index.ts';
 import { expectError } from '../client/support/expectError.ts';
 import { auditWorld, buildWorld } from './fixtures/federation.ts';
-
-const MOMENTUM: ServerStep = {
-  optimizer: 'fedAvgM',
-  learningRateQ16: 60_000,
-  momentumQ16: 58_982,
-  secondMomentQ16: 0,
-  adaptivity: 0,
-};
-
-const ADAM: ServerStep = {
-  optimizer: 'fedAdam',
-  learningRateQ16: 6554,
-  momentumQ16: 58_982,
-  secondMomentQ16: 64_881,
-  adaptivity: 16_777,
-};
+import { ADAM, MOMENTUM } from './fixtures/serverSteps.ts';
 
 describe('auditing an honest federation', () => {
   for (const [name, f] of [

@@ -26,14 +26,8 @@ import {
   type WorldOptions,
 } from './fixtures/federation.ts';
 import { modelOfMixing, modelOfState } from './fixtures/models.ts';
+import { MOMENTUM } from './fixtures/serverSteps.ts';
 
-const MOMENTUM: ServerStep = {
-  optimizer: 'fedAvgM',
-  learningRateQ16: 60_000,
-  momentumQ16: 58_982,
-  secondMomentQ16: 0,
-  adaptivity: 0,
-};
 const NNM = parseRule('nnm+trimmed-mean', 2);
 const TRIMMED = parseRule('trimmed-mean', 2);
 const KRUM = parseRule('multi-krum', 2);

@@ -13,8 +13,7 @@ import type { BlockBuffers, BlockComputer, RoundEngine } from '../../../protocol
 import { createWasmEngine } from '../../../protocol/round/engine/wasmEngine.ts';
 import { expectError } from '../../client/support/expectError.ts';
 import { buildWorld, revealsOfRound } from '../fixtures/federation.ts';
-
-const MOMENTUM: ServerStep = { ...FED_AVG, optimizer: 'fedAvgM', learningRateQ16: 60_000, momentumQ16: 58_982 };
+import { MOMENTUM } from '../fixtures/serverSteps.ts';
 
 /** An engine whose kernels have a defect: it does the reference's work, and then `spoil` does its own. */
 function defective(spoil: {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { clipQuantized, isqrt, normSqOf } from '../../../client/update/clipQuantized.ts';
+import { clipQuantized, normSqOf } from '../../../client/update/clipQuantized.ts';
+import { isqrt } from '../../../protocol/aggregation/wholeNumbers.ts';
 import { NO_NORM_BOUND } from '../../../protocol/round/parameters.ts';
 
 const int16 = fc.int16Array({ min: -32767, max: 32767, minLength: 1, maxLength: 200 });
