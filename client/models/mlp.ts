@@ -1,7 +1,7 @@
-import type { Tensor2D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { compareBytewise, type TensorSpec, tensorSlices } from '../../protocol/encoding/manifest.ts';
-import type { Model, ModelSpec, NamedTensors, TensorFlow } from './model.ts';
+import type { Classifier, ModelSpec } from './model.ts';
 
 /**
  * Multi-layer perceptron: dense layers `hidden1`, `hidden2`, ... with an activation, then `output` with one logit per
@@ -19,7 +19,7 @@ export const mlpSettings = z.strictObject({
 
 export type MlpSettings = Readonly<z.infer<typeof mlpSettings>>;
 
-export function buildMlp(settings: MlpSettings): Model {
+export function buildMlp(settings: MlpSettings): Classifier {
   const layers = layerNames(settings);
   const widths = [settings.inputs, ...settings.hidden, settings.classes];
   const tensors: TensorSpec[] = layers
@@ -30,11 +30,13 @@ export function buildMlp(settings: MlpSettings): Model {
     .sort((a, b) => compareBytewise(a.name, b.name));
 
   return {
+    task: 'classification',
     spec: settings as ModelSpec,
     inputs: settings.inputs,
     classes: settings.classes,
     tensors,
     dimension: tensorSlices(tensors).reduce((sum, { length }) => sum + length, 0),
+    head: ['output/bias', 'output/kernel'],
 
     // Uniform in +-sqrt(6 / (in + out)) (Glorot and Bengio 2010, equation 16); biases start at zero. No logarithm or
     // cosine: the bits depend on no mathematics library.
@@ -44,13 +46,14 @@ export function buildMlp(settings: MlpSettings): Model {
       for (let i = 0; i < values.length; i++) values[i] = (2 * random.nextFloat() - 1) * limit;
     },
 
-    logits(tf: TensorFlow, weights: NamedTensors, samples: Tensor2D): Tensor2D {
-      let signal = samples;
+    logits({ ops }, weights, samples) {
+      let signal: Tensor = samples;
       for (const layer of layers) {
-        signal = tf.add(tf.matMul(signal, weights[`${layer}/kernel`] as Tensor2D), weights[`${layer}/bias`]!);
-        if (layer !== 'output') signal = tf[settings.activation](signal);
+        const activation = layer === 'output' ? 'linear' : settings.activation;
+        const kernel = weights[`${layer}/kernel`] as Tensor2D;
+        signal = ops.dense(signal, kernel, weights[`${layer}/bias`] as Tensor1D, activation);
       }
-      return signal;
+      return signal as Tensor2D;
     },
   };
 }

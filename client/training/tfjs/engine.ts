@@ -2,12 +2,13 @@ import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import { type TensorSpec, tensorSlices } from '../../../protocol/encoding/manifest.ts';
 import { AssayError } from '../../../protocol/errors.ts';
 import type { Dataset } from '../../datasets/dataset.ts';
-import type { Model, NamedTensors, TensorFlow } from '../../models/model.ts';
+import type { Classifier, Compute, NamedTensors, TensorFlow } from '../../models/model.ts';
 import { describeModel } from '../../models/registry.ts';
 import { createRandom, permutation, type SeedPart } from '../../random.ts';
 import { checkDataset } from '../checkDataset.ts';
 import type { Evaluation, TrainingManifest, TrainProgress, TrainResult } from '../trainer.ts';
 import { ENGINE, loadTensorFlow } from './backend.ts';
+import { composedOps } from './ops/composedOps.ts';
 
 /** Samples per evaluation step: enough to keep the kernels busy, small enough that 784 floats each stay below 2 MB. */
 const EVALUATION_BATCH = 500;
@@ -24,7 +25,7 @@ export interface EngineTask {
  * simulation calls it directly.
  */
 export interface Engine {
-  readonly model: Model;
+  readonly model: Classifier;
   init(seed: SeedPart): Float32Array;
   train(dataset: Dataset, task: EngineTask): TrainResult;
   evaluate(dataset: Dataset, weights: Float32Array): Evaluation;
@@ -40,6 +41,7 @@ export interface Engine {
 export async function createEngine(manifest: TrainingManifest): Promise<Engine> {
   const model = checkManifestModel(manifest);
   const tf = await loadTensorFlow();
+  const compute: Compute = { tf, ops: composedOps(tf) };
   const { localEpochs, batchSize, learningRate, momentum } = manifest.training;
 
   return {
@@ -73,7 +75,7 @@ export async function createEngine(manifest: TrainingManifest): Promise<Engine> 
             let predicted: Float32Array | undefined;
             const { value, grads } = tf.valueAndGrads((...tensors: Tensor[]) => {
               const named: NamedTensors = Object.fromEntries(names.map((name, i) => [name, tensors[i]!]));
-              const logits = model.logits(tf, named, samples);
+              const logits = model.logits(compute, named, samples);
               predicted = logits.dataSync<'float32'>();
               return crossEntropy(tf, logits, labels);
             })(names.map((name) => weights[name]!));
@@ -114,7 +116,7 @@ export async function createEngine(manifest: TrainingManifest): Promise<Engine> 
         const rows = all.subarray(start, start + EVALUATION_BATCH);
         tf.tidy(() => {
           const { samples, labels } = takeBatch(tf, dataset, rows);
-          const logits = model.logits(tf, weights, samples);
+          const logits = model.logits(compute, weights, samples);
           lossSum += crossEntropy(tf, logits, labels).dataSync()[0]! * rows.length;
           hits += countHits(logits.dataSync<'float32'>(), dataset, rows);
         });
@@ -134,7 +136,7 @@ function crossEntropy(tf: TensorFlow, logits: Tensor2D, labels: Tensor2D) {
  * The model of a manifest, after checking that both list the same tensors: coordinates of another order would mean
  * other weights.
  */
-function checkManifestModel(manifest: TrainingManifest): Model {
+function checkManifestModel(manifest: TrainingManifest): Classifier {
   if (manifest.engine !== ENGINE) {
     throw new AssayError('ENGINE_MISMATCH', {
       summary: 'the federation trains with another engine',
@@ -144,6 +146,14 @@ function checkManifestModel(manifest: TrainingManifest): Model {
     });
   }
   const model = describeModel(manifest.model);
+  if (model.task !== 'classification') {
+    throw new AssayError('MODEL_TASK', {
+      summary: 'this engine trains classifiers',
+      expected: 'a model that classifies',
+      received: `a ${model.spec.kind} model, whose task is ${model.task}`,
+      fix: 'take a version of Assay whose engine knows this task',
+    });
+  }
   const list = (tensors: readonly TensorSpec[]) =>
     tensors.map(({ name, shape }) => `${name}[${shape.join(',')}]`).join(' ');
   if (list(model.tensors) !== list(manifest.tensors)) {
@@ -185,7 +195,7 @@ function countHits(logits: Float32Array, { classes, y }: Dataset, rows: Uint32Ar
   return hits;
 }
 
-function unflatten(tf: TensorFlow, model: Model, flat: Float32Array): Record<string, Tensor> {
+function unflatten(tf: TensorFlow, model: Classifier, flat: Float32Array): Record<string, Tensor> {
   if (flat.length !== model.dimension) {
     throw new AssayError('WEIGHTS_LENGTH', {
       summary: 'the weights are not those of the model',
@@ -200,7 +210,7 @@ function unflatten(tf: TensorFlow, model: Model, flat: Float32Array): Record<str
   );
 }
 
-function flatten(model: Model, weights: NamedTensors): Float32Array {
+function flatten(model: Classifier, weights: NamedTensors): Float32Array {
   const flat = new Float32Array(model.dimension);
   for (const { name, offset } of tensorSlices(model.tensors)) flat.set(weights[name]!.dataSync<'float32'>(), offset);
   return flat;

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { encodeLayersModel } from '../../../client/export/layersModel.ts';
 import { loadTensorFlow } from '../../../client/training/tfjs/backend.ts';
 import { createEngine } from '../../../client/training/tfjs/engine.ts';
+import { composedOps } from '../../../client/training/tfjs/ops/composedOps.ts';
 import { tensorSlices } from '../../../protocol/encoding/manifest.ts';
 import { expectError } from '../support/expectError.ts';
 import { clouds, smallManifest } from '../support/smallFederation.ts';
@@ -35,7 +36,7 @@ describe('client layers model', () => {
         tf.tensor(weights.slice(offset, offset + length), [...shape]),
       ]),
     );
-    const expected = tf.softmax(engine.model.logits(tf, named, samples)).dataSync();
+    const expected = tf.softmax(engine.model.logits({ tf, ops: composedOps(tf) }, named, samples)).dataSync();
     await expectError(() => encodeLayersModel(manifest.model, weights.slice(1), {}), 'WEIGHTS_LENGTH');
     expect(probabilities).to.have.length(64 * 3);
     probabilities.forEach((value, i) => {
