@@ -20,7 +20,7 @@ export function mnistMlp(name = 'mnist'): Preset {
       tensors: describeModel(model).tensors.map(({ name, shape }) => ({ name, shape: [...shape] })),
       training: { localEpochs: 2, batchSize: 32, learningRate: 0.05, optimizer: 'sgd', momentum: 0.9 },
       data: { features: 784, classes: 10 },
-      engine: 'tfjs-wasm/1',
+      engine: 'tfjs-wasm/2',
     },
     maxUpdateNorm: 3,
   };

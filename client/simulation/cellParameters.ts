@@ -55,6 +55,7 @@ export function cellManifest(
   const { features, classes } = data;
   const model = { kind: 'mlp', inputs: features, hidden, classes, activation };
   return {
+    task: 'classification',
     model,
     tensors: describeModel(model).tensors.map(({ name, shape }) => ({ name, shape: [...shape] })),
     training: {

@@ -12,7 +12,7 @@ export interface TrainerOptions {
 }
 
 /**
- * The trainer a manifest asks for, for data of the manifest's shape. One engine is built in, `tfjs-wasm/1`; it checks the
+ * The trainer a manifest asks for, for data of the manifest's shape. One engine is built in, `tfjs-wasm/2`; it checks the
  * manifest's engine and model when its first task runs.
  *
  * @throws AssayError DATASET_SHAPE, MODEL_UNKNOWN, MODEL_SETTINGS

@@ -2,24 +2,40 @@ import type { Manifest } from '../../protocol/encoding/manifest.ts';
 import type { SeedPart } from '../random.ts';
 
 /** The part of the federation's manifest that training reads. */
-export type TrainingManifest = Pick<Manifest, 'model' | 'tensors' | 'training' | 'data' | 'engine'>;
+export type TrainingManifest = Pick<Manifest, 'task' | 'model' | 'tensors' | 'training' | 'data' | 'engine'>;
 
-/** After each local epoch. */
+/** After each pass over the local data, and at the end of the last one. */
 export interface TrainProgress {
-  /** 1-based. */
+  /** 1-based pass over the local data. */
   readonly epoch: number;
   readonly epochs: number;
-  /** Mean cross-entropy of the epoch, in nats. */
+  /** Mean loss of the pass, in nats: per sample, per token or per image. */
   readonly loss: number;
+  /** Share of right classes, next tokens or pixels (threshold 1/2), 0..1. */
   readonly accuracy: number;
 }
+
+/**
+ * What a participant keeps from round to round beside its rounding error, by name: a control variate, the head of its
+ * model, a personal model. Never sent. A node replaces it together with its rounding error, so that a round that did
+ * not count leaves no trace.
+ */
+export type LocalMemory = Readonly<Record<string, Float32Array>>;
 
 export interface TrainTask {
   /** The model the round starts from, `[d]`, manifest order. Not modified. */
   readonly weights: Float32Array;
+  /** The model that the round before started from, `[d]`; null or absent in the first round. */
+  readonly previousWeights?: Float32Array | null;
+  /** eta_g: the server's learning rate that led from the one to the other. Default 1. */
+  readonly serverLearningRate?: number;
+  /** As the last round that counted returned it; null or absent before. Not modified. */
+  readonly memory?: LocalMemory | null;
   readonly round: number | bigint;
-  /** The same seed, round, weights and data give the same bits. */
+  /** The same seed, round, weights, memory and data give the same bits. */
   readonly seed: SeedPart;
+  /** This device's own number of minibatches instead of the manifest's, where the algorithm allows it. */
+  readonly localSteps?: number;
   readonly onProgress?: (progress: TrainProgress) => void;
 }
 
@@ -29,20 +45,31 @@ export interface TrainResult {
    * tensor.
    */
   readonly weights: Float32Array;
-  /** Local samples trained on. */
+  /** To be handed to the next round's task; empty when the algorithm keeps nothing. */
+  readonly memory: LocalMemory;
+  /** Local samples (windows, of text) trained on. */
   readonly samples: number;
-  /** Of the last local epoch. */
+  /** Minibatches trained on. */
+  readonly steps: number;
+  /** Of the last pass over the local data: see `TrainProgress`. */
   readonly loss: number;
   readonly accuracy: number;
   readonly seconds: number;
 }
 
 export interface Evaluation {
-  /** Mean cross-entropy, in nats. */
+  /** Mean loss, in nats: per sample (cross-entropy), per token (cross-entropy) or per image (negative ELBO). */
   readonly loss: number;
-  /** Share of samples classified rightly, 0..1. */
+  /** Share of right classes, next tokens or pixels (threshold 1/2), 0..1. */
   readonly accuracy: number;
+  /** Samples, predicted tokens or images. */
   readonly samples: number;
+}
+
+/** What is measured: the federated weights, with the participant's own head where the manifest keeps it at home. */
+export interface EvaluateTask {
+  readonly weights: Float32Array;
+  readonly memory?: LocalMemory | null;
 }
 
 /**
@@ -59,7 +86,7 @@ export interface Trainer {
   /** One round of local training. @throws AssayError TRAINER_FAILED when the engine died. */
   train(task: TrainTask): Promise<TrainResult>;
   /** Loss and accuracy on the held-out samples. @throws AssayError NO_TEST_DATA without any. */
-  evaluate(task: { readonly weights: Float32Array }): Promise<Evaluation>;
+  evaluate(task: EvaluateTask): Promise<Evaluation>;
   /** Frees the worker. Safe to call twice. */
   close(): Promise<void>;
 }

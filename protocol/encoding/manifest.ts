@@ -14,28 +14,94 @@ const positiveInt = z
   .positive()
   .max(2 ** 32);
 
+const share = z.number().min(0).lt(1);
+
+/** What is trained jointly, and how a participant's step differs from plain SGD: docs/algorithms.md. */
+const algorithmSchema = z.discriminatedUnion('kind', [
+  /** McMahan et al. 2017: local SGD, averaged. The default. */
+  z.strictObject({ kind: z.literal('fedavg') }),
+  /** Li et al. 2020: `proximal` is mu, the pull back to the round's model. */
+  z.strictObject({ kind: z.literal('fedprox'), proximal: z.number().positive() }),
+  /** Karimireddy et al. 2020, option II; the server's control is read off the chain. */
+  z.strictObject({ kind: z.literal('scaffold') }),
+  /** Wang et al. 2020: every update is scaled to what `referenceSteps` steps would weigh. */
+  z.strictObject({ kind: z.literal('fednova'), referenceSteps: positiveInt }),
+  /** Fallah et al. 2020, first order: `innerLearningRate` is alpha, the step of adaptation that training looks past. */
+  z.strictObject({ kind: z.literal('per-fedavg'), innerLearningRate: z.number().positive() }),
+  /** Nichol et al. 2018: fedavg's step, meant as a model that adapts quickly. */
+  z.strictObject({ kind: z.literal('reptile') }),
+]);
+
+const trainingSchema = z.strictObject({
+  /** Passes over the participant's own data, */
+  localEpochs: positiveInt.optional(),
+  /** or that many minibatches of it: one of the two. */
+  localSteps: positiveInt.optional(),
+  batchSize: positiveInt,
+  learningRate: z.number().positive(),
+  optimizer: z.enum(['sgd', 'adam']),
+  /** Of sgd: heavy ball. Absent: none. */
+  momentum: share.optional(),
+  /** Of adam; absent: 0.9, 0.999, 1e-8. */
+  beta1: share.optional(),
+  beta2: share.optional(),
+  epsilon: z.number().positive().optional(),
+  /** L2 norm that the gradient of each minibatch is scaled down to. Absent: no limit. */
+  maxGradientNorm: z.number().positive().optional(),
+  algorithm: algorithmSchema.optional(),
+  /** The model's head stays with its participant and is not among `tensors`. */
+  personal: z.strictObject({ kind: z.enum(['fedper', 'fedrep']) }).optional(),
+});
+
+const sampleDataSchema = z.strictObject({ features: positiveInt, classes: positiveInt });
+
+const token = z.number().int().min(0);
+
+const textDataSchema = z.strictObject({
+  /** Tokens a model sees at once. */
+  context: positiveInt,
+  tokenizer: z.strictObject({
+    kind: z.literal('byte-bpe'),
+    /** Merge i makes token 257 + i of two earlier ones; 0 to 255 are bytes, 256 separates documents. */
+    merges: z.array(z.tuple([token, token])).max(65_279),
+  }),
+});
+
 const manifestSchema = z.strictObject({
   format: z.literal(MANIFEST_FORMAT),
   /** What people call the federation. */
   name: z.string().min(1).max(200),
-  task: z.literal('classification'),
+  task: z.enum(['classification', 'language-model', 'image-generation']),
   /** Architecture: `kind` selects the builder, the rest are its own settings. */
   model: z.looseObject({ kind: z.string().min(1) }),
+  /** The tensors that are trained jointly; a personal head and a frozen base are not among them. */
   tensors: z.array(z.strictObject({ name: z.string().min(1), shape: z.array(positiveInt) })).min(1),
-  training: z.strictObject({
-    localEpochs: positiveInt,
-    batchSize: positiveInt,
-    learningRate: z.number().positive(),
-    optimizer: z.literal('sgd'),
-    momentum: z.number().min(0).lt(1),
-  }),
-  data: z.strictObject({ features: positiveInt, classes: positiveInt }),
+  training: trainingSchema,
+  /** By task: checked apart, so that a mistake is named by its own place. */
+  data: z.unknown(),
   /** Kernel set that trains, by name and version: another set gives other bits. */
   engine: z.string().min(1),
 });
 
+export type Algorithm = Readonly<z.infer<typeof algorithmSchema>>;
+export type TrainingSettings = Readonly<z.infer<typeof trainingSchema>>;
+/** What samples look like: of classification and of image generation. */
+export type SampleData = Readonly<z.infer<typeof sampleDataSchema>>;
+/** What text looks like: of language models. */
+export type TextData = Readonly<z.infer<typeof textDataSchema>>;
+
 /** A manifest that was checked: docs/spec/manifest.md. */
-export type Manifest = Readonly<z.infer<typeof manifestSchema>>;
+export type Manifest = Readonly<Omit<z.infer<typeof manifestSchema>, 'data'>> & {
+  readonly data: SampleData | TextData;
+};
+
+/** First token that a merge makes: 256 bytes and the separator of documents stand before it. */
+export const FIRST_MERGED_TOKEN = 257;
+
+/** Tokens that a tokeniser knows. */
+export function vocabularySize({ tokenizer }: Pick<TextData, 'tokenizer'>): number {
+  return FIRST_MERGED_TOKEN + tokenizer.merges.length;
+}
 
 /** A tensor of the model, row-major; no sides for a scalar. */
 export interface TensorSpec {
@@ -68,14 +134,15 @@ export function parseManifest(bytes: Uint8Array): Manifest {
 /** `document` as a manifest. @throws AssayError `MANIFEST` naming the first field that is wrong. */
 export function checkManifest(document: unknown): Manifest {
   const parsed = manifestSchema.safeParse(document);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    throw new AssayError('MANIFEST', {
-      summary: `the manifest is wrong at ${issue.path.join('.') || 'its top level'}`,
-      expected: `a manifest as docs/spec/manifest.md describes it`,
-      received: issue.message,
-    });
+  if (!parsed.success) throw wrongAt(parsed.error.issues[0]!);
+  const { task, training } = parsed.data;
+  const data = (task === 'language-model' ? textDataSchema : sampleDataSchema).safeParse(parsed.data.data);
+  if (!data.success) {
+    const issue = data.error.issues[0]!;
+    throw wrongAt({ path: ['data', ...issue.path], message: `of a ${task} federation: ${issue.message}` });
   }
+  checkTraining(training);
+  if ('tokenizer' in data.data) checkMerges(data.data.tokenizer.merges);
   const names = parsed.data.tensors.map((tensor) => tensor.name);
   const sorted = [...new Set(names)].sort(compareBytewise);
   if (sorted.length !== names.length || sorted.some((name, i) => name !== names[i])) {
@@ -85,7 +152,45 @@ export function checkManifest(document: unknown): Manifest {
       received: names.join(', '),
     });
   }
-  return parsed.data;
+  return { ...parsed.data, data: data.data };
+}
+
+function wrongAt({ path, message }: { readonly path: readonly PropertyKey[]; readonly message: string }): AssayError {
+  return new AssayError('MANIFEST', {
+    summary: `the manifest is wrong at ${path.join('.') || 'its top level'}`,
+    expected: 'a manifest as docs/spec/manifest.md describes it',
+    received: message,
+  });
+}
+
+/** What fields of `training` demand of each other. */
+function checkTraining(training: TrainingSettings): void {
+  const { localEpochs, localSteps, optimizer, algorithm } = training;
+  const refuse = (field: keyof TrainingSettings, message: string) => wrongAt({ path: ['training', field], message });
+  if ((localEpochs === undefined) === (localSteps === undefined)) {
+    throw refuse('localSteps', 'one of localEpochs and localSteps is there, not both and not none');
+  }
+  const foreign = (optimizer === 'sgd' ? (['beta1', 'beta2', 'epsilon'] as const) : (['momentum'] as const)).find(
+    (field) => training[field] !== undefined,
+  );
+  if (foreign !== undefined) throw refuse(foreign, `${optimizer} has no ${foreign}`);
+  if (algorithm?.kind === 'scaffold' || algorithm?.kind === 'fednova') {
+    // Both divide an update by its steps: what it was made of must be a sum of gradients.
+    if (optimizer !== 'sgd') throw refuse('algorithm', `${algorithm.kind} is defined for sgd`);
+    // The control that everybody reads off the chain is the mean step of participants who all took as many.
+    if (algorithm.kind === 'scaffold' && localSteps === undefined) {
+      throw refuse('algorithm', 'scaffold needs localSteps: the same number of steps of every participant');
+    }
+  }
+}
+
+function checkMerges(merges: TextData['tokenizer']['merges']): void {
+  const wrong = merges.findIndex((pair, i) => pair.some((id) => id >= FIRST_MERGED_TOKEN + i || id === 256));
+  if (wrong === -1) return;
+  throw wrongAt({
+    path: ['data', 'tokenizer', 'merges', wrong],
+    message: `merge ${wrong} joins two of the tokens before it, ${FIRST_MERGED_TOKEN + wrong}, and not the separator 256`,
+  });
 }
 
 /** The manifest's canonical bytes: what is stored and addressed. */

@@ -107,7 +107,7 @@ async function runClient(options: ClientOptions): Promise<void> {
       silos: options.silos,
       seed: options.dataSeed,
       cacheFolder: options.cache,
-      classes: manifest.data.classes,
+      ...('classes' in manifest.data ? { classes: manifest.data.classes } : {}),
     });
     const train = attack?.corruptDataset?.(silo.train) ?? silo.train;
     const trainer = createTrainer({ manifest, train, test: silo.test });

@@ -22,7 +22,7 @@ export async function evaluator(
   const { train, test } = await loadDataset(parseDataset(dataset), {
     cacheFolder,
     seed: 'assay',
-    classes: manifest.data.classes,
+    ...('classes' in manifest.data ? { classes: manifest.data.classes } : {}),
   });
   const trainer = createTrainer({ manifest, train, test });
   return {

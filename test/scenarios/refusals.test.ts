@@ -89,7 +89,7 @@ describe('scenario: a participant that the contract refuses', function () {
         train: async (task: { weights: Float32Array; round: number | bigint }) => {
           const weights = task.weights.slice();
           if (Number(task.round) > 1) weights[0]! += step;
-          return { weights, samples: 1, loss: 0, accuracy: 0, seconds: 0 };
+          return { weights, memory: {}, samples: 1, steps: 1, loss: 0, accuracy: 0, seconds: 0 };
         },
       },
     });

@@ -9,7 +9,7 @@ import { refuseWrongKernels } from './refusedKernels.ts';
  * Name and version of the kernel set. Another set gives other bits: raise the number whenever a kernel or gradient
  * changes.
  */
-export const ENGINE = 'tfjs-wasm/1';
+export const ENGINE = 'tfjs-wasm/2';
 
 let loading: Promise<TensorFlow> | undefined;
 

@@ -42,7 +42,7 @@ export async function createEngine(manifest: TrainingManifest): Promise<Engine> 
   const model = checkManifestModel(manifest);
   const tf = await loadTensorFlow();
   const compute: Compute = { tf, ops: composedOps(tf) };
-  const { localEpochs, batchSize, learningRate, momentum } = manifest.training;
+  const { localEpochs = 1, batchSize, learningRate, momentum = 0 } = manifest.training;
 
   return {
     model,
@@ -103,7 +103,15 @@ export async function createEngine(manifest: TrainingManifest): Promise<Engine> 
       const trained = flatten(model, weights);
       tf.dispose(weights);
       tf.dispose(velocity);
-      return { weights: trained, samples: dataset.size, loss, accuracy, seconds: (performance.now() - started) / 1000 };
+      return {
+        weights: trained,
+        memory: {},
+        samples: dataset.size,
+        steps: localEpochs * Math.ceil(dataset.size / batchSize),
+        loss,
+        accuracy,
+        seconds: (performance.now() - started) / 1000,
+      };
     },
 
     evaluate(dataset, flat) {
@@ -143,6 +151,16 @@ function checkManifestModel(manifest: TrainingManifest): Classifier {
       expected: ENGINE,
       received: manifest.engine,
       fix: 'use a version of Assay that has that engine',
+    });
+  }
+  const { optimizer, localSteps, algorithm, personal, maxGradientNorm } = manifest.training;
+  const beyond = [localSteps, algorithm, personal, maxGradientNorm].some((setting) => setting !== undefined);
+  if (manifest.task !== 'classification' || optimizer !== 'sgd' || beyond) {
+    throw new AssayError('ENGINE_TRAINING', {
+      summary: 'this engine does not train that way',
+      expected: 'classification by passes of plain sgd',
+      received: `${manifest.task}, ${JSON.stringify(manifest.training)}`,
+      fix: 'use a version of Assay whose engine does',
     });
   }
   const model = describeModel(manifest.model);

@@ -62,7 +62,7 @@ describe('client node: from the base model to a stored update', () => {
         trained.forEach((weight, i) => {
           left[i]! += (weight - weights[i]!) * 2 ** 16;
         });
-        return { weights: trained, samples: 1, loss: 0, accuracy: 0, seconds: 0 };
+        return { weights: trained, memory: {}, samples: 1, steps: 1, loss: 0, accuracy: 0, seconds: 0 };
       },
     };
     for (let round = 1; round <= 12; round++) {

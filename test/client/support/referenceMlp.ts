@@ -9,7 +9,7 @@ import { type Manifest, tensorSlices } from '../../../protocol/encoding/manifest
  */
 export function trainReference(manifest: Manifest, data: Dataset, start: Float32Array, round: number, seed: SeedPart) {
   const settings = manifest.model as unknown as MlpSettings;
-  const { localEpochs, batchSize, learningRate, momentum } = manifest.training;
+  const { localEpochs = 1, batchSize, learningRate, momentum = 0 } = manifest.training;
   const slices = new Map(tensorSlices(manifest.tensors).map((slice) => [slice.name, slice]));
   const weights = Float64Array.from(start);
   const velocity = new Float64Array(weights.length);

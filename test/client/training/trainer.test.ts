@@ -26,7 +26,7 @@ describe('client trainer', () => {
   it('gives the bits of the engine, from a thread of its own', async () => {
     const manifest = smallManifest();
     trainer = createTrainer({ manifest, train, test: clouds(100, 'test') });
-    expect(trainer).to.include({ engine: 'tfjs-wasm/1', dimension: 67 });
+    expect(trainer).to.include({ engine: 'tfjs-wasm/2', dimension: 67 });
     const engine = await createEngine(manifest);
     const start = await trainer.init('seed');
     expect(start.join()).to.equal(engine.init('seed').join());

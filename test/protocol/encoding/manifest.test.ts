@@ -7,7 +7,9 @@ import {
   type Manifest,
   manifestDimension,
   parseManifest,
+  type TextData,
   tensorSlices,
+  vocabularySize,
 } from '../../../protocol/encoding/manifest.ts';
 import { runs } from '../support/arbitraries.ts';
 import { expectAssayError } from '../support/expectAssayError.ts';
@@ -25,11 +27,44 @@ const manifest: Manifest = {
   ],
   training: { localEpochs: 2, batchSize: 32, learningRate: 0.1, optimizer: 'sgd', momentum: 0.9 },
   data: { features: 784, classes: 10 },
-  engine: 'tfjs-wasm/1',
+  engine: 'tfjs-wasm/2',
 };
 const bytesOf = (document: unknown) => new TextEncoder().encode(JSON.stringify(document));
 
+const textOf = (merges: readonly (readonly number[])[]) => ({
+  task: 'language-model',
+  data: { context: 8, tokenizer: { kind: 'byte-bpe', merges } },
+});
+
 describe('the manifest', () => {
+  it('takes every algorithm, and texts', () => {
+    const { localEpochs: _epochs, ...training } = manifest.training;
+    for (const algorithm of [
+      { kind: 'fedavg' },
+      { kind: 'fedprox', proximal: 0.1 },
+      { kind: 'scaffold' },
+      { kind: 'fednova', referenceSteps: 10 },
+      { kind: 'per-fedavg', innerLearningRate: 0.01 },
+      { kind: 'reptile' },
+    ]) {
+      const document = { ...manifest, training: { ...training, localSteps: 10, maxGradientNorm: 1, algorithm } };
+      expect(parseManifest(bytesOf(document)).training.algorithm).to.deep.equal(algorithm);
+    }
+    const text = parseManifest(
+      bytesOf({
+        ...manifest,
+        ...textOf([
+          [104, 105],
+          [257, 33],
+        ]),
+      }),
+    );
+    expect(vocabularySize(text.data as TextData)).to.equal(259);
+    const adam = { localEpochs: 1, batchSize: 8, learningRate: 0.001, optimizer: 'adam', beta2: 0.98 };
+    const personal = { kind: 'fedrep' };
+    expect(parseManifest(bytesOf({ ...manifest, training: { ...adam, personal } })).training).to.include(adam);
+  });
+
   it('comes back from its canonical bytes, and these are always the same', () => {
     expect(parseManifest(encodeManifest(manifest))).to.deep.equal(manifest);
     const reordered = Object.fromEntries(Object.entries(manifest).reverse());
@@ -76,6 +111,45 @@ describe('the manifest', () => {
     ['a negative learning rate', { training: { ...training, learningRate: -1 } }, 'training.learningRate'],
     ['a momentum of one', { training: { ...training, momentum: 1 } }, 'training.momentum'],
     ['text for a number', { training: { ...training, batchSize: '32' } }, 'training.batchSize'],
+    ['epochs and steps', { training: { ...training, localSteps: 5 } }, 'training.localSteps'],
+    ['neither epochs nor steps', { training: { ...training, localEpochs: undefined } }, 'training.localSteps'],
+    ["adam's settings for sgd", { training: { ...training, beta1: 0.8 } }, 'training.beta1'],
+    ['momentum for adam', { training: { ...training, optimizer: 'adam' } }, 'training.momentum'],
+    [
+      'an algorithm that nobody knows',
+      { training: { ...training, algorithm: { kind: 'magic' } } },
+      'training.algorithm.kind',
+    ],
+    [
+      'a pull of zero',
+      { training: { ...training, algorithm: { kind: 'fedprox', proximal: 0 } } },
+      'training.algorithm.proximal',
+    ],
+    ['scaffold by epochs', { training: { ...training, algorithm: { kind: 'scaffold' } } }, 'training.algorithm'],
+    [
+      'fednova with adam',
+      {
+        training: {
+          ...training,
+          momentum: undefined,
+          optimizer: 'adam',
+          algorithm: { kind: 'fednova', referenceSteps: 5 },
+        },
+      },
+      'training.algorithm',
+    ],
+    ['a head that stays nowhere', { training: { ...training, personal: { kind: 'ditto' } } }, 'training.personal.kind'],
+    ['samples for a language model', { task: 'language-model' }, 'data.context'],
+    ['a merge of what is not there yet', textOf([[257, 1]]), 'data.tokenizer.merges.0'],
+    [
+      'a merge over the end of a document',
+      textOf([
+        [1, 2],
+        [257, 256],
+      ]),
+      'data.tokenizer.merges.1',
+    ],
+    ['half a merge', textOf([[1]]), 'data.tokenizer.merges.0'],
     ['a field too many', { colour: 'red' }, 'its top level'],
     ['a field too many inside', { data: { ...manifest.data, rows: 1 } }, 'data'],
     ['no data', { data: undefined }, 'data'],

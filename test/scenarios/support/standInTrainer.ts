@@ -11,7 +11,7 @@ export function standInTrainer(dimension: number, hook?: (task: TrainTask) => Pr
       await hook?.(task);
       const random = createRandom(task.seed, String(task.round));
       const weights = task.weights.map((weight) => weight + (random.nextInt(2001) - 1000) / 50_000);
-      return { weights, samples: 100, loss: 0.5, accuracy: 0.5, seconds: 0 };
+      return { weights, memory: {}, samples: 100, steps: 1, loss: 0.5, accuracy: 0.5, seconds: 0 };
     },
     evaluate: async () => ({ loss: 0.5, accuracy: 0.5, samples: 100 }),
     close: async () => undefined,
