@@ -24,7 +24,7 @@ const PROTOCOL_ORDER = ['kernels', 'encoding', 'commitment', 'aggregation', 'rou
 const PROTOCOL_EVERYBODYS = ['protocol/errors.ts', 'protocol/commitment/sha256.node.ts'];
 
 /** Files outside their layer's rule, each with its reason. */
-const ASSEMBLY_SCRIPT = /^protocol\/kernels\/assembly\//; // another language under the same ending
+const ASSEMBLY_SCRIPT = /^(protocol|client\/training)\/kernels\/assembly\//; // another language under the same ending
 const GENERATED_ABI = /^chain\/abi\//; // data, not code: the auditor decodes events with it through its own library
 
 /** What only Node loads: a browser gets the `default` of package.json's `imports` instead. */

@@ -2,7 +2,8 @@ import { createRequire } from 'node:module';
 import { dirname, sep } from 'node:path';
 import { AssayError } from '../../../protocol/errors.ts';
 import type { TensorFlow } from '../../models/model.ts';
-import { replaceSlowGradients } from './gradients.ts';
+import { loadTrainingKernels } from '../kernels/kernelModule.ts';
+import { registerKernels } from '../kernels/registerKernels.ts';
 import { refuseWrongKernels } from './refusedKernels.ts';
 
 /**
@@ -49,6 +50,6 @@ async function load(): Promise<TensorFlow> {
     });
   }
   refuseWrongKernels(tf);
-  replaceSlowGradients(tf);
+  registerKernels(loadTrainingKernels(tf));
   return tf;
 }

@@ -1,4 +1,3 @@
-import type { NamedTensorInfoMap, Tensor } from '@tensorflow/tfjs-core';
 import { AssayError } from '../../../protocol/errors.ts';
 import type { TensorFlow } from '../../models/model.ts';
 
@@ -16,8 +15,6 @@ const REFUSED: Readonly<Record<string, string>> = {
 /**
  * Puts a guard before the stock kernels that compute wrong numbers without saying so: training on them would look like
  * learning.
- *
- * `_FusedMatMul` is right for plain matrices, but adds the bias once per 48-wide block when batched or transposed.
  */
 export function refuseWrongKernels(tf: TensorFlow): void {
   for (const [kernelName, reason] of Object.entries(REFUSED)) {
@@ -26,21 +23,6 @@ export function refuseWrongKernels(tf: TensorFlow): void {
     tf.unregisterKernel(kernelName, 'wasm');
     tf.registerKernel({ kernelName, backendName: 'wasm', kernelFunc: () => refuse(kernelName, reason) });
   }
-
-  const fused = tf.getKernel('_FusedMatMul', 'wasm');
-  tf.unregisterKernel('_FusedMatMul', 'wasm');
-  tf.registerKernel({
-    ...fused,
-    kernelFunc: (call) => {
-      const { transposeA, transposeB } = call.attrs as { readonly transposeA?: boolean; readonly transposeB?: boolean };
-      const { a, bias } = call.inputs as NamedTensorInfoMap & { readonly a: Tensor; readonly bias?: Tensor };
-      const batches = a.shape.slice(0, -2).reduce((product, side) => product * side, 1);
-      if (bias !== undefined && bias !== null && (batches > 1 || transposeA || transposeB)) {
-        refuse('_FusedMatMul', 'batched or transposed, it adds the bias once per 48-wide block');
-      }
-      return fused.kernelFunc(call);
-    },
-  });
 }
 
 function refuse(kernelName: string, reason: string): never {

@@ -74,20 +74,26 @@ describe('client kernels', () => {
       /MaxPoolGrad.*loses the gradient/,
     ));
 
-  it('refuses the fused product with a bias where it is wrong and lets it through where it is right', async () => {
-    const a = tf.ones([2, 60]) as never;
-    const bias = tf.ones([3]) as never;
-    expect([...tf.fused.matMul({ a, b: tf.ones([60, 3]) as never, bias }).dataSync()]).to.deep.equal(
-      new Array(6).fill(61),
-    );
-    await expectError(
-      () => tf.fused.matMul({ a, b: tf.ones([3, 60]) as never, transposeB: true, bias }),
-      'KERNEL_REFUSED',
-      /adds the bias once per 48-wide block/,
-    );
-    await expectError(
-      () => tf.fused.matMul({ a: tf.ones([2, 2, 60]) as never, b: tf.ones([2, 60, 3]) as never, bias }),
-      'KERNEL_REFUSED',
-    );
+  it('the fused product adds its bias once, batched and transposed', () => {
+    for (const [aShape, bShape, transposeA, transposeB] of [
+      [[2, 60], [60, 3], false, false],
+      [[2, 60], [3, 60], false, true],
+      [[60, 2], [60, 3], true, false],
+      [[4, 2, 60], [4, 60, 3], false, false],
+      [[4, 2, 60], [1, 3, 60], false, true],
+    ] as const) {
+      const a = tf.ones([...aShape]) as never;
+      const b = tf.ones([...bShape]) as never;
+      const bias = tf.tensor1d([1, -100, 2]);
+      for (const [activation, expected] of [
+        ['linear', [61, -40, 62]],
+        ['relu', [61, 0, 62]],
+        ['relu6', [6, 0, 6]],
+      ] as const) {
+        const sums = tf.fused.matMul({ a, b, bias, activation, transposeA, transposeB }).dataSync();
+        expect([...sums]).to.deep.equal(Array.from(sums, (_, i) => expected[i % 3]));
+        expect(sums).to.have.length(aShape.length === 3 ? 24 : 6);
+      }
+    }
   });
 });

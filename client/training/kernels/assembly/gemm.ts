@@ -1,0 +1,423 @@
+/**
+ * Matrix products of float32, C = A B (+ bias by column), each operand as it lies or transposed.
+ *
+ * The idea is that of Goto and van de Geijn ("Anatomy of High-Performance Matrix Multiplication", 2008), cut down to
+ * 128-bit vectors: a tile of 4 x 8 results stays in registers while it runs along the inner dimension. One operand
+ * gives vectors (its panel of 8 columns is packed so that it is read in one stream from the first-level cache), the
+ * other gives single numbers, each spread over a vector. A transposed operand is a matter of strides for the second and
+ * of packing for the first, so all four products run at the same speed.
+ *
+ * Every result is the sum over k in ascending order, in blocks of `blockLength(k)`: the order depends on nothing but k.
+ * Without fused multiply-add and relaxed SIMD the bits are the same on every machine.
+ */
+
+/** Rows of a tile and of a packed panel of single numbers. */
+const ROWS: i32 = 4;
+/** Columns of a tile and of a packed panel of vectors. */
+const COLUMNS: i32 = 8;
+/** Longest inner block: a panel of 8 columns (16 KiB) and 4 rows (8 KiB) stay in the first-level cache. */
+const DEEPEST: i32 = 512;
+/** Rows of a block: with 512 columns half a megabyte, which stays in the second-level cache. */
+const TALLEST: i32 = 256;
+/** From this many columns on numbers that lie apart are packed, too. */
+const PACK_FROM: i32 = 16;
+/** Up to this many rows vectors are read where they lie. */
+const UNPACKED_ROWS: i32 = 8;
+
+const TILE_BYTES: usize = <usize>(ROWS * COLUMNS) << 2;
+const VECTORS_BYTES: usize = <usize>(DEEPEST * COLUMNS) << 2;
+const NUMBERS_BYTES: usize = <usize>(DEEPEST * TALLEST) << 2;
+/** Bytes of `scratch` that `gemm` works in: packed vectors, packed numbers, one tile, its bias. */
+export function gemmScratchBytes(): usize {
+  return VECTORS_BYTES + NUMBERS_BYTES + TILE_BYTES + 32;
+}
+
+/** The inner dimension is cut into equal blocks, rounded up to 4, none above `DEEPEST`. */
+function blockLength(k: i32): i32 {
+  const blocks = (k + DEEPEST - 1) / DEEPEST;
+  return ((k + blocks - 1) / blocks + 3) & ~3;
+}
+
+/**
+ * `count` products C[m,n] = A[m,k] B[k,n] of row-major matrices, `a`, `b` and `c` advancing by their strides in bytes
+ * (0: one matrix for all). `transposeA`: A lies as [k,m]; `transposeB`: B lies as [n,k]. `bias` [n] or 0.
+ */
+export function gemm(
+  a: usize, b: usize, bias: usize, c: usize, m: i32, n: i32, k: i32, transposeA: bool, transposeB: bool,
+  count: i32, aStride: usize, bStride: usize, cStride: usize, scratch: usize,
+): void {
+  const aRow: usize = transposeA ? 4 : <usize>k << 2;
+  const aInner: usize = transposeA ? <usize>m << 2 : 4;
+  const bColumn: usize = transposeB ? <usize>k << 2 : 4;
+  const bInner: usize = transposeB ? 4 : <usize>n << 2;
+  // Packing B transposed costs shuffles: where A is the smaller one the product of the transposes is computed.
+  const turned = transposeB && m < n;
+  for (let i = 0; i < count; i++, a += aStride, b += bStride, c += cStride) {
+    if (turned) product(b, bColumn, bInner, n, a, aInner, aRow, m, k, bias, c, <usize>n << 2, true, scratch);
+    else product(a, aRow, aInner, m, b, bInner, bColumn, n, k, bias, c, <usize>n << 2, false, scratch);
+  }
+}
+
+/**
+ * One product of `m` rows of single numbers with `n` columns of vectors, k > 0; one of the two strides of each operand
+ * is 4. `turned`: what is written is the transpose, `c` still being row-major with rows of `cRow` bytes, and the bias
+ * belongs to the rows of numbers.
+ */
+function product(
+  s: usize, sRow: usize, sInner: usize, m: i32, v: usize, vInner: usize, vColumn: usize, n: i32, k: i32,
+  bias: usize, c: usize, cRow: usize, turned: bool, scratch: usize,
+): void {
+  const vectors = scratch;
+  const numbers = scratch + VECTORS_BYTES;
+  const tile = numbers + NUMBERS_BYTES;
+  const edgeBias = tile + TILE_BYTES;
+  const depth = blockLength(k);
+  const inRows = sInner == 4;
+  const packNumbers = !inRows && (n >= PACK_FROM || (m & 3) != 0);
+  for (let k0 = 0; k0 < k; k0 += depth) {
+    const inner = min(depth, k - k0);
+    const more = k0 > 0;
+    for (let i0 = 0; i0 < m; i0 += TALLEST) {
+      const rows = min(TALLEST, m - i0);
+      let from = s + <usize>i0 * sRow + <usize>k0 * sInner;
+      let tileStep = sRow * ROWS;
+      let innerStep = sInner;
+      if (packNumbers) {
+        packNumberPanels(from, sInner, rows, inner, numbers);
+        from = numbers;
+        tileStep = <usize>inner << 4;
+        innerStep = 16;
+      }
+      for (let j = 0; j < n; j += COLUMNS) {
+        const columns = min(COLUMNS, n - j);
+        let panel = v + <usize>k0 * vInner + <usize>j * vColumn;
+        let panelStep = vInner;
+        if (vColumn != 4 || columns < COLUMNS || rows > UNPACKED_ROWS) {
+          packVectorPanel(panel, vInner, vColumn, columns, inner, vectors);
+          panel = vectors;
+          panelStep = 32;
+        }
+        let row = from;
+        for (let i = i0; i < i0 + rows; i += ROWS, row += tileStep) {
+          const height = min(ROWS, m - i);
+          const whole = height == ROWS && columns == COLUMNS;
+          let start: usize = 0;
+          if (bias != 0 && !more) {
+            start = bias + (<usize>(turned ? i : j) << 2);
+            if (!whole) {
+              memory.copy(edgeBias, start, <usize>(turned ? height : columns) << 2);
+              start = edgeBias;
+            }
+          }
+          const target = turned ? c + <usize>j * cRow + (<usize>i << 2) : c + <usize>i * cRow + (<usize>j << 2);
+          const out = whole ? target : tile;
+          const outRow: usize = whole ? cRow : turned ? 16 : 32;
+          if (!whole && more) copyTile(target, cRow, tile, outRow, turned ? columns : height, turned ? height : columns);
+          if (inRows) {
+            const second = height > 1 ? row + sRow : row;
+            const third = height > 2 ? second + sRow : row;
+            const fourth = height > 3 ? third + sRow : row;
+            rowTile(row, second, third, fourth, panel, panelStep, inner, start, out, outRow, turned, more);
+          } else panelTile(row, innerStep, panel, panelStep, inner, start, out, outRow, turned, more);
+          if (!whole) copyTile(tile, outRow, target, cRow, turned ? columns : height, turned ? height : columns);
+        }
+      }
+    }
+  }
+}
+
+/** Four numbers of each of `inner` rows that lie `step` bytes apart, side by side; missing rows become zero. */
+function packNumberPanels(from: usize, step: usize, rows: i32, inner: i32, to: usize): void {
+  for (let i = 0; i < rows; i += ROWS, from += 16) {
+    const left = rows - i;
+    let source = from;
+    if (left >= ROWS) {
+      for (const end = to + (<usize>inner << 4); to < end; to += 16, source += step) v128.store(to, v128.load(source));
+      continue;
+    }
+    for (const end = to + (<usize>inner << 4); to < end; to += 16, source += step) {
+      v128.store(to, f32x4.splat(0));
+      for (let r = 0; r < left; r++) store<f32>(to + (<usize>r << 2), load<f32>(source + (<usize>r << 2)));
+    }
+  }
+}
+
+/** Eight numbers for each of `inner` steps, side by side; columns that are not there become zero. */
+function packVectorPanel(from: usize, innerStep: usize, columnStep: usize, columns: i32, inner: i32, to: usize): void {
+  const end = to + (<usize>inner << 5);
+  if (columns < COLUMNS) {
+    for (; to < end; to += 32, from += innerStep) {
+      v128.store(to, f32x4.splat(0));
+      v128.store(to, f32x4.splat(0), 16);
+      let source = from;
+      for (let x = 0; x < columns; x++, source += columnStep) store<f32>(to + (<usize>x << 2), load<f32>(source));
+    }
+  } else if (columnStep == 4) {
+    for (; to < end; to += 32, from += innerStep) {
+      v128.store(to, v128.load(from));
+      v128.store(to, v128.load(from, 16), 16);
+    }
+  } else {
+    const far = from + (columnStep << 2);
+    packFourColumns(from, columnStep, inner, to);
+    packFourColumns(far, columnStep, inner, to + 16);
+  }
+}
+
+/** Four columns that each lie in one stream become every second vector from `to` on. */
+function packFourColumns(from: usize, columnStep: usize, inner: i32, to: usize): void {
+  let a = from;
+  let b = a + columnStep;
+  let c = b + columnStep;
+  let d = c + columnStep;
+  const end = from + (<usize>inner << 2);
+  for (const whole = from + (<usize>(inner & ~3) << 2); a < whole; a += 16, b += 16, c += 16, d += 16, to += 128) {
+    const w = v128.load(a);
+    const x = v128.load(b);
+    const y = v128.load(c);
+    const z = v128.load(d);
+    const wx = v128.shuffle<f32>(w, x, 0, 4, 1, 5);
+    const yz = v128.shuffle<f32>(y, z, 0, 4, 1, 5);
+    const wxHigh = v128.shuffle<f32>(w, x, 2, 6, 3, 7);
+    const yzHigh = v128.shuffle<f32>(y, z, 2, 6, 3, 7);
+    v128.store(to, v128.shuffle<f64>(wx, yz, 0, 2));
+    v128.store(to, v128.shuffle<f64>(wx, yz, 1, 3), 32);
+    v128.store(to, v128.shuffle<f64>(wxHigh, yzHigh, 0, 2), 64);
+    v128.store(to, v128.shuffle<f64>(wxHigh, yzHigh, 1, 3), 96);
+  }
+  for (; a < end; a += 4, b += 4, c += 4, d += 4, to += 32) {
+    store<f32>(to, load<f32>(a));
+    store<f32>(to, load<f32>(b), 4);
+    store<f32>(to, load<f32>(c), 8);
+    store<f32>(to, load<f32>(d), 12);
+  }
+}
+
+function copyTile(from: usize, fromRow: usize, to: usize, toRow: usize, rows: i32, columns: i32): void {
+  for (let i = 0; i < rows; i++, from += fromRow, to += toRow) memory.copy(to, from, <usize>columns << 2);
+}
+
+/**
+ * Adds 4 x 8 results over `inner` steps. The numbers lie in four streams. `start`: eight first values (by column) or,
+ * turned, four (by row); 0: none. `more`: adds to what is in C.
+ */
+function rowTile(
+  a: usize, b: usize, c: usize, d: usize, panel: usize, panelStep: usize, inner: i32, start: usize, out: usize,
+  outRow: usize, turned: bool, more: bool,
+): void {
+  let x0: v128, y0: v128;
+  let x1: v128, y1: v128;
+  let x2: v128, y2: v128;
+  let x3: v128, y3: v128;
+  if (start == 0) {
+    x0 = x1 = x2 = x3 = y0 = y1 = y2 = y3 = f32x4.splat(0);
+  } else if (turned) {
+    x0 = y0 = v128.load_splat<f32>(start);
+    x1 = y1 = v128.load_splat<f32>(start, 4);
+    x2 = y2 = v128.load_splat<f32>(start, 8);
+    x3 = y3 = v128.load_splat<f32>(start, 12);
+  } else {
+    x0 = x1 = x2 = x3 = v128.load(start);
+    y0 = y1 = y2 = y3 = v128.load(start, 16);
+  }
+  let x: v128, y: v128, value: v128;
+  const end = a + (<usize>inner << 2);
+  for (const whole = a + (<usize>(inner & ~3) << 2); a < whole; a += 16, b += 16, c += 16, d += 16) {
+    x = v128.load(panel);
+    y = v128.load(panel, 16);
+    panel += panelStep;
+    value = v128.load_splat<f32>(a);
+    x0 = f32x4.add(x0, f32x4.mul(value, x));
+    y0 = f32x4.add(y0, f32x4.mul(value, y));
+    value = v128.load_splat<f32>(b);
+    x1 = f32x4.add(x1, f32x4.mul(value, x));
+    y1 = f32x4.add(y1, f32x4.mul(value, y));
+    value = v128.load_splat<f32>(c);
+    x2 = f32x4.add(x2, f32x4.mul(value, x));
+    y2 = f32x4.add(y2, f32x4.mul(value, y));
+    value = v128.load_splat<f32>(d);
+    x3 = f32x4.add(x3, f32x4.mul(value, x));
+    y3 = f32x4.add(y3, f32x4.mul(value, y));
+    x = v128.load(panel);
+    y = v128.load(panel, 16);
+    panel += panelStep;
+    value = v128.load_splat<f32>(a, 4);
+    x0 = f32x4.add(x0, f32x4.mul(value, x));
+    y0 = f32x4.add(y0, f32x4.mul(value, y));
+    value = v128.load_splat<f32>(b, 4);
+    x1 = f32x4.add(x1, f32x4.mul(value, x));
+    y1 = f32x4.add(y1, f32x4.mul(value, y));
+    value = v128.load_splat<f32>(c, 4);
+    x2 = f32x4.add(x2, f32x4.mul(value, x));
+    y2 = f32x4.add(y2, f32x4.mul(value, y));
+    value = v128.load_splat<f32>(d, 4);
+    x3 = f32x4.add(x3, f32x4.mul(value, x));
+    y3 = f32x4.add(y3, f32x4.mul(value, y));
+    x = v128.load(panel);
+    y = v128.load(panel, 16);
+    panel += panelStep;
+    value = v128.load_splat<f32>(a, 8);
+    x0 = f32x4.add(x0, f32x4.mul(value, x));
+    y0 = f32x4.add(y0, f32x4.mul(value, y));
+    value = v128.load_splat<f32>(b, 8);
+    x1 = f32x4.add(x1, f32x4.mul(value, x));
+    y1 = f32x4.add(y1, f32x4.mul(value, y));
+    value = v128.load_splat<f32>(c, 8);
+    x2 = f32x4.add(x2, f32x4.mul(value, x));
+    y2 = f32x4.add(y2, f32x4.mul(value, y));
+    value = v128.load_splat<f32>(d, 8);
+    x3 = f32x4.add(x3, f32x4.mul(value, x));
+    y3 = f32x4.add(y3, f32x4.mul(value, y));
+    x = v128.load(panel);
+    y = v128.load(panel, 16);
+    panel += panelStep;
+    value = v128.load_splat<f32>(a, 12);
+    x0 = f32x4.add(x0, f32x4.mul(value, x));
+    y0 = f32x4.add(y0, f32x4.mul(value, y));
+    value = v128.load_splat<f32>(b, 12);
+    x1 = f32x4.add(x1, f32x4.mul(value, x));
+    y1 = f32x4.add(y1, f32x4.mul(value, y));
+    value = v128.load_splat<f32>(c, 12);
+    x2 = f32x4.add(x2, f32x4.mul(value, x));
+    y2 = f32x4.add(y2, f32x4.mul(value, y));
+    value = v128.load_splat<f32>(d, 12);
+    x3 = f32x4.add(x3, f32x4.mul(value, x));
+    y3 = f32x4.add(y3, f32x4.mul(value, y));
+  }
+  for (; a < end; a += 4, b += 4, c += 4, d += 4) {
+    x = v128.load(panel);
+    y = v128.load(panel, 16);
+    panel += panelStep;
+    value = v128.load_splat<f32>(a);
+    x0 = f32x4.add(x0, f32x4.mul(value, x));
+    y0 = f32x4.add(y0, f32x4.mul(value, y));
+    value = v128.load_splat<f32>(b);
+    x1 = f32x4.add(x1, f32x4.mul(value, x));
+    y1 = f32x4.add(y1, f32x4.mul(value, y));
+    value = v128.load_splat<f32>(c);
+    x2 = f32x4.add(x2, f32x4.mul(value, x));
+    y2 = f32x4.add(y2, f32x4.mul(value, y));
+    value = v128.load_splat<f32>(d);
+    x3 = f32x4.add(x3, f32x4.mul(value, x));
+    y3 = f32x4.add(y3, f32x4.mul(value, y));
+  }
+  storeTile(x0, y0, x1, y1, x2, y2, x3, y3, out, outRow, turned, more);
+}
+
+/** As `rowTile`, the four numbers of a step lying side by side, steps `innerStep` bytes apart. */
+function panelTile(
+  numbers: usize, innerStep: usize, panel: usize, panelStep: usize, inner: i32, start: usize, out: usize,
+  outRow: usize, turned: bool, more: bool,
+): void {
+  let x0: v128, y0: v128;
+  let x1: v128, y1: v128;
+  let x2: v128, y2: v128;
+  let x3: v128, y3: v128;
+  if (start == 0) {
+    x0 = x1 = x2 = x3 = y0 = y1 = y2 = y3 = f32x4.splat(0);
+  } else if (turned) {
+    x0 = y0 = v128.load_splat<f32>(start);
+    x1 = y1 = v128.load_splat<f32>(start, 4);
+    x2 = y2 = v128.load_splat<f32>(start, 8);
+    x3 = y3 = v128.load_splat<f32>(start, 12);
+  } else {
+    x0 = x1 = x2 = x3 = v128.load(start);
+    y0 = y1 = y2 = y3 = v128.load(start, 16);
+  }
+  let x: v128, y: v128, value: v128;
+  for (let i = inner & ~1; i > 0; i -= 2) {
+    x = v128.load(panel);
+    y = v128.load(panel, 16);
+    panel += panelStep;
+    value = v128.load_splat<f32>(numbers);
+    x0 = f32x4.add(x0, f32x4.mul(value, x));
+    y0 = f32x4.add(y0, f32x4.mul(value, y));
+    value = v128.load_splat<f32>(numbers, 4);
+    x1 = f32x4.add(x1, f32x4.mul(value, x));
+    y1 = f32x4.add(y1, f32x4.mul(value, y));
+    value = v128.load_splat<f32>(numbers, 8);
+    x2 = f32x4.add(x2, f32x4.mul(value, x));
+    y2 = f32x4.add(y2, f32x4.mul(value, y));
+    value = v128.load_splat<f32>(numbers, 12);
+    x3 = f32x4.add(x3, f32x4.mul(value, x));
+    y3 = f32x4.add(y3, f32x4.mul(value, y));
+    numbers += innerStep;
+    x = v128.load(panel);
+    y = v128.load(panel, 16);
+    panel += panelStep;
+    value = v128.load_splat<f32>(numbers);
+    x0 = f32x4.add(x0, f32x4.mul(value, x));
+    y0 = f32x4.add(y0, f32x4.mul(value, y));
+    value = v128.load_splat<f32>(numbers, 4);
+    x1 = f32x4.add(x1, f32x4.mul(value, x));
+    y1 = f32x4.add(y1, f32x4.mul(value, y));
+    value = v128.load_splat<f32>(numbers, 8);
+    x2 = f32x4.add(x2, f32x4.mul(value, x));
+    y2 = f32x4.add(y2, f32x4.mul(value, y));
+    value = v128.load_splat<f32>(numbers, 12);
+    x3 = f32x4.add(x3, f32x4.mul(value, x));
+    y3 = f32x4.add(y3, f32x4.mul(value, y));
+    numbers += innerStep;
+  }
+  if (inner & 1) {
+    x = v128.load(panel);
+    y = v128.load(panel, 16);
+    panel += panelStep;
+    value = v128.load_splat<f32>(numbers);
+    x0 = f32x4.add(x0, f32x4.mul(value, x));
+    y0 = f32x4.add(y0, f32x4.mul(value, y));
+    value = v128.load_splat<f32>(numbers, 4);
+    x1 = f32x4.add(x1, f32x4.mul(value, x));
+    y1 = f32x4.add(y1, f32x4.mul(value, y));
+    value = v128.load_splat<f32>(numbers, 8);
+    x2 = f32x4.add(x2, f32x4.mul(value, x));
+    y2 = f32x4.add(y2, f32x4.mul(value, y));
+    value = v128.load_splat<f32>(numbers, 12);
+    x3 = f32x4.add(x3, f32x4.mul(value, x));
+    y3 = f32x4.add(y3, f32x4.mul(value, y));
+  }
+  storeTile(x0, y0, x1, y1, x2, y2, x3, y3, out, outRow, turned, more);
+}
+
+// @ts-ignore: decorator
+@inline
+function put(to: usize, value: v128, more: bool): void {
+  v128.store(to, more ? f32x4.add(v128.load(to), value) : value);
+}
+
+// @ts-ignore: decorator
+@inline
+function storeTile(
+  x0: v128, y0: v128, x1: v128, y1: v128, x2: v128, y2: v128, x3: v128, y3: v128, out: usize, outRow: usize,
+  turned: bool, more: bool,
+): void {
+  if (turned) {
+    storeTurned(x0, x1, x2, x3, out, outRow, more);
+    storeTurned(y0, y1, y2, y3, out + (outRow << 2), outRow, more);
+    return;
+  }
+  put(out, x0, more);
+  put(out + 16, y0, more);
+  out += outRow;
+  put(out, x1, more);
+  put(out + 16, y1, more);
+  out += outRow;
+  put(out, x2, more);
+  put(out + 16, y2, more);
+  out += outRow;
+  put(out, x3, more);
+  put(out + 16, y3, more);
+}
+
+// @ts-ignore: decorator
+@inline
+function storeTurned(w: v128, x: v128, y: v128, z: v128, out: usize, outRow: usize, more: bool): void {
+  const wx = v128.shuffle<f32>(w, x, 0, 4, 1, 5);
+  const yz = v128.shuffle<f32>(y, z, 0, 4, 1, 5);
+  const wxHigh = v128.shuffle<f32>(w, x, 2, 6, 3, 7);
+  const yzHigh = v128.shuffle<f32>(y, z, 2, 6, 3, 7);
+  put(out, v128.shuffle<f64>(wx, yz, 0, 2), more);
+  put(out + outRow, v128.shuffle<f64>(wx, yz, 1, 3), more);
+  put(out + (outRow << 1), v128.shuffle<f64>(wxHigh, yzHigh, 0, 2), more);
+  put(out + outRow * 3, v128.shuffle<f64>(wxHigh, yzHigh, 1, 3), more);
+}

@@ -1,0 +1,7 @@
+/**
+ * The entry of the training engine's WASM module (AssemblyScript): every kernel that TypeScript calls is exported from
+ * here. The module runs in the memory of TF.js's own backend and owns none of it: no data, no stack, no allocation, so
+ * it can never meet TF.js's heap. Pointers are byte addresses of tensors or of scratch that TF.js's allocator gave.
+ */
+export { gemm, gemmScratchBytes } from './gemm';
+export { reluInPlace } from './activations';
