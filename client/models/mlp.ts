@@ -1,7 +1,8 @@
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import { z } from 'zod';
-import { compareBytewise, type TensorSpec, tensorSlices } from '../../protocol/encoding/manifest.ts';
+import { glorotUniform } from './initialisers.ts';
 import type { Classifier, ModelSpec } from './model.ts';
+import { listTensors } from './tensorList.ts';
 
 /**
  * Multi-layer perceptron: dense layers `hidden1`, `hidden2`, ... with an activation, then `output` with one logit per
@@ -22,28 +23,22 @@ export type MlpSettings = Readonly<z.infer<typeof mlpSettings>>;
 export function buildMlp(settings: MlpSettings): Classifier {
   const layers = layerNames(settings);
   const widths = [settings.inputs, ...settings.hidden, settings.classes];
-  const tensors: TensorSpec[] = layers
-    .flatMap((layer, i) => [
-      { name: `${layer}/kernel`, shape: [widths[i]!, widths[i + 1]!] },
-      { name: `${layer}/bias`, shape: [widths[i + 1]!] },
-    ])
-    .sort((a, b) => compareBytewise(a.name, b.name));
+  const shapes = layers.flatMap((layer, i): [string, number[]][] => [
+    [`${layer}/kernel`, [widths[i]!, widths[i + 1]!]],
+    [`${layer}/bias`, [widths[i + 1]!]],
+  ]);
 
   return {
     task: 'classification',
     spec: settings as ModelSpec,
     inputs: settings.inputs,
     classes: settings.classes,
-    tensors,
-    dimension: tensorSlices(tensors).reduce((sum, { length }) => sum + length, 0),
+    ...listTensors(Object.fromEntries(shapes)),
     head: ['output/bias', 'output/kernel'],
 
-    // Uniform in +-sqrt(6 / (in + out)) (Glorot and Bengio 2010, equation 16); biases start at zero. No logarithm or
-    // cosine: the bits depend on no mathematics library.
+    // Biases start at zero.
     initialise({ shape }, values, random) {
-      if (shape.length < 2) return;
-      const limit = Math.sqrt(6 / (shape[0]! + shape[1]!));
-      for (let i = 0; i < values.length; i++) values[i] = (2 * random.nextFloat() - 1) * limit;
+      if (shape.length === 2) glorotUniform(values, shape[0]!, shape[1]!, random);
     },
 
     logits({ ops }, weights, samples) {

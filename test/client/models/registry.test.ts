@@ -35,7 +35,7 @@ describe('client models', () => {
   });
 
   it('refuses unknown kinds, also names every object has', async () => {
-    await expectError(() => describeModel({ kind: 'cnn' }), 'MODEL_UNKNOWN', /Expected: mlp\n.*"cnn"/);
+    await expectError(() => describeModel({ kind: 'gan' }), 'MODEL_UNKNOWN', /Expected: mlp, cnn.*\n.*"gan"/);
     await expectError(() => describeModel({ kind: 'toString' }), 'MODEL_UNKNOWN');
   });
 
