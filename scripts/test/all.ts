@@ -3,13 +3,13 @@ import { type Outcome, printSummary, runMocha, runSolidity } from './suites.ts';
 /**
  * `npm test`: the whole mocha suite and the Solidity tests.
  *
- *     npm test                                    everything but what needs more than Node (test/kubo, test/browser, test/node22)
+ *     npm test                                    everything but what needs more than Node (test/kubo, test/browser, test/node22, test/pytorch)
  *     npm test -- test/storage/car.test.ts        some files (or glob patterns)
  *     npm test -- --grep copycat                  what mocha's own options select
- *     npm test -- --only mocha|contracts|solidity|anvil|kubo|browser|node22
+ *     npm test -- --only mocha|contracts|solidity|anvil|kubo|browser|node22|pytorch
  */
 const SUITES = {
-  mocha: () => mocha(['test/**/*.test.ts', '!test/kubo/', '!test/browser/', '!test/node22/']),
+  mocha: () => mocha(['test/**/*.test.ts', '!test/kubo/', '!test/browser/', '!test/node22/', '!test/pytorch/']),
   contracts: () => mocha(['test/contracts/**/*.test.ts'], 'contracts'),
   solidity: () => runSolidity(),
   anvil: () =>
@@ -19,6 +19,7 @@ const SUITES = {
     }),
   browser: () => mocha(['test/browser/**/*.test.ts'], 'browser'),
   node22: () => mocha(['test/node22/**/*.test.ts'], 'node22'),
+  pytorch: () => mocha(['test/pytorch/**/*.test.ts'], 'pytorch'),
   kubo: () => runMocha('kubo', ['test/kubo/**/*.test.ts'], { args: mochaArgs, env: { ASSAY_REQUIRE_KUBO: '1' } }),
 };
 

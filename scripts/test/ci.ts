@@ -32,7 +32,7 @@ for (const [name, [file, args]] of Object.entries(CHECKS)) {
 title('solidity tests');
 outcomes.push(await runSolidity({ limitSeconds: 60 * Math.max(1, minutesLeft()) }));
 title('mocha');
-const patterns = ['test/**/*.test.ts', '!test/kubo/', '!test/browser/', '!test/node22/'];
+const patterns = ['test/**/*.test.ts', '!test/kubo/', '!test/browser/', '!test/node22/', '!test/pytorch/'];
 outcomes.push(await runMocha('mocha', patterns, { limitSeconds: 60 * Math.max(1, minutesLeft()) }));
 title('anvil');
 // The scenarios once more, on an independent implementation of the chain.
@@ -42,6 +42,13 @@ title('other engines');
 // The kernels to the bit in Chromium and in the V8 of Node 22; each says so itself where there is none.
 for (const name of ['browser', 'node22']) {
   outcomes.push(await runMocha(name, [`test/${name}/**/*.test.ts`], { limitSeconds: 400 }));
+}
+title('python');
+// Trainers in Python, each where its packages are; the small ones are fetched, PyTorch only used where it is.
+const python = preparePython();
+if (python !== undefined) {
+  const env = { ASSAY_PYTHON: process.env.ASSAY_PYTHON ?? python };
+  outcomes.push(await runMocha('pytorch', ['test/pytorch/**/*.test.ts'], { env, limitSeconds: 400 }));
 }
 title('kubo');
 const ipfs = kubo();
@@ -74,6 +81,20 @@ function kubo(): string | undefined {
   const built = stdout?.trim().split('\n').at(-1);
   if (status === 0 && built) return built;
   return skip(`kubo: no IPFS daemon here (${stderr?.trim().split('\n').at(-1) || 'the build took too long'})`);
+}
+
+/** A Python with numpy and Flower, made by `.ci/python.sh` unless one is named. */
+function preparePython(): string | undefined {
+  if (process.env.ASSAY_PYTHON !== undefined) return process.env.ASSAY_PYTHON;
+  const { status, stdout, stderr } = spawnSync(join(ROOT, '.ci', 'python.sh'), {
+    encoding: 'utf8',
+    timeout: 180_000,
+    killSignal: 'SIGKILL',
+    maxBuffer: 2 ** 26,
+  });
+  const made = stdout?.trim().split('\n').at(-1);
+  if (status === 0 && made) return made;
+  return skip(`pytorch: no Python here (${stderr?.trim().split('\n').at(-1) || 'its packages took too long'})`);
 }
 
 function skip(why: string): undefined {
