@@ -1,5 +1,7 @@
+import { type SampleData, type TextData, vocabularySize } from '../../protocol/encoding/manifest.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import type { Dataset } from '../datasets/dataset.ts';
+import { type AnyDataset, isText, type TextDataset } from '../datasets/text/textDataset.ts';
 import type { TrainingManifest } from './trainer.ts';
 
 /**
@@ -7,20 +9,45 @@ import type { TrainingManifest } from './trainer.ts';
  *
  * @throws AssayError DATASET_SHAPE
  */
-export function checkDataset(dataset: Dataset, { data }: TrainingManifest): void {
-  if (!('features' in data)) {
-    throw new AssayError('DATASET_SHAPE', {
-      summary: `the data set ${dataset.name} is no text, and the federation trains a language model`,
-      expected: 'a data set of texts',
-      received: `${dataset.size} samples of ${dataset.features} features`,
-      fix: 'choose a data set of the kind that the manifest describes',
-    });
-  }
-  if (dataset.features === data.features && dataset.classes === data.classes && dataset.size > 0) return;
-  throw new AssayError('DATASET_SHAPE', {
-    summary: `the data set ${dataset.name} does not fit the federation's model`,
-    expected: `at least one sample of ${data.features} features, ${data.classes} classes`,
-    received: `${dataset.size} samples of ${dataset.features} features, ${dataset.classes} classes`,
-    fix: 'choose the data set and columns that the manifest describes',
+export function checkDataset(dataset: AnyDataset, { data }: Pick<TrainingManifest, 'data'>): void {
+  if ('tokenizer' in data) checkText(dataset, data);
+  else checkSamples(dataset, data);
+}
+
+function checkSamples(dataset: AnyDataset, { features, classes }: SampleData): void {
+  const fits = !isText(dataset) && dataset.features === features && dataset.classes === classes && dataset.size > 0;
+  if (fits) return;
+  throw refuse(
+    dataset,
+    `at least one sample of ${features} features, ${classes} classes`,
+    isText(dataset) ? describeText(dataset) : describeSamples(dataset),
+    'choose the data set and columns that the manifest describes',
+  );
+}
+
+function checkText(dataset: AnyDataset, data: TextData): void {
+  const vocabulary = vocabularySize(data);
+  const expected = `text of at least ${data.context + 1} tokens below ${vocabulary}, in windows of ${data.context}`;
+  const fix = "choose more text, tokenised as the manifest's tokeniser does";
+  if (!isText(dataset)) throw refuse(dataset, expected, describeSamples(dataset), 'choose a data set of texts');
+  if (dataset.context !== data.context || dataset.size < 1) throw refuse(dataset, expected, describeText(dataset), fix);
+  const stranger = dataset.tokens.find((token) => token >= vocabulary);
+  if (stranger !== undefined) throw refuse(dataset, expected, `the token ${stranger}`, fix);
+}
+
+function describeSamples({ size, features, classes }: Dataset): string {
+  return `${size} samples of ${features} features, ${classes} classes`;
+}
+
+function describeText({ tokens, context }: TextDataset): string {
+  return `text of ${tokens.length} tokens, in windows of ${context}`;
+}
+
+function refuse({ name }: AnyDataset, expected: string, received: string, fix: string): AssayError {
+  return new AssayError('DATASET_SHAPE', {
+    summary: `the data set ${name} does not fit the federation's model`,
+    expected,
+    received,
+    fix,
   });
 }

@@ -1,150 +1,49 @@
-import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs-core';
-import { type TensorSpec, tensorSlices } from '../../../protocol/encoding/manifest.ts';
 import { AssayError } from '../../../protocol/errors.ts';
-import type { Dataset } from '../../datasets/dataset.ts';
-import type { Classifier, Compute, NamedTensors, TensorFlow } from '../../models/model.ts';
+import type { AnyDataset } from '../../datasets/text/textDataset.ts';
+import type { Model } from '../../models/model.ts';
 import { describeModel } from '../../models/registry.ts';
-import { createRandom, permutation, type SeedPart } from '../../random.ts';
+import type { SeedPart } from '../../random.ts';
+import { localSteps, startLocalRound } from '../algorithms/localRound.ts';
 import { checkDataset } from '../checkDataset.ts';
-import type { Evaluation, TrainingManifest, TrainProgress, TrainResult } from '../trainer.ts';
+import { HEAD, type ModelParts, modelParts } from '../modelParts.ts';
+import { plainOptimizer } from '../optimizers/optimizer.ts';
+import type { Evaluation, LocalMemory, TrainingManifest, TrainResult, TrainTask } from '../trainer.ts';
 import { ENGINE, loadTensorFlow } from './backend.ts';
+import { type EngineKit, type LocalRun, type LocalTraining, localTraining } from './localTraining.ts';
 import { composedOps } from './ops/composedOps.ts';
-
-/** Samples per evaluation step: enough to keep the kernels busy, small enough that 784 floats each stay below 2 MB. */
-const EVALUATION_BATCH = 500;
-
-export interface EngineTask {
-  readonly weights: Float32Array;
-  readonly round: number | bigint;
-  readonly seed: SeedPart;
-  readonly onProgress?: (progress: TrainProgress) => void;
-}
 
 /**
  * Training in the calling thread, on any data set of the manifest's shape. `createTrainer` runs it in a worker; a
  * simulation calls it directly.
  */
 export interface Engine {
-  readonly model: Classifier;
+  readonly model: Model;
+  readonly parts: ModelParts;
+  /** For training that is no round: personal models. */
+  readonly local: LocalTraining;
+  /** Federated weights `[d]` to start from. */
   init(seed: SeedPart): Float32Array;
-  train(dataset: Dataset, task: EngineTask): TrainResult;
-  evaluate(dataset: Dataset, weights: Float32Array): Evaluation;
+  train(dataset: AnyDataset, task: TrainTask): TrainResult;
+  /**
+   * @param weights federated
+   * @param memory with the own head, where it stays at home
+   * @throws AssayError NO_HEAD without it
+   */
+  evaluate(dataset: AnyDataset, weights: Float32Array, memory?: LocalMemory | null): Evaluation;
+}
+
+/** What a manifest leaves to be brought along. */
+export interface ModelMaterial {
+  /** Values of the model's frozen tensors, one after the other. */
+  readonly frozen?: Float32Array;
 }
 
 /**
- * The built-in engine for a manifest: minibatch SGD with heavy-ball momentum (Polyak 1964) on softmax cross-entropy.
- * Same task, same bits: initial weights, shuffling and batching come from the seed, and all sums run in one thread in
- * one order.
+ * The built-in engine for a manifest.
  *
- * @throws AssayError ENGINE_MISMATCH, MODEL_TENSORS, MODEL_UNKNOWN, MODEL_SETTINGS
+ * @throws AssayError ENGINE_MISMATCH, MODEL_TENSORS, MODEL_TASK, MODEL_UNKNOWN, MODEL_SETTINGS, FROZEN_WEIGHTS
  */
-export async function createEngine(manifest: TrainingManifest): Promise<Engine> {
-  const model = checkManifestModel(manifest);
-  const tf = await loadTensorFlow();
-  const compute: Compute = { tf, ops: composedOps(tf) };
-  const { localEpochs = 1, batchSize, learningRate, momentum = 0 } = manifest.training;
-
-  return {
-    model,
-
-    init(seed) {
-      const weights = new Float32Array(model.dimension);
-      for (const slice of tensorSlices(model.tensors)) {
-        const values = weights.subarray(slice.offset, slice.offset + slice.length);
-        model.initialise(slice, values, createRandom(seed, 'initialise', slice.name));
-      }
-      return weights;
-    },
-
-    train(dataset, task) {
-      const started = performance.now();
-      checkDataset(dataset, manifest);
-      let weights = unflatten(tf, model, task.weights);
-      let velocity: Record<string, Tensor> = {};
-      let loss = 0;
-      let accuracy = 0;
-      for (let epoch = 1; epoch <= localEpochs; epoch++) {
-        const order = permutation(createRandom(task.seed, 'shuffle', task.round, epoch), dataset.size);
-        let lossSum = 0;
-        let hits = 0;
-        for (let start = 0; start < order.length; start += batchSize) {
-          const rows = order.subarray(start, start + batchSize);
-          const step = tf.tidy(() => {
-            const { samples, labels } = takeBatch(tf, dataset, rows);
-            const names = Object.keys(weights);
-            let predicted: Float32Array | undefined;
-            const { value, grads } = tf.valueAndGrads((...tensors: Tensor[]) => {
-              const named: NamedTensors = Object.fromEntries(names.map((name, i) => [name, tensors[i]!]));
-              const logits = model.logits(compute, named, samples);
-              predicted = logits.dataSync<'float32'>();
-              return crossEntropy(tf, logits, labels);
-            })(names.map((name) => weights[name]!));
-            const moved: Record<string, Tensor> = {};
-            const kept: Record<string, Tensor> = {};
-            names.forEach((name, i) => {
-              const pull =
-                momentum > 0 && velocity[name] ? tf.add(tf.mul(velocity[name], momentum), grads[i]!) : grads[i]!;
-              if (momentum > 0) kept[name] = pull;
-              moved[name] = tf.sub(weights[name]!, tf.mul(pull, learningRate));
-            });
-            lossSum += value.dataSync()[0]! * rows.length;
-            hits += countHits(predicted!, dataset, rows);
-            return { moved, kept };
-          });
-          tf.dispose(weights);
-          tf.dispose(velocity);
-          weights = step.moved;
-          velocity = step.kept;
-        }
-        loss = lossSum / dataset.size;
-        accuracy = hits / dataset.size;
-        task.onProgress?.({ epoch, epochs: localEpochs, loss, accuracy });
-      }
-      const trained = flatten(model, weights);
-      tf.dispose(weights);
-      tf.dispose(velocity);
-      return {
-        weights: trained,
-        memory: {},
-        samples: dataset.size,
-        steps: localEpochs * Math.ceil(dataset.size / batchSize),
-        loss,
-        accuracy,
-        seconds: (performance.now() - started) / 1000,
-      };
-    },
-
-    evaluate(dataset, flat) {
-      checkDataset(dataset, manifest);
-      const weights = unflatten(tf, model, flat);
-      const all = Uint32Array.from({ length: dataset.size }, (_, row) => row);
-      let lossSum = 0;
-      let hits = 0;
-      for (let start = 0; start < all.length; start += EVALUATION_BATCH) {
-        const rows = all.subarray(start, start + EVALUATION_BATCH);
-        tf.tidy(() => {
-          const { samples, labels } = takeBatch(tf, dataset, rows);
-          const logits = model.logits(compute, weights, samples);
-          lossSum += crossEntropy(tf, logits, labels).dataSync()[0]! * rows.length;
-          hits += countHits(logits.dataSync<'float32'>(), dataset, rows);
-        });
-      }
-      tf.dispose(weights);
-      return { loss: lossSum / dataset.size, accuracy: hits / dataset.size, samples: dataset.size };
-    },
-  };
-}
-
-/** Mean over the batch of `-log softmax(logits)[label]`, in nats. */
-function crossEntropy(tf: TensorFlow, logits: Tensor2D, labels: Tensor2D) {
-  return tf.neg(tf.mean(tf.sum(tf.mul(tf.logSoftmax(logits), labels), 1))) as Scalar;
-}
-
-/**
- * The model of a manifest, after checking that both list the same tensors: coordinates of another order would mean
- * other weights.
- */
-function checkManifestModel(manifest: TrainingManifest): Classifier {
+export async function createEngine(manifest: TrainingManifest, material: ModelMaterial = {}): Promise<Engine> {
   if (manifest.engine !== ENGINE) {
     throw new AssayError('ENGINE_MISMATCH', {
       summary: 'the federation trains with another engine',
@@ -153,83 +52,108 @@ function checkManifestModel(manifest: TrainingManifest): Classifier {
       fix: 'use a version of Assay that has that engine',
     });
   }
-  const { optimizer, localSteps, algorithm, personal, maxGradientNorm } = manifest.training;
-  const beyond = [localSteps, algorithm, personal, maxGradientNorm].some((setting) => setting !== undefined);
-  if (manifest.task !== 'classification' || optimizer !== 'sgd' || beyond) {
-    throw new AssayError('ENGINE_TRAINING', {
-      summary: 'this engine does not train that way',
-      expected: 'classification by passes of plain sgd',
-      received: `${manifest.task}, ${JSON.stringify(manifest.training)}`,
-      fix: 'use a version of Assay whose engine does',
-    });
-  }
-  const model = describeModel(manifest.model);
-  if (model.task !== 'classification') {
-    throw new AssayError('MODEL_TASK', {
-      summary: 'this engine trains classifiers',
-      expected: 'a model that classifies',
-      received: `a ${model.spec.kind} model, whose task is ${model.task}`,
-      fix: 'take a version of Assay whose engine knows this task',
-    });
-  }
-  const list = (tensors: readonly TensorSpec[]) =>
-    tensors.map(({ name, shape }) => `${name}[${shape.join(',')}]`).join(' ');
-  if (list(model.tensors) !== list(manifest.tensors)) {
-    throw new AssayError('MODEL_TENSORS', {
-      summary: 'the tensors in the manifest are not those of its model',
-      expected: list(model.tensors),
-      received: list(manifest.tensors),
-      fix: 'make the manifest anew from the model',
-    });
-  }
-  return model;
+  return engineOf(await embeddedKit(), manifest, material);
 }
 
-/** A batch as tensors: samples `[batch, features]` and one-hot labels `[batch, classes]`. */
-function takeBatch(tf: TensorFlow, dataset: Dataset, rows: Uint32Array): { samples: Tensor2D; labels: Tensor2D } {
-  const { features, classes, scale, x, y } = dataset;
-  const samples = new Float32Array(rows.length * features);
-  const labels = new Float32Array(rows.length * classes);
-  for (let i = 0; i < rows.length; i++) {
-    const source = rows[i]! * features;
-    const target = i * features;
-    for (let j = 0; j < features; j++) samples[target + j] = x[source + j]! * scale;
-    labels[i * classes + y[rows[i]!]!] = 1;
-  }
+async function embeddedKit(): Promise<EngineKit> {
+  const tf = await loadTensorFlow();
   return {
-    samples: tf.tensor2d(samples, [rows.length, features]),
-    labels: tf.tensor2d(labels, [rows.length, classes]),
+    name: ENGINE,
+    compute: { tf, ops: composedOps(tf) },
+    createOptimizer: (settings) => plainOptimizer(tf, settings),
   };
 }
 
-/** Rows whose largest logit is at the label; the lower class wins a tie. */
-function countHits(logits: Float32Array, { classes, y }: Dataset, rows: Uint32Array): number {
-  let hits = 0;
-  for (let i = 0; i < rows.length; i++) {
-    let best = 0;
-    for (let c = 1; c < classes; c++) if (logits[i * classes + c]! > logits[i * classes + best]!) best = c;
-    if (best === y[rows[i]!]) hits++;
-  }
-  return hits;
-}
-
-function unflatten(tf: TensorFlow, model: Classifier, flat: Float32Array): Record<string, Tensor> {
-  if (flat.length !== model.dimension) {
-    throw new AssayError('WEIGHTS_LENGTH', {
-      summary: 'the weights are not those of the model',
-      expected: `${model.dimension} coordinates`,
-      received: `${flat.length} coordinates`,
-      fix: 'take weights and manifest from the same federation',
+/**
+ * An engine over any backend of TF.js. Same task, same bits: initial weights, order and batches come from the seed, and
+ * all sums run in one thread in one order.
+ *
+ * @throws AssayError as `createEngine`, but for the engine's name, which is the caller's matter
+ */
+export function engineOf(kit: EngineKit, manifest: TrainingManifest, { frozen }: ModelMaterial = {}): Engine {
+  const model = describeModel(manifest.model);
+  if (model.task !== manifest.task) {
+    throw new AssayError('MODEL_TASK', {
+      summary: "the manifest's model is made for another task",
+      expected: `a model for ${manifest.task}`,
+      received: `a ${model.spec.kind} model, whose task is ${model.task}`,
+      fix: 'make the manifest anew from the model',
     });
   }
-  const slices = tensorSlices(model.tensors);
-  return Object.fromEntries(
-    slices.map(({ name, shape, offset, length }) => [name, tf.tensor(flat.slice(offset, offset + length), [...shape])]),
-  );
-}
+  const parts = modelParts(model, manifest);
+  const local = localTraining(kit, model, frozen ?? null);
+  const { training } = manifest;
 
-function flatten(model: Classifier, weights: NamedTensors): Float32Array {
-  const flat = new Float32Array(model.dimension);
-  for (const { name, offset } of tensorSlices(model.tensors)) flat.set(weights[name]!.dataSync<'float32'>(), offset);
-  return flat;
+  return {
+    model,
+    parts,
+    local,
+
+    init: (seed) => parts.initialise('federated', seed),
+
+    train(dataset, task) {
+      const started = performance.now();
+      checkDataset(dataset, manifest);
+      const { weights, round, seed, memory, previousWeights = null, serverLearningRate = 1, onProgress } = task;
+      const steps = localSteps(training, task.localSteps, local.batchesPerEpoch(dataset, training.batchSize));
+      const algorithm = startLocalRound(training.algorithm, {
+        weights,
+        previousWeights,
+        serverLearningRate,
+        memory: memory ?? {},
+        steps,
+        training,
+      });
+      const { drift, proximal, lookahead } = algorithm;
+      const common: Omit<LocalRun, 'weights' | 'seed'> = {
+        steps,
+        settings: training,
+        ...(drift && { drift: parts.byName(drift) }),
+        ...(proximal && { pull: { strength: proximal, anchor: parts.byName(weights) } }),
+        ...(lookahead && { lookahead }),
+        ...(onProgress && { onProgress }),
+      };
+      let start = parts.join(weights, parts.ownHead(memory, seed));
+      let moving: ReadonlySet<string> | undefined;
+      if (training.personal?.kind === 'fedrep') {
+        // Collins et al. 2021, algorithm 1: first the own head on the body that came, then the body under that head.
+        const headOnly = new Set(parts.head.map(({ name }) => name));
+        const run = { steps, settings: training, moving: headOnly };
+        start = local.run(dataset, { ...run, weights: start, seed: [seed, 'shuffle head', round] }).weights;
+        moving = new Set(parts.federated.map(({ name }) => name));
+      }
+      const trained = local.run(dataset, {
+        ...common,
+        weights: start,
+        seed: [seed, 'shuffle', round],
+        ...(moving && { moving }),
+      });
+      const federated = parts.federatedOf(trained.weights);
+      const finished = algorithm.finish?.(federated) ?? { weights: federated, memory: {} };
+      return {
+        weights: finished.weights,
+        memory:
+          parts.head.length === 0 ? finished.memory : { ...finished.memory, [HEAD]: parts.headOf(trained.weights) },
+        samples: dataset.size,
+        steps,
+        loss: trained.loss,
+        accuracy: trained.accuracy,
+        seconds: (performance.now() - started) / 1000,
+      };
+    },
+
+    evaluate(dataset, weights, memory) {
+      checkDataset(dataset, manifest);
+      const head = parts.head.length === 0 ? new Float32Array(0) : memory?.[HEAD];
+      if (head === undefined) {
+        throw new AssayError('NO_HEAD', {
+          summary: 'without a head this model predicts nothing: every participant keeps its own',
+          expected: `the head of a participant (${parts.head.map(({ name }) => name).join(', ')})`,
+          received: 'the weights that are trained jointly',
+          fix: 'measure with the memory of a participant that took part in a round',
+        });
+      }
+      return local.evaluate(dataset, parts.join(weights, head));
+    },
+  };
 }

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { expect } from 'chai';
 import { encodeLayersModel } from '../../../client/export/layersModel.ts';
+import type { Classifier } from '../../../client/models/model.ts';
 import { loadTensorFlow } from '../../../client/training/tfjs/backend.ts';
 import { createEngine } from '../../../client/training/tfjs/engine.ts';
 import { composedOps } from '../../../client/training/tfjs/ops/composedOps.ts';
@@ -36,7 +37,8 @@ describe('client layers model', () => {
         tf.tensor(weights.slice(offset, offset + length), [...shape]),
       ]),
     );
-    const expected = tf.softmax(engine.model.logits({ tf, ops: composedOps(tf) }, named, samples)).dataSync();
+    const model = engine.model as Classifier;
+    const expected = tf.softmax(model.logits({ tf, ops: composedOps(tf) }, named, samples)).dataSync();
     await expectError(() => encodeLayersModel(manifest.model, weights.slice(1), {}), 'WEIGHTS_LENGTH');
     expect(probabilities).to.have.length(64 * 3);
     probabilities.forEach((value, i) => {

@@ -1,0 +1,57 @@
+import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
+import type { Dataset } from '../../datasets/dataset.ts';
+import type { Compute, ImageGenerator } from '../../models/model.ts';
+import { permutation } from '../../random.ts';
+import type { Objective } from './objective.ts';
+import { allOf, takeSamples } from './samples.ts';
+
+/**
+ * The negative evidence lower bound of a conditional variational autoencoder, in nats per image (Kingma and Welling
+ * 2014, equation 10, with one sample of the posterior; conditional: Sohn, Lee and Yan 2015):
+ *
+ *     -log p(x | z, y) + KL(q(z | x, y) | N(0, 1)),   z = mean + exp(logVariance / 2) noise
+ *     KL = 1/2 sum (mean^2 + exp(logVariance) - 1 - logVariance)
+ *
+ * A hit is a pixel on the right side of 1/2.
+ */
+export function imageGenerationObjective(compute: Compute, model: ImageGenerator, dataset: Dataset): Objective {
+  const { tf, ops } = compute;
+  return {
+    size: dataset.size,
+    evaluationBatch: 250,
+    shuffled: (random) => permutation(random, dataset.size),
+    ordered: () => allOf(dataset.size),
+    take(rows, random) {
+      const labels = new Float32Array(rows.length * model.classes);
+      rows.forEach((row, i) => {
+        labels[i * model.classes + dataset.y[row]!] = 1;
+      });
+      const noise = Float32Array.from({ length: rows.length * model.latent }, () => random.nextNormal());
+      return {
+        inputs: [
+          takeSamples(tf, dataset, rows),
+          tf.tensor2d(labels, [rows.length, model.classes]),
+          tf.tensor2d(noise, [rows.length, model.latent]),
+        ],
+        count: rows.length,
+      };
+    },
+    loss(weights, { inputs, count }, score) {
+      const [samples, labels, noise] = inputs as [Tensor2D, Tensor2D, Tensor2D];
+      const { mean, logVariance } = model.encode(compute, weights, samples, labels);
+      const deviation = tf.exp(tf.mul(logVariance, 0.5));
+      const points = tf.add(mean, tf.mul(deviation, noise)) as Tensor2D;
+      const logits = model.decode(compute, weights, points, labels);
+      score.right += countPixels(logits.dataSync<'float32'>(), samples.dataSync<'float32'>());
+      score.of += samples.size;
+      const spread = tf.sub(tf.add(tf.square(mean), tf.square(deviation)), tf.add(logVariance, 1));
+      return tf.add(ops.binaryCrossEntropy(logits, samples), tf.mul(tf.sum(spread), 0.5 / count)) as Scalar;
+    },
+  };
+}
+
+function countPixels(logits: Float32Array, targets: Float32Array): number {
+  let right = 0;
+  for (let i = 0; i < targets.length; i++) if (logits[i]! > 0 === targets[i]! > 0.5) right++;
+  return right;
+}

@@ -1,0 +1,54 @@
+import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
+import { AssayError } from '../../../protocol/errors.ts';
+import { type AnyDataset, isText } from '../../datasets/text/textDataset.ts';
+import type { Compute, Model, NamedTensors } from '../../models/model.ts';
+import type { Random } from '../../random.ts';
+import { classificationObjective } from './classification.ts';
+import { imageGenerationObjective } from './imageGeneration.ts';
+import { languageModelObjective } from './languageModel.ts';
+
+/** A minibatch as tensors, in the order in which its objective's `loss` wants them. */
+export interface Batch {
+  readonly inputs: readonly Tensor[];
+  /** What the mean of the loss is over: samples, tokens or images. */
+  readonly count: number;
+}
+
+/** How many predictions were right, of how many. */
+export interface Score {
+  right: number;
+  of: number;
+}
+
+/** What is minimised on a data set: how batches are taken from it, and the loss of one. */
+export interface Objective {
+  /** Items that a pass goes over: samples, images, windows of text. */
+  readonly size: number;
+  /** Items per step of an evaluation: enough to keep the kernels busy, few enough to stay in memory. */
+  readonly evaluationBatch: number;
+  /** The items of one pass of training. */
+  shuffled(random: Random): Uint32Array;
+  /** All items in order, for evaluation. */
+  ordered(): Uint32Array;
+  /** @param random for what an objective draws for itself */
+  take(items: Uint32Array, random: Random): Batch;
+  /** Mean loss of a batch, in nats. Adds its hits to `score`. */
+  loss(weights: NamedTensors, batch: Batch, score: Score): Scalar;
+}
+
+/**
+ * What a model of a task minimises on a data set.
+ *
+ * @throws AssayError DATASET_SHAPE when the data are of another task's kind
+ */
+export function createObjective(compute: Compute, model: Model, dataset: AnyDataset): Objective {
+  if (model.task === 'language-model' && isText(dataset)) return languageModelObjective(compute, model, dataset);
+  if (model.task === 'classification' && !isText(dataset)) return classificationObjective(compute, model, dataset);
+  if (model.task === 'image-generation' && !isText(dataset)) return imageGenerationObjective(compute, model, dataset);
+  throw new AssayError('DATASET_SHAPE', {
+    summary: `the data set ${dataset.name} is of another kind than the federation's task`,
+    expected: `data for ${model.task}`,
+    received: isText(dataset) ? 'text' : 'samples with classes',
+    fix: 'choose a data set of the kind that the manifest describes',
+  });
+}

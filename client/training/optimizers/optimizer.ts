@@ -1,0 +1,26 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
+import type { TrainingSettings } from '../../../protocol/encoding/manifest.ts';
+import type { TensorFlow } from '../../models/model.ts';
+import { adam } from './adam.ts';
+import { sgd } from './sgd.ts';
+
+/** Moves weights against gradients, and remembers what it needs from step to step. One is made anew for every round. */
+export interface Optimizer {
+  /**
+   * One step. Called inside `tidy`: returns the tensors to go on with, in order, either new ones or the same ones written
+   * over. Old weights and gradients are disposed by whoever called.
+   */
+  step(weights: readonly Tensor[], gradients: readonly Tensor[]): Tensor[];
+  /** Frees what it remembers. */
+  dispose(): void;
+}
+
+export type OptimizerSettings = Pick<
+  TrainingSettings,
+  'optimizer' | 'learningRate' | 'momentum' | 'beta1' | 'beta2' | 'epsilon'
+>;
+
+/** The manifest's optimiser in plain TF.js operations. */
+export function plainOptimizer(tf: TensorFlow, settings: OptimizerSettings): Optimizer {
+  return settings.optimizer === 'adam' ? adam(tf, settings) : sgd(tf, settings);
+}
