@@ -1,8 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { TrainingSettings } from '../../../protocol/encoding/manifest.ts';
-import type { TensorFlow } from '../../models/model.ts';
-import { adam } from './adam.ts';
-import { sgd } from './sgd.ts';
 
 /** Moves weights against gradients, and remembers what it needs from step to step. One is made anew for every round. */
 export interface Optimizer {
@@ -19,8 +16,3 @@ export type OptimizerSettings = Pick<
   TrainingSettings,
   'optimizer' | 'learningRate' | 'momentum' | 'beta1' | 'beta2' | 'epsilon'
 >;
-
-/** The manifest's optimiser in plain TF.js operations. */
-export function plainOptimizer(tf: TensorFlow, settings: OptimizerSettings): Optimizer {
-  return settings.optimizer === 'adam' ? adam(tf, settings) : sgd(tf, settings);
-}

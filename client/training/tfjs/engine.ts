@@ -1,12 +1,14 @@
 import { AssayError } from '../../../protocol/errors.ts';
 import type { AnyDataset } from '../../datasets/text/textDataset.ts';
 import type { Model } from '../../models/model.ts';
+import { loadModelFile, type ModelFile } from '../../models/modelFile.ts';
 import { describeModel } from '../../models/registry.ts';
 import type { SeedPart } from '../../random.ts';
-import { localSteps, startLocalRound } from '../algorithms/localRound.ts';
+import { localSteps } from '../algorithms/localSteps.ts';
+import { startLocalRound } from '../algorithms/startLocalRound.ts';
 import { checkDataset } from '../checkDataset.ts';
 import { HEAD, type ModelParts, modelParts } from '../modelParts.ts';
-import { plainOptimizer } from '../optimizers/optimizer.ts';
+import { plainOptimizer } from '../optimizers/plainOptimizer.ts';
 import type { Evaluation, LocalMemory, TrainingManifest, TrainResult, TrainTask } from '../trainer.ts';
 import { ENGINE, loadTensorFlow } from './backend.ts';
 import { type EngineKit, type LocalRun, type LocalTraining, localTraining } from './localTraining.ts';
@@ -34,6 +36,8 @@ export interface Engine {
 
 /** What a manifest leaves to be brought along. */
 export interface ModelMaterial {
+  /** The file of a model of kind `file`. */
+  readonly modelFile?: ModelFile;
   /** Values of the model's frozen tensors, one after the other. */
   readonly frozen?: Float32Array;
 }
@@ -52,6 +56,7 @@ export async function createEngine(manifest: TrainingManifest, material: ModelMa
       fix: 'use a version of Assay that has that engine',
     });
   }
+  if (material.modelFile !== undefined) await loadModelFile(material.modelFile);
   return engineOf(await embeddedKit(), manifest, material);
 }
 
@@ -68,7 +73,8 @@ async function embeddedKit(): Promise<EngineKit> {
  * An engine over any backend of TF.js. Same task, same bits: initial weights, order and batches come from the seed, and
  * all sums run in one thread in one order.
  *
- * @throws AssayError as `createEngine`, but for the engine's name, which is the caller's matter
+ * @throws AssayError as `createEngine`, but for the engine's name, which is the caller's matter, and MODEL_FILE when the
+ *   model is a file that this thread has not loaded
  */
 export function engineOf(kit: EngineKit, manifest: TrainingManifest, { frozen }: ModelMaterial = {}): Engine {
   const model = describeModel(manifest.model);

@@ -5,7 +5,8 @@ import type { AnyDataset } from '../../datasets/text/textDataset.ts';
 import type { Compute, Model, NamedTensors } from '../../models/model.ts';
 import { createRandom, type SeedPart } from '../../random.ts';
 import type { NamedVectors } from '../modelParts.ts';
-import { type Batch, createObjective, type Objective, type Score } from '../objectives/objective.ts';
+import { createObjective } from '../objectives/createObjective.ts';
+import type { Batch, Objective, Score } from '../objectives/objective.ts';
 import type { Optimizer, OptimizerSettings } from '../optimizers/optimizer.ts';
 import type { Evaluation, TrainProgress } from '../trainer.ts';
 

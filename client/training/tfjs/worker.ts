@@ -9,7 +9,7 @@ import type { TrainerReply, TrainerRequest, WorkerSetup } from './workerTrainer.
  */
 const setup = workerData as WorkerSetup;
 const port = parentPort!;
-const engine = createEngine(setup.manifest);
+const engine = createEngine(setup.manifest, setup.material);
 // Whoever asks gets the error; unasked it must not end the thread.
 engine.catch(() => undefined);
 
@@ -27,7 +27,7 @@ async function answer(request: TrainerRequest) {
       return ready.init(request.seed);
     case 'train':
       return ready.train(setup.train, {
-        ...request,
+        ...request.task,
         onProgress: (progress) => port.postMessage({ id: request.id, progress } satisfies TrainerReply),
       });
     case 'evaluate':
@@ -39,7 +39,7 @@ async function answer(request: TrainerRequest) {
           fix: 'make the trainer with held-out samples to evaluate',
         });
       }
-      return ready.evaluate(setup.test, request.weights);
+      return ready.evaluate(setup.test, request.weights, request.memory);
   }
 }
 

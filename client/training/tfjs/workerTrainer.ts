@@ -1,26 +1,32 @@
 import { Worker } from 'node:worker_threads';
+import { manifestDimension } from '../../../protocol/encoding/manifest.ts';
 import { AssayError, type AssayErrorDetails } from '../../../protocol/errors.ts';
 import type { Dataset } from '../../datasets/dataset.ts';
-import { describeModel } from '../../models/registry.ts';
+import { type AnyDataset, isText, type TextDataset } from '../../datasets/text/textDataset.ts';
 import type { SeedPart } from '../../random.ts';
-import type { Evaluation, Trainer, TrainingManifest, TrainProgress, TrainResult, TrainTask } from '../trainer.ts';
+import type {
+  EvaluateTask,
+  Evaluation,
+  Trainer,
+  TrainingManifest,
+  TrainProgress,
+  TrainResult,
+  TrainTask,
+} from '../trainer.ts';
+import type { ModelMaterial } from './engine.ts';
 
 /** What the worker thread starts with. */
 export interface WorkerSetup {
   readonly manifest: TrainingManifest;
-  readonly train: Dataset;
-  readonly test?: Dataset;
+  readonly train: AnyDataset;
+  readonly test?: AnyDataset;
+  readonly material?: ModelMaterial;
 }
 
 export type TrainerRequest = { readonly id: number } & (
   | { readonly verb: 'init'; readonly seed: SeedPart }
-  | {
-      readonly verb: 'train';
-      readonly weights: Float32Array;
-      readonly round: number | bigint;
-      readonly seed: SeedPart;
-    }
-  | { readonly verb: 'evaluate'; readonly weights: Float32Array }
+  | { readonly verb: 'train'; readonly task: Omit<TrainTask, 'onProgress'> }
+  | ({ readonly verb: 'evaluate' } & EvaluateTask)
 );
 
 type WithoutId<Request> = Request extends unknown ? Omit<Request, 'id'> : never;
@@ -57,9 +63,9 @@ export class WorkerTrainer implements Trainer {
   constructor(setup: WorkerSetup, thread: URL = new URL('./worker.ts', import.meta.url)) {
     this.#thread = thread;
     this.engine = setup.manifest.engine;
-    this.dimension = describeModel(setup.manifest.model).dimension;
+    this.dimension = manifestDimension(setup.manifest);
     this.#setup = {
-      manifest: setup.manifest,
+      ...setup,
       train: compact(setup.train),
       ...(setup.test === undefined ? {} : { test: compact(setup.test) }),
     };
@@ -69,12 +75,12 @@ export class WorkerTrainer implements Trainer {
     return this.#ask({ verb: 'init', seed });
   }
 
-  train({ weights, round, seed, onProgress }: TrainTask): Promise<TrainResult> {
-    return this.#ask({ verb: 'train', weights, round, seed }, onProgress);
+  train({ onProgress, ...task }: TrainTask): Promise<TrainResult> {
+    return this.#ask({ verb: 'train', task }, onProgress);
   }
 
-  evaluate({ weights }: { readonly weights: Float32Array }): Promise<Evaluation> {
-    return this.#ask({ verb: 'evaluate', weights });
+  evaluate(task: EvaluateTask): Promise<Evaluation> {
+    return this.#ask({ verb: 'evaluate', ...task });
   }
 
   async close(): Promise<void> {
@@ -139,8 +145,9 @@ function failure(summary: string, fix: string): AssayError {
 }
 
 /** A data set that owns its bytes: copying a view to a thread would copy the whole buffer under it. */
-function compact(dataset: Dataset): Dataset {
-  const own = <Rows extends Dataset['x'] | Dataset['y']>(rows: Rows): Rows =>
+function compact(dataset: AnyDataset): AnyDataset {
+  const own = <Rows extends Dataset['x'] | Dataset['y'] | TextDataset['tokens']>(rows: Rows): Rows =>
     (rows.byteLength === rows.buffer.byteLength ? rows : rows.slice()) as Rows;
+  if (isText(dataset)) return { ...dataset, tokens: own(dataset.tokens) };
   return { ...dataset, x: own(dataset.x), y: own(dataset.y) };
 }
