@@ -27,20 +27,19 @@ function checkSamples(dataset: AnyDataset, { features, classes }: SampleData): v
 
 function checkText(dataset: AnyDataset, data: TextData): void {
   const vocabulary = vocabularySize(data);
-  const expected = `text of at least ${data.context + 1} tokens below ${vocabulary}, in windows of ${data.context}`;
+  const expected = `text of at least ${data.context + 1} tokens of a vocabulary of ${vocabulary}, in windows of ${data.context}`;
   const fix = "choose more text, tokenised as the manifest's tokeniser does";
   if (!isText(dataset)) throw refuse(dataset, expected, describeSamples(dataset), 'choose a data set of texts');
-  if (dataset.context !== data.context || dataset.size < 1) throw refuse(dataset, expected, describeText(dataset), fix);
-  const stranger = dataset.tokens.find((token) => token >= vocabulary);
-  if (stranger !== undefined) throw refuse(dataset, expected, `the token ${stranger}`, fix);
+  const fits = dataset.context === data.context && dataset.vocabulary === vocabulary && dataset.size > 0;
+  if (!fits) throw refuse(dataset, expected, describeText(dataset), fix);
 }
 
 function describeSamples({ size, features, classes }: Dataset): string {
   return `${size} samples of ${features} features, ${classes} classes`;
 }
 
-function describeText({ tokens, context }: TextDataset): string {
-  return `text of ${tokens.length} tokens, in windows of ${context}`;
+function describeText({ tokens, context, vocabulary }: TextDataset): string {
+  return `text of ${tokens.length} tokens of a vocabulary of ${vocabulary}, in windows of ${context}`;
 }
 
 function refuse({ name }: AnyDataset, expected: string, received: string, fix: string): AssayError {
