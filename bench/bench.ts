@@ -31,6 +31,7 @@ import {
 } from './facts.ts';
 import { renderPage } from './page.ts';
 import * as plan from './plan.ts';
+import { findPython } from './python.ts';
 import { ROUND_COLUMNS, RULE_COLUMNS, STREAM_COLUMNS, TARGET_COLUMNS } from './tables.ts';
 import { judgeTargets } from './targets.ts';
 import { type Column, headLine, rowLine, size } from './text.ts';
@@ -70,16 +71,6 @@ function parseWish(only: readonly string[], quick: boolean): Wish {
     rules: rules.size > 0 ? rules : null,
     quick,
   };
-}
-
-/** The interpreter that has numpy, or null and a line that says so. */
-function findNumpy(): string | null {
-  const named = process.env.ASSAY_PYTHON;
-  for (const python of named === undefined || named === '' ? ['python3'] : [named]) {
-    if (spawnSync(python, ['-c', 'import numpy'], { stdio: 'ignore' }).status === 0) return python;
-    console.log(`${python} has no numpy: it is left out (ASSAY_PYTHON names another interpreter)`);
-  }
-  return null;
 }
 
 async function measureAll(cases: BenchCases, wish: Wish, storageFile: string): Promise<BenchFacts> {
@@ -229,7 +220,7 @@ async function main(): Promise<void> {
   const wish = parseWish(values.only, values.quick);
   const folder = await mkdtemp(join(tmpdir(), 'assay-bench-'));
   const turns = values.quick ? { most: 3, budgetSeconds: 1 } : { most: 9, budgetSeconds: 2 };
-  const cases = new BenchCases(folder, findNumpy(), turns);
+  const cases = new BenchCases(folder, findPython('numpy'), turns);
   let isStopped = false;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {

@@ -36,10 +36,15 @@ export function composedOps(tf: TensorFlow): Ops {
     embedding(table, ids) {
       const [rows, width] = table.shape;
       const flat = tf.reshape(ids, [-1]) as Tensor1D;
-      const gather = tf.customGrad((values) => ({
-        value: tf.gather(values as Tensor2D, flat),
-        gradFunc: (dy: Tensor) => tf.matMul(tf.transpose(tf.oneHot(flat, rows)) as Tensor2D, tf.cast(dy, 'float32')),
-      }));
+      const gather = tf.customGrad((values, save) => {
+        // Unsaved, ids that were made inside the function that is differentiated would be gone by then.
+        (save as (tensors: Tensor[]) => void)([flat]);
+        return {
+          value: tf.gather(values as Tensor2D, flat),
+          gradFunc: (dy: Tensor, saved: Tensor[]) =>
+            tf.matMul(tf.transpose(tf.oneHot(saved[0]!, rows)) as Tensor2D, tf.cast(dy, 'float32')),
+        };
+      });
       return tf.reshape(gather(table), [...ids.shape, width]);
     },
 
