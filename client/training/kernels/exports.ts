@@ -23,4 +23,25 @@ export interface GemmExports {
   reluInPlace(values: number, length: number): void;
 }
 
-export type KernelExports = GemmExports;
+export interface ConvolutionExports {
+  convolutionScratchBytes(geometry: number): number;
+  convolve(x: number, filter: number, bias: number, y: number, geometry: number, relu: number, scratch: number): void;
+  convolveFilterGradient(x: number, dy: number, dFilter: number, geometry: number, scratch: number): void;
+  convolveInputGradient(filter: number, dy: number, dx: number, geometry: number, scratch: number): void;
+  depthwise(x: number, filter: number, y: number, geometry: number): void;
+  depthwiseFilterGradient(x: number, dy: number, dFilter: number, geometry: number): void;
+  depthwiseInputGradient(filter: number, dy: number, dx: number, geometry: number): void;
+}
+
+export interface PoolingExports {
+  maxPool(x: number, y: number, geometry: number): void;
+  maxPoolGradient(x: number, y: number, dy: number, dx: number, geometry: number): void;
+  avgPool(x: number, y: number, geometry: number): void;
+  avgPoolGradient(dy: number, dx: number, geometry: number): void;
+}
+
+export interface SegmentExports {
+  segmentSum(x: number, segmentIds: number, rows: number, length: number, segments: number, out: number): void;
+}
+
+export type KernelExports = GemmExports & ConvolutionExports & PoolingExports & SegmentExports;

@@ -30,6 +30,8 @@ export interface KernelContext {
   output(shape: readonly number[], dtype?: DataType): TensorInfo;
   /** At least `bytes` bytes, 16-byte aligned, that hold until the next call: never keep anything there. */
   scratch(bytes: number): number;
+  /** `bytes` bytes for good, 16-byte aligned. */
+  allocate(bytes: number): number;
   /** A view of memory, valid until the next allocation: for handing over tables and for tests. */
   floats(address: number, length: number): Float32Array;
   integers(address: number, length: number): Int32Array;
@@ -53,15 +55,17 @@ function instantiate(tf: TensorFlow): KernelContext {
   const exports = new wasm.Instance(module, { env: { memory } }).exports as KernelExports;
   let scratchAt = 0;
   let scratchBytes = 0;
+  // malloc answers with a signed number.
+  const allocate = (bytes: number) => Math.ceil((backend.wasm._malloc(bytes + 16) >>> 0) / 16) * 16;
   return {
     tf,
     exports,
+    allocate,
     address: ({ dataId }) => backend.dataIdMap.get(dataId).memoryOffset,
     output: (shape, dtype = 'float32') => backend.makeOutput(shape, dtype),
     scratch(bytes) {
       if (bytes > scratchBytes) {
         if (scratchAt !== 0) backend.wasm._free(scratchAt);
-        // malloc answers with a signed number.
         scratchAt = backend.wasm._malloc(bytes + 16) >>> 0;
         scratchBytes = bytes;
       }

@@ -1,5 +1,6 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { AssayError } from '../../../protocol/errors.ts';
+import { type Activation, activate } from './activate.ts';
 import type { KernelContext } from './kernelModule.ts';
 import { replaceKernel } from './replaceKernel.ts';
 
@@ -8,42 +9,21 @@ interface Flags {
   readonly transposeB?: boolean;
 }
 
-/** Kernels of TF.js that turn a product into what the fused product promises. */
-const ACTIVATIONS: Readonly<Record<string, string>> = {
-  relu6: 'Relu6',
-  sigmoid: 'Sigmoid',
-  elu: 'Elu',
-  leakyrelu: 'LeakyRelu',
-  prelu: 'Prelu',
-};
-
 /**
  * Batched matrix products with every combination of transposed operands, and the fused product with bias and
  * activation. TF.js's own runs only the plain product of two matrices in SIMD, and adds the bias of a batched or
  * transposed fused product once per 48-wide block.
  */
 export function registerMatMul(context: KernelContext): void {
-  const { tf, exports } = context;
+  const { tf } = context;
   replaceKernel<{ a: TensorInfo; b: TensorInfo }, Flags>(tf, 'BatchMatMul', ({ a, b }, flags) =>
     product(context, a, b, undefined, flags),
   );
   replaceKernel<
     { a: TensorInfo; b: TensorInfo; bias?: TensorInfo; preluActivationWeights?: TensorInfo },
-    Flags & { readonly activation?: string; readonly leakyreluAlpha?: number }
-  >(
-    tf,
-    '_FusedMatMul',
-    ({ a, b, bias, preluActivationWeights }, { activation = 'linear', leakyreluAlpha, ...flags }) => {
-      const sum = product(context, a, b, bias ?? undefined, flags);
-      if (activation === 'relu') exports.reluInPlace(context.address(sum), tf.util.sizeFromShape(sum.shape));
-      const name = ACTIVATIONS[activation];
-      if (name === undefined) return sum;
-      const kernel = tf.getKernel(name, 'wasm');
-      const inputs = name === 'Prelu' ? { x: sum, alpha: preluActivationWeights! } : { x: sum };
-      const done = kernel.kernelFunc({ inputs, attrs: { alpha: leakyreluAlpha ?? 0 }, backend: tf.backend() });
-      tf.backend().disposeData(sum.dataId);
-      return done;
-    },
+    Flags & Activation
+  >(tf, '_FusedMatMul', ({ a, b, bias, preluActivationWeights }, attributes) =>
+    activate(context, product(context, a, b, bias ?? undefined, attributes), attributes, preluActivationWeights),
   );
 }
 

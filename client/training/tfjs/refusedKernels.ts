@@ -6,7 +6,6 @@ import type { TensorFlow } from '../../models/model.ts';
  * the cpu backend.
  */
 const REFUSED: Readonly<Record<string, string>> = {
-  MaxPoolGrad: 'it loses the gradient of every window whose maximum is not above zero',
   MaxPool3DGrad: 'it loses the gradient of every window whose maximum is not above zero',
   Conv3DBackpropFilterV2: 'its result varies from run to run',
   Conv3DBackpropInputV2: 'its result varies from run to run',
@@ -30,6 +29,6 @@ function refuse(kernelName: string, reason: string): never {
     summary: `the model uses the kernel ${kernelName}, which this engine computes wrongly: ${reason}`,
     expected: 'a model whose operations have right kernels on this engine',
     received: kernelName,
-    fix: 'use another operation (for instance average pooling, strided convolution, matMul and add apart)',
+    fix: 'use another operation (for instance a convolution or pooling in two dimensions)',
   });
 }

@@ -46,26 +46,38 @@ export function gemm(
   a: usize, b: usize, bias: usize, c: usize, m: i32, n: i32, k: i32, transposeA: bool, transposeB: bool,
   count: i32, aStride: usize, bStride: usize, cStride: usize, scratch: usize,
 ): void {
-  const aRow: usize = transposeA ? 4 : <usize>k << 2;
-  const aInner: usize = transposeA ? <usize>m << 2 : 4;
-  const bColumn: usize = transposeB ? <usize>k << 2 : 4;
-  const bInner: usize = transposeB ? 4 : <usize>n << 2;
-  // Packing B transposed costs shuffles: where A is the smaller one the product of the transposes is computed.
-  const turned = transposeB && m < n;
+  const aRow = <usize>(transposeA ? m : k) << 2;
+  const bRow = <usize>(transposeB ? k : n) << 2;
   for (let i = 0; i < count; i++, a += aStride, b += bStride, c += cStride) {
-    if (turned) product(b, bColumn, bInner, n, a, aInner, aRow, m, k, bias, c, <usize>n << 2, true, scratch);
-    else product(a, aRow, aInner, m, b, bInner, bColumn, n, k, bias, c, <usize>n << 2, false, scratch);
+    multiply(a, aRow, b, bRow, bias, c, <usize>n << 2, m, n, k, transposeA, transposeB, false, scratch);
   }
+}
+
+/**
+ * For other kernels: C[m,n] = A B, or C += A B with `add`, of matrices whose rows, as they lie, are `aRow`, `bRow` and
+ * `cRow` bytes apart. `bias` is not for `add`.
+ */
+export function multiply(
+  a: usize, aRow: usize, b: usize, bRow: usize, bias: usize, c: usize, cRow: usize, m: i32, n: i32, k: i32,
+  transposeA: bool, transposeB: bool, add: bool, scratch: usize,
+): void {
+  const aStep: usize = transposeA ? 4 : aRow;
+  const aInner: usize = transposeA ? aRow : 4;
+  const bStep: usize = transposeB ? bRow : 4;
+  const bInner: usize = transposeB ? 4 : bRow;
+  // Packing B transposed costs shuffles: where A is the smaller one the product of the transposes is computed.
+  if (transposeB && m < n) product(b, bStep, bInner, n, a, aInner, aStep, m, k, bias, c, cRow, true, add, scratch);
+  else product(a, aStep, aInner, m, b, bInner, bStep, n, k, bias, c, cRow, false, add, scratch);
 }
 
 /**
  * One product of `m` rows of single numbers with `n` columns of vectors, k > 0; one of the two strides of each operand
  * is 4. `turned`: what is written is the transpose, `c` still being row-major with rows of `cRow` bytes, and the bias
- * belongs to the rows of numbers.
+ * belongs to the rows of numbers. `add`: to what is in C.
  */
 function product(
   s: usize, sRow: usize, sInner: usize, m: i32, v: usize, vInner: usize, vColumn: usize, n: i32, k: i32,
-  bias: usize, c: usize, cRow: usize, turned: bool, scratch: usize,
+  bias: usize, c: usize, cRow: usize, turned: bool, add: bool, scratch: usize,
 ): void {
   const vectors = scratch;
   const numbers = scratch + VECTORS_BYTES;
@@ -76,7 +88,7 @@ function product(
   const packNumbers = !inRows && (n >= PACK_FROM || (m & 3) != 0);
   for (let k0 = 0; k0 < k; k0 += depth) {
     const inner = min(depth, k - k0);
-    const more = k0 > 0;
+    const more = add || k0 > 0;
     for (let i0 = 0; i0 < m; i0 += TALLEST) {
       const rows = min(TALLEST, m - i0);
       let from = s + <usize>i0 * sRow + <usize>k0 * sInner;

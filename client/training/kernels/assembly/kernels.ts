@@ -5,3 +5,7 @@
  */
 export { gemm, gemmScratchBytes } from './gemm';
 export { reluInPlace } from './activations';
+export { convolutionScratchBytes, convolve, convolveFilterGradient, convolveInputGradient } from './convolution';
+export { avgPool, avgPoolGradient, maxPool, maxPoolGradient } from './pooling';
+export { depthwise, depthwiseFilterGradient, depthwiseInputGradient } from './depthwise';
+export { segmentSum } from './segments';
