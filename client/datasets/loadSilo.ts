@@ -1,14 +1,19 @@
+import type { Manifest } from '../../protocol/encoding/manifest.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import type { SeedPart } from '../random.ts';
 import { type CsvOptions, loadCsv } from './csv.ts';
 import type { DatasetSplit } from './dataset.ts';
 import { loadMnist } from './mnist.ts';
+import { loadPackages } from './packages/loadPackages.ts';
+import { PACKAGE_EXPECTED, type PackageSpec, parsePackages } from './packages/packageSpec.ts';
 import { parsePartition, takeSilo } from './partition/partition.ts';
 import { holdOut } from './split.ts';
 import { standardizeSplit } from './standardize.ts';
+import { loadText, parseText, TEXT_EXPECTED, type TextSpec } from './text/loadText.ts';
+import { isText, type TextSplit } from './text/textDataset.ts';
 
 /** Where samples come from, parsed from the command line or a config file. */
-export type DatasetSpec =
+export type SampleSpec =
   | { readonly kind: 'mnist' }
   | {
       readonly kind: 'csv';
@@ -19,8 +24,12 @@ export type DatasetSpec =
       readonly standardize: boolean;
     };
 
-const EXPECTED =
+/** Where samples or texts come from. */
+export type DatasetSpec = SampleSpec | TextSpec | PackageSpec;
+
+const SAMPLES_EXPECTED =
   'mnist, or csv:PATH?label=COLUMN with optional &classes=a,b &columns=a,b &ignore=a,b &holdout=0.2 &standardize=true';
+const EXPECTED = `${SAMPLES_EXPECTED}; for text ${TEXT_EXPECTED}, or ${PACKAGE_EXPECTED}`;
 const CSV_SETTINGS = ['label', 'classes', 'columns', 'ignore', 'holdout', 'standardize'];
 
 /**
@@ -32,9 +41,16 @@ const CSV_SETTINGS = ['label', 'classes', 'columns', 'ignore', 'holdout', 'stand
  * parseDataset('csv:wards/north.csv?label=outcome&classes=home,ward&ignore=patient&standardize=true');
  */
 export function parseDataset(text: string): DatasetSpec {
+  if (text.startsWith('text:')) return parseText(text);
+  if (text.startsWith('package:')) return parsePackages(text);
+  return parseSamples(text);
+}
+
+/** Parses the name of a data set of samples. @throws AssayError DATASET_SPEC, for text too */
+export function parseSamples(text: string): SampleSpec {
   if (text === 'mnist') return { kind: 'mnist' };
   const match = /^csv:([^?]+)\?(.+)$/.exec(text);
-  if (match === null) throw specError(text, 'choose one of the two');
+  if (match === null) throw specError(text, 'choose one of these');
   const settings = new URLSearchParams(match[2]!);
   const unknown = [...settings.keys()].find((key) => !CSV_SETTINGS.includes(key));
   if (unknown !== undefined) throw specError(text, `there is no setting ${unknown}=`);
@@ -62,7 +78,7 @@ export function parseDataset(text: string): DatasetSpec {
 }
 
 export interface SiloOptions {
-  /** `mnist` or `csv:PATH?label=COLUMN`. */
+  /** `mnist`, `csv:PATH?label=COLUMN`, `text:FOLDER` or `package:NAME`. */
   readonly dataset: string;
   /** `by-file`, `iid` or `dirichlet:0.5`. */
   readonly partition: string;
@@ -73,28 +89,69 @@ export interface SiloOptions {
   readonly seed: SeedPart;
   /** Folder for prepared data sets. */
   readonly cacheFolder: string;
-  /** The manifest's number of classes: a table with numbered labels need not hold every one of them. */
-  readonly classes?: number;
+  /**
+   * What the manifest says about data: its tokeniser makes tokens of texts, and a table with numbered labels need not
+   * hold every one of its classes.
+   */
+  readonly data?: Manifest['data'];
 }
 
-/** One silo's training samples and the held-out samples. @throws AssayError as the parsers and readers below it do */
-export async function loadSilo(options: SiloOptions): Promise<DatasetSplit> {
+/** Data with the part kept away from training. */
+export type AnySplit = DatasetSplit | TextSplit;
+
+/**
+ * One silo's data and the held-out data. Text is not dealt out: each silo names its own.
+ *
+ * @throws AssayError as the parsers and readers below it do
+ */
+export async function loadSilo(options: SiloOptions): Promise<AnySplit> {
   const partition = parsePartition(options.partition);
   const whole = await loadDataset(parseDataset(options.dataset), options);
+  if (isTextSplit(whole)) {
+    if (partition.kind === 'byFile') return whole;
+    throw new AssayError('PARTITION_TEXT', {
+      summary: 'text is not dealt out to silos',
+      expected: '--partition by-file: each silo names its own folder or package',
+      received: options.partition,
+    });
+  }
   const train = takeSilo(whole.train, partition, options.silo, options.silos, options.seed);
   return { train, test: whole.test };
 }
 
-/** All samples of a data set, with its held-out part. */
+/** All of a data set, with its held-out part. */
 export async function loadDataset(
   spec: DatasetSpec,
-  { cacheFolder, seed, classes }: Pick<SiloOptions, 'cacheFolder' | 'seed' | 'classes'>,
+  options: Pick<SiloOptions, 'cacheFolder' | 'seed' | 'data'>,
+): Promise<AnySplit> {
+  const { data, seed } = options;
+  if (spec.kind !== 'text' && spec.kind !== 'package') return loadSamples(spec, options);
+  if (data === undefined || !('tokenizer' in data)) {
+    throw new AssayError('DATASET_TEXT', {
+      summary: 'text needs the tokeniser of a language model',
+      expected: "a federation whose manifest's task is language-model",
+      received: 'one that learns from samples',
+      fix: 'choose mnist or csv:..., or another federation',
+    });
+  }
+  return spec.kind === 'text' ? loadText(spec, data, seed) : loadPackages(spec, data, seed);
+}
+
+/** All samples of a data set, with its held-out part. */
+export async function loadSamples(
+  spec: SampleSpec,
+  { cacheFolder, seed, data }: Pick<SiloOptions, 'cacheFolder' | 'seed' | 'data'>,
 ): Promise<DatasetSplit> {
   if (spec.kind === 'mnist') return loadMnist(cacheFolder);
   const table = await loadCsv(spec.path, spec.options);
-  const numbered = spec.options.classes === undefined && classes !== undefined && table.classes < classes;
+  const classes = data !== undefined && 'classes' in data ? data.classes : table.classes;
+  const numbered = spec.options.classes === undefined && table.classes < classes;
   const split = holdOut(numbered ? { ...table, classes } : table, spec.holdOut, seed);
   return spec.standardize ? standardizeSplit(split) : split;
+}
+
+function isTextSplit(split: AnySplit): split is TextSplit {
+  return isText(split.train);
 }
 
 function specError(text: string, fix: string): AssayError {

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { AssayError } from '../../protocol/errors.ts';
 import { parseAttack } from '../attacks/registry.ts';
-import { parseDataset } from '../datasets/loadSilo.ts';
+import { parseSamples } from '../datasets/loadSilo.ts';
 import { type Cell, commonShape, ruleSchema } from './cell.ts';
 import { checkCell } from './cellParameters.ts';
 
@@ -59,7 +59,7 @@ export function checkGrid(document: unknown, source: string): Grid {
     });
   }
   const grid = parsed.data;
-  parseDataset(grid.dataset);
+  parseSamples(grid.dataset);
   for (const cell of cellsOf(grid)) checkCell(cell, source);
   return grid;
 }

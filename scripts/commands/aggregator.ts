@@ -34,7 +34,7 @@ export function addAggregatorCommand(program: Command): void {
   withEngine(withNode(program.command('aggregator')))
     .description('Run an aggregator: collect, verify, aggregate, publish, make rounds final.')
     .option('--stake <ether>', 'stake to register with; default: what the federation asks for', ether)
-    .option('--evaluate <dataset>', 'evaluate each model on the held-out part of mnist or csv:PATH?label=COLUMN')
+    .option('--evaluate <dataset>', 'evaluate each model on the held-out part of a data set, named as for assay client')
     .option('--cache <folder>', 'folder for prepared data sets', '.cache/datasets')
     .option('--exit', 'end when the last round is final instead of going on to serve payloads', false)
     .option('--no-relay', 'submit no signed messages of participants: they pay their own gas')

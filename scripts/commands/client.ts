@@ -1,9 +1,11 @@
 /** `assay client`: a participant's node. */
 import { type Command, Option } from 'commander';
 import { ensureRegistered } from '../../chain/ensureRegistered.ts';
+import type { Attack } from '../../client/attacks/attack.ts';
 import { loneAttacks, parseLoneAttack } from '../../client/attacks/registry.ts';
 import { loadSilo, parseDataset } from '../../client/datasets/loadSilo.ts';
 import { parsePartition } from '../../client/datasets/partition/partition.ts';
+import { type AnyDataset, isText } from '../../client/datasets/text/textDataset.ts';
 import { loadClientKernels } from '../../client/node/clientKernels.ts';
 import type { ParticipantEvent } from '../../client/node/events.ts';
 import { participate } from '../../client/node/participate.ts';
@@ -42,13 +44,16 @@ Examples:
   $ assay client --config north.json        { "federation": "0x5FbD..", "state": "nodes/north", "dataset": "mnist" }
 
 Settings of a CSV file, joined with &: label=COLUMN, classes=a,b (names of the classes in the federation's order),
-columns=a,b (use these only), ignore=a,b, holdout=0.2, standardize=true.`;
+columns=a,b (use these only), ignore=a,b, holdout=0.2, standardize=true.
+
+Text, for language models: text:FOLDER?ext=md,txt&holdout=0.1, or the sources of an installed package,
+package:viem?ext=ts&limit=BYTES&holdout=0.1.`;
 
 export function addClientCommand(program: Command): void {
   withNode(program.command('client'))
     .description('Run a participant: train on local data, commit, reveal, serve the payloads.')
     .option('--stake <ether>', 'stake to register with; default: what the federation asks for', ether)
-    .requiredOption('--dataset <spec>', 'mnist, or csv:PATH?label=COLUMN (more settings below)')
+    .requiredOption('--dataset <spec>', 'mnist, csv:PATH?label=COLUMN, text:FOLDER or package:NAME (settings below)')
     .option('--partition <spec>', 'by-file: all of it; iid or dirichlet:ALPHA: one silo of many', 'by-file')
     .option('--silo <index>', "which silo of the partition is this participant's, from 0", integer(0), 0)
     .option('--silos <count>', 'silos of the partition', integer(1), 1)
@@ -107,9 +112,9 @@ async function runClient(options: ClientOptions): Promise<void> {
       silos: options.silos,
       seed: options.dataSeed,
       cacheFolder: options.cache,
-      ...('classes' in manifest.data ? { classes: manifest.data.classes } : {}),
+      data: manifest.data,
     });
-    const train = attack?.corruptDataset?.(silo.train) ?? silo.train;
+    const train = attack === undefined ? silo.train : corruptData(attack, silo.train);
     const trainer = createTrainer({ manifest, train, test: silo.test });
     try {
       const seed = await nodeSeed(state, options.seed);
@@ -156,4 +161,15 @@ async function runClient(options: ClientOptions): Promise<void> {
   } finally {
     await node.close();
   }
+}
+
+/** @throws AssayError `ATTACK_DATA` for an attack on labels where there are none. */
+function corruptData(attack: Attack, data: AnyDataset): AnyDataset {
+  if (attack.corruptDataset === undefined) return data;
+  if (!isText(data)) return attack.corruptDataset(data);
+  throw new AssayError('ATTACK_DATA', {
+    summary: `the attack ${attack.name} changes labels, and text has none`,
+    expected: 'an attack that changes the update, such as signFlipping',
+    received: attack.name,
+  });
 }

@@ -22,7 +22,7 @@ export async function evaluator(
   const { train, test } = await loadDataset(parseDataset(dataset), {
     cacheFolder,
     seed: 'assay',
-    ...('classes' in manifest.data ? { classes: manifest.data.classes } : {}),
+    data: manifest.data,
   });
   const trainer = createTrainer({ manifest, train, test });
   return {

@@ -55,7 +55,10 @@ describe('scenario: nodes that are killed', function () {
     await startAggregator(world, calm);
     await others(calm);
     const silo = { dataset, partition: 'by-file', silo: 0, silos: 1, seed: 'assay', cacheFolder: world.folder };
-    const trainer = createTrainer({ manifest: calm.manifest, ...(await loadSilo({ ...silo, classes: 2 })) });
+    const trainer = createTrainer({
+      manifest: calm.manifest,
+      ...(await loadSilo({ ...silo, data: calm.manifest.data })),
+    });
     world.test.add(() => trainer.close());
     const undisturbed = await startParticipant(world, calm, { seed: 'victim', change: { trainer } });
     await undisturbed.ended;

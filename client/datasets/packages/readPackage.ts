@@ -1,7 +1,7 @@
 /**
  * The sources of one installed package as documents: what a company's own code is to it. Only what people wrote counts:
  * minified and generated files are left out, and a text that stands there twice (bundles for two module systems) is
- * read once. The documents, their order and which of them are held out follow from the package and the seed alone.
+ * read once. The documents and their order follow from the package and the seed alone.
  */
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
@@ -11,19 +11,7 @@ import { toHex } from '../../../protocol/encoding/bytes.ts';
 import { compareBytewise } from '../../../protocol/encoding/manifest.ts';
 import { AssayError } from '../../../protocol/errors.ts';
 import { deriveSeed, type SeedPart } from '../../random.ts';
-import type { PackageSpec } from './packageSpec.ts';
-
-export interface SourceFile {
-  /** `viem/utils/abi.ts`: beginning with the package's name, with forward slashes. */
-  readonly path: string;
-  readonly bytes: Uint8Array;
-}
-
-export interface PackageFiles {
-  /** Sorted bytewise by path. */
-  readonly train: readonly SourceFile[];
-  readonly test: readonly SourceFile[];
-}
+import type { TextDocument } from '../text/textDataset.ts';
 
 /** Longer ones are data or bundles. */
 const MAX_FILE_BYTES = 200_000;
@@ -34,40 +22,40 @@ const MIN_FILE_BYTES = 100;
 const GENERATED = /\.(d\.[cm]?ts|min\.[a-z]+)$/;
 
 /**
- * One package's documents, whole files held out by seed.
+ * One package's documents, sorted bytewise by name; a name begins with the package's: `viem/utils/abi.ts`. When they
+ * are more than `limit` bytes, the seed chooses.
  *
+ * @param extensions endings without their dot
  * @throws AssayError PACKAGE_MISSING, PACKAGE_EMPTY
  */
 export async function readPackage(
   name: string,
-  { extensions, limit, holdOut }: Pick<PackageSpec, 'extensions' | 'limit' | 'holdOut'>,
+  extensions: readonly string[],
+  limit: number,
   seed: SeedPart,
-): Promise<PackageFiles> {
+): Promise<TextDocument[]> {
   const folder = await findPackage(name);
   const found = await readSources(folder, name, extensions);
-  // By the hash of path and seed: which files are taken and held out depends on no file beside them.
+  // In the order of a hash of seed and name: whether a file is taken depends little on the files beside it.
   const drawn = found
-    .map((file) => ({ file, key: toHex(deriveSeed(seed, 'package', file.path)) }))
-    .sort((a, b) => (a.key < b.key ? -1 : 1))
-    .map(({ file }) => file);
-  const taken: SourceFile[] = [];
+    .map((document) => ({ document, key: toHex(deriveSeed(seed, 'package', document.name)) }))
+    .sort((a, b) => (a.key < b.key ? -1 : 1));
+  const taken: TextDocument[] = [];
   let bytes = 0;
-  for (const file of drawn) {
-    if (bytes + file.bytes.length > limit) continue;
-    bytes += file.bytes.length;
-    taken.push(file);
+  for (const { document } of drawn) {
+    if (bytes + document.bytes.length > limit) continue;
+    bytes += document.bytes.length;
+    taken.push(document);
   }
-  const held = Math.max(1, Math.round(taken.length * holdOut));
-  if (held >= taken.length) {
+  if (taken.length < 2) {
     throw new AssayError('PACKAGE_EMPTY', {
       summary: `the package ${name} has too few sources`,
       expected: `two or more readable files of ${extensions.map((ending) => `.${ending}`).join(', ')} within ${limit} bytes`,
-      received: `${taken.length}`,
+      received: String(taken.length),
       fix: 'choose another package, other endings with ext=, or a larger limit=',
     });
   }
-  const sorted = (files: SourceFile[]) => files.sort((a, b) => compareBytewise(a.path, b.path));
-  return { test: sorted(taken.slice(0, held)), train: sorted(taken.slice(held)) };
+  return taken.sort((a, b) => compareBytewise(a.name, b.name));
 }
 
 /** The package's real folder. Looked for as Node does: in every `node_modules` from here upwards. */
@@ -89,7 +77,7 @@ async function findPackage(name: string): Promise<string> {
   }
 }
 
-async function readSources(folder: string, name: string, extensions: readonly string[]): Promise<SourceFile[]> {
+async function readSources(folder: string, name: string, extensions: readonly string[]): Promise<TextDocument[]> {
   const paths: string[] = [];
   const walk = async (at: string): Promise<void> => {
     for (const entry of await readdir(at, { withFileTypes: true })) {
@@ -106,7 +94,7 @@ async function readSources(folder: string, name: string, extensions: readonly st
   const named = paths.map((path) => ({ path, own: `${name}/${relative(folder, path).split(sep).join('/')}` }));
   named.sort((a, b) => compareBytewise(a.own, b.own));
   const seen = new Set<string>();
-  const files: SourceFile[] = [];
+  const files: TextDocument[] = [];
   for (const { path, own } of named) {
     if ((await stat(path)).size > MAX_FILE_BYTES) continue;
     const bytes = await readFile(path);
@@ -114,7 +102,7 @@ async function readSources(folder: string, name: string, extensions: readonly st
     const digest = toHex(sha256(bytes));
     if (seen.has(digest)) continue;
     seen.add(digest);
-    files.push({ path: own, bytes });
+    files.push({ name: own, bytes });
   }
   return files;
 }

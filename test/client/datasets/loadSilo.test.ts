@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { loadSilo, parseDataset } from '../../../client/datasets/loadSilo.ts';
+import type { DatasetSplit } from '../../../client/datasets/dataset.ts';
+import { loadSilo, parseDataset, type SiloOptions } from '../../../client/datasets/loadSilo.ts';
 import { measureFeatures } from '../../../client/datasets/standardize.ts';
 import { expectError } from '../support/expectError.ts';
 
@@ -37,13 +38,15 @@ describe('client loadSilo', () => {
       const path = join(folder, 't.csv');
       await writeFile(path, `a,b,y\n${Array.from({ length: 100 }, (_, i) => `${i},${i * i},${i % 2}`).join('\n')}`);
       const common = { dataset: `csv:${path}?label=y&standardize=true`, silos: 4, seed: 's', cacheFolder: folder };
-      const whole = await loadSilo({ ...common, partition: 'by-file', silo: 0 });
+      const load = async (options: Pick<SiloOptions, 'partition' | 'silo' | 'data'>) =>
+        (await loadSilo({ ...common, ...options })) as DatasetSplit;
+      const whole = await load({ partition: 'by-file', silo: 0 });
       expect([whole.train.size, whole.test.size]).to.deep.equal([80, 20]);
       expect(measureFeatures(whole.train).deviation[1]).to.be.closeTo(1, 1e-6);
       expect(whole.train.classes).to.equal(2);
-      const wider = await loadSilo({ ...common, partition: 'by-file', silo: 0, classes: 5 });
+      const wider = await load({ partition: 'by-file', silo: 0, data: { features: 2, classes: 5 } });
       expect([wider.train.classes, wider.test.classes]).to.deep.equal([5, 5]);
-      const silos = await Promise.all([0, 1, 2, 3].map((silo) => loadSilo({ ...common, partition: 'iid', silo })));
+      const silos = await Promise.all([0, 1, 2, 3].map((silo) => load({ partition: 'iid', silo })));
       expect(silos.map(({ train }) => train.size)).to.deep.equal([20, 20, 20, 20]);
       for (const { test } of silos) expect([...test.x]).to.deep.equal([...whole.test.x]);
     } finally {

@@ -1,69 +1,73 @@
 /** Corpora of installed packages: what is read, what is held out, and that nothing outside node_modules is. */
 import { expect } from 'chai';
-import { parsePackageSpec } from '../../../client/datasets/packages/packageSpec.ts';
+import { loadDataset, parseDataset } from '../../../client/datasets/loadSilo.ts';
+import { parsePackages } from '../../../client/datasets/packages/packageSpec.ts';
 import { readPackage } from '../../../client/datasets/packages/readPackage.ts';
+import { isText, type TextDocument, type TextSplit } from '../../../client/datasets/text/textDataset.ts';
 import { expectError } from '../support/expectError.ts';
 
-const SPEC = parsePackageSpec('commander?ext=js&limit=1000000');
-const size = (files: readonly { readonly bytes: Uint8Array }[]) =>
-  files.reduce((sum, { bytes }) => sum + bytes.length, 0);
-const paths = (files: readonly { readonly path: string }[]) => files.map(({ path }) => path);
+const LIMIT = 2_000_000;
+const names = (documents: readonly TextDocument[]) => documents.map(({ name }) => name);
+const size = (documents: readonly TextDocument[]) => documents.reduce((sum, { bytes }) => sum + bytes.length, 0);
 
 describe('corpora of installed packages', () => {
-  it('parses names and settings', () => {
-    expect(parsePackageSpec('@openzeppelin/contracts,viem?ext=sol,ts&limit=5000&holdout=0.25')).to.deep.equal({
+  it('parses names and settings; a package may have endings of its own', () => {
+    expect(parsePackages('package:@openzeppelin/contracts:sol,viem?ext=ts,js&limit=5000&holdout=0.25')).to.deep.equal({
       kind: 'package',
-      names: ['@openzeppelin/contracts', 'viem'],
-      extensions: ['sol', 'ts'],
+      packages: [
+        { name: '@openzeppelin/contracts', extensions: ['sol'] },
+        { name: 'viem', extensions: ['ts', 'js'] },
+      ],
       limit: 5000,
       holdOut: 0.25,
     });
   });
 
   it('refuses what is no package, an unknown setting, a package named twice', async () => {
-    const wrong = [
-      '..',
-      '../secrets',
-      '/etc',
-      'a/../b',
-      '',
-      'viem,viem',
-      'viem?extt=ts',
-      'viem?ext=.ts',
-      'viem?limit=-1',
+    const wrong = ['..', '../secrets', '/etc', 'a/../b', '', 'viem,viem', 'viem?extt=ts', 'viem?ext=.ts'];
+    for (const text of [...wrong, 'viem?limit=-1', 'viem?holdout=1', 'viem:', 'viem:../x']) {
+      await expectError(() => parseDataset(`package:${text}`), 'DATASET_SPEC');
+    }
+    await expectError(() => readPackage('no-such-package-here', ['js'], LIMIT, 'seed'), 'PACKAGE_MISSING');
+    await expectError(() => readPackage('commander', ['sol'], LIMIT, 'seed'), 'PACKAGE_EMPTY');
+  });
+
+  it('reads what people wrote, sorted, nothing twice', async () => {
+    const documents = await readPackage('zod', ['ts'], LIMIT, 'seed');
+    const found = names(documents);
+    expect(found.every((name) => name.startsWith('zod/') && /(?<!\.d)\.ts$/.test(name))).to.equal(true);
+    expect(found).to.deep.equal([...new Set(found)].sort());
+    const texts = new Set(documents.map(({ bytes }) => Buffer.from(bytes).toString('latin1')));
+    expect(texts.size, 'no text twice').to.equal(found.length);
+    const bundles = await readPackage('ethers', ['js'], LIMIT, 'seed');
+    expect(names(bundles).filter((name) => name.includes('.min.'))).to.deep.equal([]);
+  });
+
+  it('keeps within the limit of bytes; the seed chooses', async () => {
+    const whole = await readPackage('zod', ['ts'], LIMIT, 'seed');
+    const part = await readPackage('zod', ['ts'], 200_000, 'seed');
+    expect(size(whole)).to.be.greaterThan(200_000);
+    expect(size(part)).to.be.within(150_000, 200_000);
+    expect(names(await readPackage('zod', ['ts'], 200_000, 'seed'))).to.deep.equal(names(part));
+    expect(names(await readPackage('zod', ['ts'], 200_000, 'other'))).to.not.deep.equal(names(part));
+  });
+
+  it('as data sets: held out like the union of them, and only where there is a tokeniser', async () => {
+    const data = { context: 16, tokenizer: { kind: 'byte-bpe' as const, merges: [] } };
+    const load = async (text: string) => {
+      const split = await loadDataset(parseDataset(text), { cacheFolder: '', seed: 'seed', data });
+      if (!isText(split.train)) throw new Error('no text');
+      return split as TextSplit;
+    };
+    const [one, other, both] = [
+      await load('package:commander:js'),
+      await load('package:zod:ts?limit=100000'),
+      await load('package:commander:js,zod:ts?limit=100000'),
     ];
-    for (const text of [...wrong, 'viem?holdout=1']) await expectError(() => parsePackageSpec(text), 'DATASET_SPEC');
-    await expectError(() => readPackage('no-such-package-here', SPEC, 'seed'), 'PACKAGE_MISSING');
-    await expectError(() => readPackage('commander', { ...SPEC, extensions: ['sol'] }, 'seed'), 'PACKAGE_EMPTY');
-  });
-
-  it('holds whole files out by seed, a tenth of them, and reads none twice', async () => {
-    const spec = parsePackageSpec('zod?ext=ts');
-    const { train, test } = await readPackage('zod', spec, 'seed');
-    const all = [...paths(train), ...paths(test)];
-    expect(new Set(all).size).to.equal(all.length);
-    expect(test.length).to.equal(Math.round(all.length / 10));
-    expect(all.every((path) => path.startsWith('zod/') && path.endsWith('.ts') && !path.endsWith('.d.ts'))).to.equal(
-      true,
-    );
-    expect(paths(train)).to.deep.equal(paths(train).sort());
-    const texts = new Set([...train, ...test].map(({ bytes }) => Buffer.from(bytes).toString('latin1')));
-    expect(texts.size, 'no text twice').to.equal(all.length);
-    const again = await readPackage('zod', spec, 'seed');
-    expect(paths(again.test)).to.deep.equal(paths(test));
-    const other = await readPackage('zod', spec, 'another seed');
-    expect(paths(other.test)).to.not.deep.equal(paths(test));
-  });
-
-  it('keeps within the limit of bytes', async () => {
-    const whole = await readPackage('zod', parsePackageSpec('zod?ext=ts'), 'seed');
-    const part = await readPackage('zod', parsePackageSpec('zod?ext=ts&limit=200000'), 'seed');
-    expect(size([...whole.train, ...whole.test])).to.be.greaterThan(200_000);
-    expect(size([...part.train, ...part.test])).to.be.within(150_000, 200_000);
-  });
-
-  it('leaves out what nobody wrote: minified bundles', async () => {
-    const { train, test } = await readPackage('ethers', parsePackageSpec('ethers?ext=js'), 'seed');
-    expect([...paths(train), ...paths(test)].filter((path) => path.includes('.min.'))).to.deep.equal([]);
+    for (const side of ['train', 'test'] as const) {
+      expect(both[side].tokens).to.deep.equal(Uint16Array.from([...one[side].tokens, ...other[side].tokens]));
+    }
+    const samples = { cacheFolder: '', seed: 'seed', data: { features: 2, classes: 2 } };
+    await expectError(() => loadDataset(parseDataset('package:zod'), samples), 'DATASET_TEXT');
   });
 });
