@@ -2,7 +2,7 @@
  * A rule by itself: rows that lie in the kernels' memory become the next model, one thread, nothing hashed. What is
  * compared with numpy, which does no more either; a round (`runRound`) does this, and reads, commits and publishes.
  *
- *     first pass    G, span by span; sign counts where the rule wants them
+ *     first pass    G; sign counts where the rule wants them
  *     W = pre(G)
  *     second pass   tile by tile: mix, combine, divide, add to the model
  */
@@ -29,8 +29,6 @@ import type { RoundContext } from '../protocol/round/roundIo.ts';
 
 /** Coordinates of a tile, as in a round: what one kernel writes is in the cache when the next one reads it. */
 const TILE = 4096;
-/** Coordinates of a Gram span, as in a round with chunks of 256. */
-const SPAN = 4096;
 /** Rows start this much beyond a multiple of their length: equal addresses modulo 4096 would share cache sets. */
 const SKEW_BYTES = 192;
 const INT16_BOUND = 2 ** 15;
@@ -88,14 +86,9 @@ export class RowMemory {
   gram(count: number = this.n): Gram {
     const mark = this.kernels.arena.mark();
     const kernel = new GramKernel(this.kernels, count);
-    let values: BigInt64Array | undefined;
-    for (let from = 0; from < this.length; from += SPAN) {
-      const span = kernel.span(this.table(count, from), 0, Math.min(SPAN, this.length - from));
-      if (values === undefined) values = span;
-      else for (let p = 0; p < span.length; p++) values[p]! += span[p]!;
-    }
+    const values = kernel.span(this.table(count, 0), 0, this.length);
     this.kernels.arena.release(mark);
-    return { n: count, values: values! };
+    return { n: count, values };
   }
 }
 

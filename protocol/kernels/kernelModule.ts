@@ -72,8 +72,9 @@ export interface KernelExports {
   scaleRowsInt32(rows: number, n: number, factors: number, outRows: number, start: number, end: number): void;
   scaleRowsFloat64(rows: number, n: number, factors: number, outRows: number, start: number, end: number): void;
 
-  deltasOfInt32(numerators: number, out: number, length: number, scale: number, denominator: number): void;
+  deltasOfInt32(numerators: number, out: number, length: number, factor: number, half: number): void;
   deltasOfFloat64(numerators: number, out: number, length: number, scale: number, denominator: number): void;
+  fedAvgOfInt32(numerators: number, model: number, length: number, factor: number, half: number): void;
   fedAvg(deltas: number, model: number, length: number, rate: number): void;
   fedAvgM(deltas: number, model: number, velocity: number, length: number, rate: number, momentum: number): void;
   fedAdaptive(

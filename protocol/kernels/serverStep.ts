@@ -46,7 +46,12 @@ export function serverStepKernel({ exports }: Kernels, step: StepNumbers): Serve
   return {
     run(numerators, lanes, denominator, model, state, length) {
       const deltas = numerators;
-      if (lanes === 'int32') exports.deltasOfInt32(numerators, deltas, length, scale, denominator);
+      const factor = scale / denominator;
+      const half = 0.5 / (denominator / Math.min(1, scale));
+      if (lanes === 'int32' && optimizer === 'fedAvg' && rate === 1) {
+        return exports.fedAvgOfInt32(numerators, model, length, factor, half);
+      }
+      if (lanes === 'int32') exports.deltasOfInt32(numerators, deltas, length, factor, half);
       else exports.deltasOfFloat64(numerators, deltas, length, scale, denominator);
       if (optimizer === 'fedAvg') return exports.fedAvg(deltas, model, length, rate);
       if (optimizer === 'fedAvgM') return exports.fedAvgM(deltas, model, state, length, rate, momentum);

@@ -35,19 +35,28 @@ export function gramSpan(rowsPtr: usize, n: i32, byteOffset: usize, length: i32,
   }
 }
 
-/** Adds a strip's products, or adds nothing and says false when the norms do not prove that they fit. */
+/**
+ * Adds a strip's products, or adds nothing and says false when the norms do not prove that they fit. `norms` is followed
+ * by room for the products of the neighbours (0, 1), (2, 3), ...: they come with the norms, from the same loads.
+ */
 function addStrip(rowsPtr: usize, n: i32, at: usize, length: i32, out: usize, norms: usize): bool {
   const bytes = <usize>length << 1;
+  const neighbors = norms + (<usize>n << 3);
+  for (let i = 0; i + 1 < n; i += 2) {
+    const norm = norms + (<usize>i << 3);
+    diagonal2x2(row(rowsPtr, i, at), row(rowsPtr, i + 1, at), bytes, norm, neighbors + (<usize>i << 2));
+  }
+  if (n & 1) store<i64>(neighbors - 8, normSq(row(rowsPtr, n - 1, at), bytes));
   let largest: i64 = 0;
   let second: i64 = 0;
   for (let i = 0; i < n; i++) {
-    const norm = normSq(row(rowsPtr, i, at), bytes);
-    store<i64>(norms + (<usize>i << 3), norm);
+    const norm = load<i64>(norms + (<usize>i << 3));
     second = max(second, min(largest, norm));
     largest = max(largest, norm);
   }
   if (<f64>largest * <f64>second > LARGEST_NORM_PRODUCT) return false;
   for (let i = 0; i < n; i++) addTo(entry(out, n, i, i), load<i64>(norms + (<usize>i << 3)));
+  for (let i = 0; i + 1 < n; i += 2) addTo(entry(out, n, i, i + 1), load<i64>(neighbors + (<usize>i << 2)));
   addPairs(rowsPtr, n, at, bytes, out);
   return true;
 }
@@ -75,7 +84,9 @@ function pairsByTwo(rowsPtr: usize, n: i32, at: usize, length: i32, out: usize, 
       v128.store(copy, i16x8.shr_s(v128.load(from), SHIFT));
     }
   }
+  addNeighbors(rowsPtr, n, at, bytes, remainders);
   addPairs(rowsPtr, n, at, bytes, remainders);
+  addNeighbors(table, n, 0, bytes, shifted);
   addPairs(table, n, 0, bytes, shifted);
   for (let i = 0; i < n; i++) {
     addTo(entry(out, n, i, i), load<i64>(scratch + (<usize>i << 3))); // the norm that `addStrip` left here
@@ -87,12 +98,18 @@ function pairsByTwo(rowsPtr: usize, n: i32, at: usize, length: i32, out: usize, 
   }
 }
 
-/** Adds the products of all pairs i < j, modulo 2^32 as signed numbers, to the packed triangle at `out`. */
+/** Adds the products of the neighbours (0, 1), (2, 3), ..., modulo 2^32 as signed numbers, to the packed triangle. */
+function addNeighbors(rowsPtr: usize, n: i32, at: usize, bytes: usize, out: usize): void {
+  for (let i = 0; i + 1 < n; i += 2) {
+    tile1x1(row(rowsPtr, i, at), row(rowsPtr, i + 1, at), bytes, entry(out, n, i, i + 1));
+  }
+}
+
+/** Adds the products of all other pairs i < j in the same way. */
 function addPairs(rowsPtr: usize, n: i32, at: usize, bytes: usize, out: usize): void {
   for (let i = 0; i + 1 < n; i += 2) {
     const x0 = row(rowsPtr, i, at);
     const x1 = row(rowsPtr, i + 1, at);
-    tile1x1(x0, x1, bytes, entry(out, n, i, i + 1));
     let out0 = entry(out, n, i, i + 2);
     let out1 = entry(out, n, i + 1, i + 2);
     let j = i + 2;
@@ -118,10 +135,38 @@ function addPairs(rowsPtr: usize, n: i32, at: usize, bytes: usize, out: usize): 
   }
 }
 
-/**
- * |x|^2. Squares add up without wrapping as long as none of them, times the number of steps, exceeds 32 bits (their OR
- * is at least as large as any of them); else in 64 bits.
- */
+/** Writes |x|^2 and |y|^2 to `norms`, and x.y modulo 2^32 as a signed number to `product`. */
+function diagonal2x2(x: usize, y: usize, bytes: usize, norms: usize, product: usize): void {
+  let a = i32x4.splat(0);
+  let b = i32x4.splat(0);
+  let ab = i32x4.splat(0);
+  let seen = i32x4.splat(0);
+  const from = x;
+  for (const end = x + bytes, apart = y - x; x < end; x += 32) {
+    let u = v128.load(x);
+    let v = v128.load(x + apart);
+    ab = i32x4.add(ab, i32x4.dot_i16x8_s(u, v));
+    u = i32x4.dot_i16x8_s(u, u);
+    v = i32x4.dot_i16x8_s(v, v);
+    a = i32x4.add(a, u);
+    b = i32x4.add(b, v);
+    seen = v128.or(seen, v128.or(u, v));
+    u = v128.load(x, 16);
+    v = v128.load(x + apart, 16);
+    ab = i32x4.add(ab, i32x4.dot_i16x8_s(u, v));
+    u = i32x4.dot_i16x8_s(u, u);
+    v = i32x4.dot_i16x8_s(v, v);
+    a = i32x4.add(a, u);
+    b = i32x4.add(b, v);
+    seen = v128.or(seen, v128.or(u, v));
+  }
+  store<i64>(product, <i64>i32x4.extract_lane(totals(ab, ab, ab, ab), 0));
+  const isWide = wraps(seen, bytes);
+  store<i64>(norms, isWide ? wideNormSq(from, bytes) : unsignedTotal(a));
+  store<i64>(norms, isWide ? wideNormSq(y, bytes) : unsignedTotal(b), 8);
+}
+
+/** |x|^2. */
 function normSq(x: usize, bytes: usize): i64 {
   let sum = i32x4.splat(0);
   let seen = i32x4.splat(0);
@@ -132,16 +177,35 @@ function normSq(x: usize, bytes: usize): i64 {
     seen = v128.or(seen, squares);
     sum = i32x4.add(sum, squares);
   }
+  return wraps(seen, bytes) ? wideNormSq(x, bytes) : unsignedTotal(sum);
+}
+
+/**
+ * Whether a lane of squares may have left 32 bits. It has not as long as none of them, times the number of steps, does;
+ * their OR is at least as large as any of them.
+ */
+// @ts-ignore: decorator
+@inline
+function wraps(seen: v128, bytes: usize): bool {
   const most = i32x4.extract_lane(seen, 0) | i32x4.extract_lane(seen, 1) | i32x4.extract_lane(seen, 2) | i32x4.extract_lane(seen, 3);
-  let wide = i64x2.add(i64x2.extend_low_i32x4_u(sum), i64x2.extend_high_i32x4_u(sum));
-  if (<u64><u32>most * (<u64>bytes >> 4) > 0xffffffff) {
-    wide = i64x2.splat(0);
-    for (let from = x; from < end; from += 16) {
-      const a = v128.load(from);
-      const squares = i32x4.dot_i16x8_s(a, a); // at most 2^31, unsigned
-      wide = i64x2.add(wide, i64x2.add(i64x2.extend_low_i32x4_u(squares), i64x2.extend_high_i32x4_u(squares)));
-    }
+  return <u64><u32>most * (<u64>bytes >> 4) > 0xffffffff;
+}
+
+/** |x|^2 in 64 bits, whatever x holds. */
+function wideNormSq(x: usize, bytes: usize): i64 {
+  let wide = i64x2.splat(0);
+  for (const end = x + bytes; x < end; x += 16) {
+    const a = v128.load(x);
+    const squares = i32x4.dot_i16x8_s(a, a); // at most 2^31, unsigned
+    wide = i64x2.add(wide, i64x2.add(i64x2.extend_low_i32x4_u(squares), i64x2.extend_high_i32x4_u(squares)));
   }
+  return i64x2.extract_lane(wide, 0) + i64x2.extract_lane(wide, 1);
+}
+
+// @ts-ignore: decorator
+@inline
+function unsignedTotal(lanes: v128): i64 {
+  const wide = i64x2.add(i64x2.extend_low_i32x4_u(lanes), i64x2.extend_high_i32x4_u(lanes));
   return i64x2.extract_lane(wide, 0) + i64x2.extract_lane(wide, 1);
 }
 

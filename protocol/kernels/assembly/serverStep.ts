@@ -16,15 +16,45 @@ function saturate(a: v128, b: v128): v128 {
   return v128.shuffle<i64>(i32x4.trunc_sat_f64x2_s_zero(a), i32x4.trunc_sat_f64x2_s_zero(b), 0, 2);
 }
 
-/** int32 out = sat(trunc(numerator * scale / denominator)) from int32 numerators; `out` may be `numerators`. */
-export function deltasOfInt32(numerators: usize, out: usize, length: usize, scale: f64, denominator: f64): void {
-  const s = f64x2.splat(scale);
-  const d = f64x2.splat(denominator);
+/**
+ * sat(trunc(numerator * scale / denominator)) of four int32 numerators, without a division. With N / D the fraction in
+ * whole numbers, (|N| + 1/2) / D has the same whole part as |N| / D and is at least 1 / (2 D) away from any other; that
+ * absorbs what rounding does to it, at most 2^-51 of it, while |N| < 2^49. `factor` is scale / denominator, `half` is
+ * 1 / (2 D).
+ */
+// @ts-ignore: decorator
+@inline
+function quotients(n: v128, factor: v128, half: v128): v128 {
+  const signs = f64x2.splat(-0.0);
+  const a = f64x2.mul(f64x2.convert_low_i32x4_s(n), factor);
+  const b = f64x2.mul(f64x2.convert_low_i32x4_s(upperHalf(n)), factor);
+  return saturate(
+    f64x2.add(a, v128.or(v128.and(a, signs), half)), // the conversion truncates
+    f64x2.add(b, v128.or(v128.and(b, signs), half)),
+  );
+}
+
+/** int32 out = `quotients` of int32 numerators; `out` may be `numerators`. */
+export function deltasOfInt32(numerators: usize, out: usize, length: usize, factor: f64, half: f64): void {
+  const f = f64x2.splat(factor);
+  const h = f64x2.splat(half);
   for (const end = numerators + (length << 2); numerators < end; numerators += 16, out += 16) {
-    const n = v128.load(numerators);
-    const a = f64x2.div(f64x2.mul(f64x2.convert_low_i32x4_s(n), s), d);
-    const b = f64x2.div(f64x2.mul(f64x2.convert_low_i32x4_s(upperHalf(n)), s), d);
-    v128.store(out, saturate(a, b)); // the conversion truncates
+    v128.store(out, quotients(v128.load(numerators), f, h));
+  }
+}
+
+/** FedAvg at a learning rate of 1, from int32 numerators: w' = sat(w + `quotients`). */
+export function fedAvgOfInt32(numerators: usize, model: usize, length: usize, factor: f64, half: f64): void {
+  const f = f64x2.splat(factor);
+  const h = f64x2.splat(half);
+  for (const end = numerators + (length << 2); numerators < end; numerators += 16, model += 16) {
+    const delta = quotients(v128.load(numerators), f, h);
+    const w = v128.load(model);
+    const sum = i32x4.add(w, delta);
+    // Left int32 where both have the sign that the sum has not: INT32_MAX for positive ones, INT32_MIN for negative.
+    const left = i32x4.shr_s(v128.and(v128.xor(sum, w), v128.xor(sum, delta)), 31);
+    const edge = v128.xor(i32x4.shr_s(sum, 31), i32x4.splat(i32.MIN_VALUE));
+    v128.store(model, v128.bitselect(edge, sum, left));
   }
 }
 
