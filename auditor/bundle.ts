@@ -24,6 +24,7 @@ import { modelPayloadLength, updatePayloadLength } from '../protocol/encoding/ve
 import { AssayError } from '../protocol/errors.ts';
 import { MAX_EVIDENCE_BYTES } from '../protocol/round/evidence.ts';
 import { layoutOf } from '../protocol/round/parameters.ts';
+import type { FileRange } from '../protocol/round/roundIo.ts';
 import { type AuditOptions, type AuditScope, auditFrom, networkPayloads } from './auditFederation.ts';
 import { assembleRounds } from './chain/assembleRounds.ts';
 import { type ChainFacts, type ChainReader, chainFactsSchema } from './chain/chainFacts.ts';
@@ -269,6 +270,10 @@ class BundleBlocks implements Blocks {
     const place = this.places.get(cid);
     if (place === undefined) throw new SourceFailure(`does not hold block ${cid}`);
     return place;
+  }
+
+  get fileRange(): FileRange {
+    return { descriptor: this.file.fd, byteOffset: 0 };
   }
 
   async read(offset: number, into: Uint8Array): Promise<void> {

@@ -173,6 +173,7 @@ class Bench {
                 if (read !== into.length) throw new Error(`${read} bytes of row ${i} instead of ${into.length}`);
               },
           ),
+          rowFiles: Array.from({ length: n }, (_, i) => ({ descriptor: rows, byteOffset: i * bytes })),
           model: zeros,
           state: null,
           previousModel: null,

@@ -14,6 +14,7 @@ import {
   type FilePlace,
   NODE_LINKS,
 } from '../../protocol/encoding/unixfsFile.ts';
+import type { FileRange } from '../../protocol/round/roundIo.ts';
 import type { Payload } from './payload.ts';
 import type { PayloadRequest } from './payloadReader.ts';
 
@@ -36,6 +37,8 @@ export interface BlockPlace {
 export interface Blocks {
   /** @throws SourceFailure when the block is not there. */
   find(cid: string): BlockPlace;
+  /** Where all of them lie, in an open file; none where they do not. */
+  readonly fileRange?: FileRange | null;
   read(offset: number, into: Uint8Array): void | Promise<void>;
   release(): Promise<void>;
 }
@@ -113,6 +116,17 @@ class Pieces implements Payload {
     this.pieces = pieces;
     this.pieceBytes = pieceBytes;
     this.length = length;
+  }
+
+  /** Leaves that came in their order lie side by side; nodes between them, or another order, part them. */
+  get fileRange(): FileRange | null {
+    const { blocks, pieces } = this;
+    if (blocks.fileRange == null || pieces.length === 0) return null;
+    const isWhole = pieces.every(
+      ({ offset, length }, i) => offset + length === (pieces[i + 1]?.offset ?? offset + length),
+    );
+    const { descriptor, byteOffset } = blocks.fileRange;
+    return isWhole ? { descriptor, byteOffset: byteOffset + pieces[0]!.offset } : null;
   }
 
   read(offset: number, into: Uint8Array): void | Promise<void> {

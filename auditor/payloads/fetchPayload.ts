@@ -15,6 +15,7 @@ import {
   RAW_CODEC,
 } from '../../protocol/encoding/unixfsFile.ts';
 import { AssayError } from '../../protocol/errors.ts';
+import type { FileRange } from '../../protocol/round/roundIo.ts';
 import {
   assembleFile,
   type BlockPlace,
@@ -119,6 +120,10 @@ class SpooledBlocks implements Blocks {
     const place = this.places.get(cid);
     if (place === undefined) throw new SourceFailure(`left out block ${cid}`);
     return place;
+  }
+
+  get fileRange(): FileRange | null {
+    return this.spool.fileRange ?? null;
   }
 
   read(offset: number, into: Uint8Array): void | Promise<void> {

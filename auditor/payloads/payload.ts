@@ -3,10 +3,13 @@
  * model. Whether the bytes lie in memory, in a file of their own or in a bundle is nobody's business but its reader's.
  */
 import type { ReadChunk } from '../../protocol/dispute/trees.ts';
+import type { FileRange } from '../../protocol/round/roundIo.ts';
 
 export interface Payload {
   /** In bytes. */
   readonly length: number;
+  /** Where its bytes lie in one piece in an open file, until it is released; none where they do not. */
+  readonly fileRange?: FileRange | null;
   /** Fills `into` with the bytes from `offset`; both ends lie within the payload. */
   read(offset: number, into: Uint8Array): void | Promise<void>;
   /** Gives back what it holds; it is not read after that. Once more does nothing. */

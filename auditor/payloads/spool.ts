@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { AssayError } from '../../protocol/errors.ts';
+import type { FileRange } from '../../protocol/round/roundIo.ts';
 import type { Payload } from './payload.ts';
 
 /** Memory for payloads of one audit; what does not fit lies in files. */
@@ -139,6 +140,10 @@ class FileSpool implements Spool {
     } catch {
       // Where an open file keeps its name it goes with its folder.
     }
+  }
+
+  get fileRange(): FileRange | null {
+    return this.file === null ? null : { descriptor: this.file, byteOffset: 0 };
   }
 
   async append(bytes: Uint8Array): Promise<number> {

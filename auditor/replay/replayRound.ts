@@ -70,6 +70,7 @@ export async function replayRound(
       context,
       {
         rows: rows.map(readerOf),
+        rowFiles: rows.map((row) => row.fileRange ?? null),
         model: readerOf(base),
         state: state === null ? null : readerOf(state),
         previousModel: previousModel === null ? null : readerOf(previousModel),

@@ -17,9 +17,21 @@ export type ReadRange = (byteOffset: number, into: Uint8Array) => void | Promise
 /** Takes the next bytes of a result, in order. They are valid until the call has returned or its promise has settled. */
 export type WriteNext = (bytes: Uint8Array) => void | Promise<void>;
 
+/** Where in an open file a padded vector lies as it is. */
+export interface FileRange {
+  /** Of the process, so that its threads can read there too. Stays open until the round is computed. */
+  readonly descriptor: number;
+  readonly byteOffset: number;
+}
+
 export interface RoundIo {
   /** The update payloads (int16), in row order. */
   readonly rows: readonly ReadRange[];
+  /**
+   * Where rows lie in files, as far as they do: threads read these there, each for its own blocks, where `rows` would be
+   * asked in the thread that also writes. Only speed depends on it.
+   */
+  readonly rowFiles?: readonly (FileRange | null)[];
   /** The base model (int32). */
   readonly model: ReadRange;
   /** The server state before the round (int32), null where it is zero: before the first round or without a state. */

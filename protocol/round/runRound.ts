@@ -43,7 +43,8 @@ export async function runRound(
   const statePlanes = stateVectors(serverStep);
   const rows = usesHistory(rule) ? n + 1 : n;
   const blocks = blockLayout(layoutOf(parameters), rows, options.blockChunks);
-  const computer = await engine.open({ parameters, blocks, updates: n, rows, statePlanes });
+  const rowFiles = io.rowFiles ?? io.rows.map(() => null);
+  const computer = await engine.open({ parameters, blocks, updates: n, rows, statePlanes, rowFiles });
   try {
     const run = new Run(parameters, context, io, blocks, computer, options.commitUpdates ?? false);
     let mixing = options.mixing ?? null;
@@ -105,8 +106,10 @@ class Run {
         await all([this.readRows(block, slot), this.previous === null ? undefined : this.readModel(block, slot)]);
         await this.readHistory(block, slot);
       },
-      (block, slot) => computer.analyse(slot, chunksInBlock(this.blocks, block), wants),
-      async ({ gram: grown, commitments, signs: counted }) => {
+      (block, slot) =>
+        computer.analyse(slot, chunksInBlock(this.blocks, block), { ...wants, firstChunk: block * this.blocks.chunks }),
+      async ({ gram: grown, commitments, signs: counted }, block, slot) => {
+        this.judgePadding(block, slot);
         const { payload, roots, level } = grown!; // as it was asked for
         for (const root of roots) committer.appendSubtree(root, level);
         counted.forEach(({ positive, negative }, i) => {
@@ -143,6 +146,7 @@ class Run {
       (block, slot) =>
         computer.combine(slot, chunksInBlock(blocks, block), { ...wants, firstChunk: block * blocks.chunks }),
       async (combined, block, slot) => {
+        this.judgePadding(block, slot);
         model.append(combined.model);
         if (combined.state !== null) state?.append(combined.state);
         this.growUpdates(combined.commitments);
@@ -189,13 +193,15 @@ class Run {
         reading ??= read(block, slot);
         await reading;
         reading = undefined;
-        // The reading of the next block begins before this one is computed, which may be in this very thread.
         const next = block + 1;
-        if (next < this.blocks.count && slots > 1) {
+        const readNext = async () => {
+          if (next >= this.blocks.count || slots === 1) return;
           if (next >= slots) await done[next - slots];
           reading = read(next, next % slots);
           reading.catch(() => undefined); // awaited above, or settled below
-        }
+        };
+        // In this very thread a block is computed while the next one, whose reading has begun, arrives.
+        if (!this.computer.hasThreads) await readNext();
         const computed = Promise.resolve(compute(block, slot));
         const before = done[block - 1];
         const taken = (async () => {
@@ -207,6 +213,7 @@ class Run {
         done[block] = taken;
         if (block >= slots) delete done[block - slots];
         if (slots === 1) await taken;
+        if (this.computer.hasThreads) await readNext();
       }
       await done[this.blocks.count - 1];
     } catch (error) {
@@ -222,11 +229,22 @@ class Run {
     const { rows } = this.computer.slots[slot]!;
     const coordinates = chunksInBlock(this.blocks, block) * layout.chunkSize;
     const offset = block * chunks * layout.chunkSize * UPDATE_COORDINATE_BYTES;
-    await all(this.io.rows.map((row, i) => row(offset, bytesOf(rows[i]!.subarray(0, coordinates)))));
-    if (block === this.blocks.count - 1) {
-      for (let i = 0; i < this.n; i++) {
-        this.zeroPadded[i] = isZeroPadded(rows[i]!.subarray(coordinates - layout.chunkSize, coordinates), layout);
-      }
+    const isElsewhere = (i: number) => this.computer.hasThreads && this.io.rowFiles?.[i] != null;
+    await all(
+      this.io.rows.map((row, i) =>
+        isElsewhere(i) ? undefined : row(offset, bytesOf(rows[i]!.subarray(0, coordinates))),
+      ),
+    );
+  }
+
+  /** Once the rows of the last block have been read, whoever read them. */
+  private judgePadding(block: number, slot: number): void {
+    if (block < this.blocks.count - 1) return;
+    const { layout } = this.blocks;
+    const end = chunksInBlock(this.blocks, block) * layout.chunkSize;
+    const { rows } = this.computer.slots[slot]!;
+    for (let i = 0; i < this.n; i++) {
+      this.zeroPadded[i] = isZeroPadded(rows[i]!.subarray(end - layout.chunkSize, end), layout);
     }
   }
 

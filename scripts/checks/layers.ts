@@ -32,6 +32,7 @@ const NODE_ONLY = [
   'protocol/commitment/sha256.node.ts',
   'protocol/round/engine/threads.node.ts',
   'protocol/round/engine/blockThread.ts', // the thread that threads.node.ts starts
+  'protocol/round/engine/readRowFiles.ts', // what that thread reads
 ];
 
 /** Packages that only compute. Anything else in protocol/ would bring I/O, a clock or a platform with it. */

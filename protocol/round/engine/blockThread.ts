@@ -2,11 +2,13 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { AssayError } from '../../errors.ts';
 import { loadKernels } from '../../kernels/kernelModule.ts';
-import { BlockMachine } from './blockMachine.ts';
+import { BlockMachine, type MachineSetup } from './blockMachine.ts';
+import { readRowFiles } from './readRowFiles.ts';
 import type { ThreadMessage, ThreadReply, ThreadSetup } from './thread.ts';
 
 const { memory } = workerData as ThreadSetup;
 let machine: BlockMachine | undefined;
+let readRows: ((slot: number, firstChunk: number, chunks: number) => void) | undefined;
 /** Why there is none: told to whoever asks for a block. */
 let refusal: unknown;
 
@@ -24,14 +26,19 @@ function obey(message: ThreadMessage) {
   if (message.verb === 'open') {
     refusal = undefined;
     machine = undefined;
-    machine = new BlockMachine(loadKernels(memory, message.region), message.setup);
+    const kernels = loadKernels(memory, message.region);
+    const setup: MachineSetup = message.setup;
+    machine = new BlockMachine(kernels, setup);
+    readRows = (slot, firstChunk, chunks) => readRowFiles(kernels, setup, slot, firstChunk, chunks);
     return undefined;
   }
   if (refusal !== undefined) throw refusal;
   if (message.verb === 'mixBy') machine!.mixBy(message.mixing);
-  if (message.verb === 'analyse') return machine!.analyse(message.slot, message.chunks, message.wants);
-  if (message.verb === 'combine') return machine!.combine(message.slot, message.chunks, message.wants);
-  return undefined;
+  if (message.verb !== 'analyse' && message.verb !== 'combine') return undefined;
+  const { slot, chunks, wants } = message;
+  readRows!(slot, wants.firstChunk, chunks);
+  if (message.verb === 'analyse') return machine!.analyse(slot, chunks, message.wants);
+  return machine!.combine(slot, chunks, message.wants);
 }
 
 function reply(message: ThreadReply): void {

@@ -33,6 +33,7 @@ export const referenceEngine: RoundEngine = {
 
 class ReferenceComputer implements BlockComputer {
   readonly slots: readonly BlockBuffers[];
+  readonly hasThreads = false;
   private readonly shape: RoundShape;
   private mixing: Mixing | null = null;
 

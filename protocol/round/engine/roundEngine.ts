@@ -11,6 +11,7 @@ import type { GramNode } from '../../commitment/gramTree.ts';
 import type { SumNode } from '../../commitment/merkleSum.ts';
 import type { BlockLayout } from '../blockLayout.ts';
 import type { LearningParameters } from '../parameters.ts';
+import type { FileRange } from '../roundIo.ts';
 
 export const ENGINES = ['wasm', 'reference'] as const;
 export type EngineName = (typeof ENGINES)[number];
@@ -36,6 +37,8 @@ export interface RoundShape {
   readonly rows: number;
   /** Int32 planes of the server state. */
   readonly statePlanes: number;
+  /** Where updates lie in files, null for those that do not; of those that a computer may read itself. */
+  readonly rowFiles: readonly (FileRange | null)[];
 }
 
 /** The memory of one block, for as many chunks as a block has. */
@@ -50,6 +53,8 @@ export interface BlockBuffers {
 /** Computes blocks in its `slots`, several side by side where it has threads. */
 export interface BlockComputer {
   readonly slots: readonly BlockBuffers[];
+  /** Whether blocks are computed by others than the caller's thread; these read `rowFiles` themselves. */
+  readonly hasThreads: boolean;
   /** First pass: what the rows of the first `chunks` chunks of the slot are worth. */
   analyse(slot: number, chunks: number, wants: BlockWants): BlockAnalysis | Promise<BlockAnalysis>;
   /** Before the first `combine`: the mixing matrix, null for a rule without one. */
@@ -61,6 +66,8 @@ export interface BlockComputer {
 }
 
 export interface BlockWants {
+  /** The block's first chunk in the vector. */
+  readonly firstChunk: number;
   /** Commitments of the updates' parts in this block. */
   readonly commitments: boolean;
   readonly gram: boolean;

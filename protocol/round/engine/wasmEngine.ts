@@ -121,6 +121,7 @@ class WasmEngine implements RoundEngine {
 /** Everything in the caller's thread. */
 class OwnThread implements BlockComputer {
   readonly slots: readonly BlockBuffers[];
+  readonly hasThreads = false;
   readonly release: () => void;
   private readonly machine: BlockMachine;
 
@@ -146,6 +147,7 @@ class OwnThread implements BlockComputer {
 /** Each block in the thread that has least to do. */
 class ManyThreads implements BlockComputer {
   readonly slots: readonly BlockBuffers[];
+  readonly hasThreads = true;
   readonly release: () => void;
   private readonly members: readonly Member[];
 

@@ -29,6 +29,7 @@ function defective(spoil: {
       const computer = await referenceEngine.open(shape);
       const wrapped: BlockComputer = {
         slots: computer.slots,
+        hasThreads: false,
         mixBy: (mixing) => computer.mixBy(mixing),
         release: () => computer.release(),
         async analyse(slot, chunks, wants) {

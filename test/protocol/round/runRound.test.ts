@@ -1,5 +1,8 @@
 /** The streamed round against the plain state machine in memory: the same bits, however it is cut and computed. */
 import { execFile } from 'node:child_process';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
@@ -16,7 +19,7 @@ import {
 } from '../../../protocol/aggregation/rule.ts';
 import { FED_AVG, Q16, type ServerStep, stateVectors } from '../../../protocol/aggregation/serverStep.ts';
 import { commitUpdate } from '../../../protocol/commitment/merkleSum.ts';
-import { ZERO_HASH } from '../../../protocol/encoding/bytes.ts';
+import { concatBytes, ZERO_HASH } from '../../../protocol/encoding/bytes.ts';
 import { bytesOf, encodeModel, encodeUpdate, viewInt16, viewInt32 } from '../../../protocol/encoding/vectors.ts';
 import { blockLayout } from '../../../protocol/round/blockLayout.ts';
 import { computeRound } from '../../../protocol/round/computeRound.ts';
@@ -281,6 +284,57 @@ for (const engine of ENGINES) {
       }
     });
 
+    it('reads rows where they lie in files, and is told of files that end early', async () => {
+      const rule = parseRule('centered-clipping', 2, { radius: 900n });
+      const parameters = roundParameters({ dimension: 9001, chunkSize: 32, rule, serverStep: FED_AVG });
+      const { payloads, modelPayload } = randomRound(parameters, 6, 'ordinary', 11);
+      const options = { blockChunks: 16, commitUpdates: true };
+      const round = { rows: payloads, model: modelPayload };
+      const expected = await runRoundInMemory(referenceEngine, parameters, contextOf(6), round, options);
+      const path = join(await mkdtemp(join(tmpdir(), 'assay-rows-')), 'rows');
+      await writeFile(path, concatBytes(new Uint8Array(100), ...payloads));
+      const file = await open(path);
+      try {
+        const asked = new Set<number>();
+        const io: RoundIo = {
+          rows: payloads.map((bytes, i) => (from, into) => {
+            asked.add(i);
+            return readMemory(bytes)(from, into);
+          }),
+          // All but the last row, which is where `rows` says.
+          rowFiles: payloads.map((bytes, i) =>
+            i === 5 ? null : { descriptor: file.fd, byteOffset: 100 + i * bytes.length },
+          ),
+          model: readMemory(modelPayload),
+          state: null,
+          previousModel: null,
+        };
+        const { roots, updates } = await runRound(engine, parameters, contextOf(6), io, options);
+        expect(roots).to.deep.equal(expected.roots);
+        expect(updates).to.deep.equal(expected.updates);
+        expect([...asked].sort()).to.deep.equal(engine.threads === 1 ? [0, 1, 2, 3, 4, 5] : [5]);
+        if (engine.threads === 1) return;
+        await file.close();
+        const short = await open(path, 'r+');
+        await short.truncate(100 + 3 * payloads[0]!.length - 1);
+        const error = await runRound(
+          engine,
+          parameters,
+          contextOf(6),
+          { ...io, rowFiles: io.rowFiles!.map((range) => range && { ...range, descriptor: short.fd }) },
+          options,
+        ).then(
+          () => undefined,
+          (cause: Error) => cause,
+        );
+        await short.close();
+        expect(error).to.include({ code: 'ROUND_INPUT' });
+      } finally {
+        await file.close();
+        await rm(dirname(path), { recursive: true });
+      }
+    });
+
     it('refuses too few rows, wrong contexts and block sizes', async () => {
       const parameters = roundParameters({
         dimension: 100,
@@ -370,7 +424,7 @@ describe('threads of the engine', function () {
       const rule = parseRule('nnm+fedavg', 0);
       const parameters = roundParameters({ dimension: 2 ** 31, chunkSize, rule, serverStep: STEPS[3]! });
       const blocks = blockLayout(layoutOf(parameters), n);
-      const computer = await engine.open({ parameters, blocks, updates: n, rows: n, statePlanes: 3 });
+      const computer = await engine.open({ parameters, blocks, updates: n, rows: n, statePlanes: 3, rowFiles: [] });
       expect(computer.slots.length, `${n} rows`).to.equal(129);
       computer.release();
     }
