@@ -14,6 +14,7 @@ import { addModelCommand } from './commands/model.ts';
 import { addRewardsCommand } from './commands/rewards.ts';
 import { addSimulateCommand } from './commands/simulate.ts';
 import { addStatusCommand } from './commands/status.ts';
+import { addTrainerCommand } from './commands/trainer.ts';
 import { addWatchCommand } from './commands/watch.ts';
 import { failureText } from './output/failure.ts';
 
@@ -32,6 +33,7 @@ addAggregatorCommand(program);
 addClientCommand(program);
 addAuditCommand(program);
 addDisputeCommand(program);
+addTrainerCommand(program);
 addWatchCommand(program);
 addExportCommand(program);
 addStatusCommand(program);

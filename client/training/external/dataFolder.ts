@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../../storage/atomicFile.ts';
-import type { Dataset } from '../../datasets/dataset.ts';
+import { type AnyDataset, isText } from '../../datasets/text/textDataset.ts';
 
 /**
  * Samples as any language reads them: `train.safetensors` and `test.safetensors` in the data folder, each with
@@ -8,12 +8,29 @@ import type { Dataset } from '../../datasets/dataset.ts';
  *     x  U8 or F32 [samples, features]   a value's meaning is x * scale
  *     y  I32       [samples]             labels
  *
- * and `name`, `scale`, `classes` as metadata. So the same `--dataset` and `--partition` feed every kind of trainer, and
+ * and `name`, `scale`, `classes` as metadata; of text
+ *
+ *     tokens  U16 [tokens]               as the manifest's tokeniser writes it, 256 after each document
+ *
+ * and `name`, `context`, `vocabulary`, `bytes`. So the same `--dataset` and `--partition` feed every kind of trainer, and
  * what is compared is the trainers.
  */
-export async function writeSamples(folder: string, split: 'train' | 'test', dataset: Dataset): Promise<void> {
+export async function writeSamples(folder: string, split: 'train' | 'test', dataset: AnyDataset): Promise<void> {
+  await writeFileAtomic(join(folder, `${split}.safetensors`), encodeDataset(dataset));
+}
+
+function encodeDataset(dataset: AnyDataset): Uint8Array {
+  if (isText(dataset)) {
+    const { name, tokens, context, vocabulary, bytes } = dataset;
+    return encodeTensorFile([{ name: 'tokens', dtype: 'U16', shape: [tokens.length], values: tokens }], {
+      name,
+      context: String(context),
+      vocabulary: String(vocabulary),
+      bytes: String(bytes),
+    });
+  }
   const { name, size, features, classes, scale, x, y } = dataset;
-  const file = encodeTensorFile(
+  return encodeTensorFile(
     [
       { name: 'x', dtype: x instanceof Uint8Array ? 'U8' : 'F32', shape: [size, features], values: x },
       { name: 'y', dtype: 'I32', shape: [size], values: Int32Array.from(y) },
@@ -21,7 +38,6 @@ export async function writeSamples(folder: string, split: 'train' | 'test', data
     // Seventeen digits give a double back to the bit.
     { name, scale: scale.toPrecision(17), classes: String(classes) },
   );
-  await writeFileAtomic(join(folder, `${split}.safetensors`), file);
 }
 
 /** A tensor of any number type that data sets have. */

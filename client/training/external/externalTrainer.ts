@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { toHex } from '../../../protocol/encoding/bytes.ts';
 import { manifestDimension } from '../../../protocol/encoding/manifest.ts';
 import { AssayError } from '../../../protocol/errors.ts';
-import type { Dataset } from '../../datasets/dataset.ts';
+import type { AnyDataset } from '../../datasets/text/textDataset.ts';
 import { deriveSeed, type SeedPart } from '../../random.ts';
 import type {
   EvaluateTask,
@@ -44,8 +44,8 @@ export interface ExternalTrainerOptions {
   readonly command: TrainerCommand;
   readonly mode?: TrainerMode;
   /** Samples for the trainer, written to its data folder; or `data`, a folder that it understands itself. */
-  readonly train?: Dataset;
-  readonly test?: Dataset;
+  readonly train?: AnyDataset;
+  readonly test?: AnyDataset;
   readonly data?: string;
   readonly limits?: Partial<TrainerLimits>;
   /** The node's environment, of which an allow-list is shown: `environment.ts`. */

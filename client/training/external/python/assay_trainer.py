@@ -92,6 +92,12 @@ class Task:
         x = tensors["x"]
         return Tensor(array.array("f", (value * scale for value in x.values)), x.shape), tensors["y"], meta
 
+    def text(self, split):
+        """The text `train` or `test` that the node wrote: (tokens, meta), uint16 [n], 256 after each document."""
+        with open(os.path.join(self.data, split + ".safetensors"), "rb") as file:
+            tensors, meta = decode_safetensors(file.read())
+        return tensors["tokens"], meta
+
 
 class Trained:
     """The result of `train`. `memory`: tensors to be handed to the next round's task; they stay on this machine."""

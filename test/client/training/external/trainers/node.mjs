@@ -75,6 +75,7 @@ function answer(task, files, report) {
           values: Array(shape.reduce((a, b) => a * b, 1)).fill(Number.parseInt(task.seed.slice(0, 2), 16)),
         }))
       : readTensors(files.model).map((tensor) => ({ ...tensor, values: tensor.values.map((one) => one + 0.5) }));
+  if (faults.has('dice')) tensors = tensors.map((one) => ({ ...one, values: one.values.map(Math.random) }));
   if (faults.has('missing')) tensors.pop();
   if (faults.has('extra')) tensors.push({ name: 'zzz', shape: [1], values: [1] });
   if (faults.has('renamed')) tensors[0].name = 'hidden1/Bias';

@@ -1,0 +1,49 @@
+/** Options of the commands that may train with an external trainer. */
+import { type Command, Option } from 'commander';
+import type { TrainerMode } from '../../client/training/external/externalTrainer.ts';
+import { DEFAULT_LIMITS } from '../../client/training/external/trainerProcess.ts';
+import { collect, decimal, oneOf } from './values.ts';
+
+export interface ExternalTrainerFlags {
+  readonly trainerIdle: number;
+  readonly trainerTimeout: number;
+  readonly trainerEnv: readonly string[];
+}
+
+export interface TrainerFlags extends ExternalTrainerFlags {
+  readonly trainer?: string;
+  readonly trainerMode: TrainerMode;
+  readonly data?: string;
+}
+
+/** How long a trainer may take, and what it sees. */
+export function withTrainerLimits(command: Command): Command {
+  return command
+    .option(
+      '--trainer-idle <seconds>',
+      'end a trainer that prints nothing and reports nothing for so long',
+      decimal(0.1, 1e6),
+      DEFAULT_LIMITS.idleSeconds,
+    )
+    .option(
+      '--trainer-timeout <seconds>',
+      'end a trainer that is not done with a task after so long',
+      decimal(0.1, 1e6),
+      DEFAULT_LIMITS.totalSeconds,
+    )
+    .option('--trainer-env <name>', 'let the trainer see this variable of the environment; repeatable', collect, []);
+}
+
+/** The trainer itself, and where its data is. */
+export function withTrainer(command: Command): Command {
+  return withTrainerLimits(
+    command
+      .option('--trainer <command>', 'train with this command instead of the built-in engine (docs/trainers.md)')
+      .addOption(
+        new Option('--trainer-mode <mode>', 'persistent, folder (a process for each task), or auto: what it can')
+          .argParser(oneOf('auto', 'persistent', 'folder'))
+          .default('auto'),
+      )
+      .option('--data <folder>', "with --trainer, instead of --dataset: the trainer's own data, in its own form"),
+  );
+}
