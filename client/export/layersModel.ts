@@ -1,4 +1,5 @@
 import { AssayError } from '../../protocol/errors.ts';
+import { type CnnSettings, placeStages } from '../models/cnn.ts';
 import { layerNames, type MlpSettings } from '../models/mlp.ts';
 import type { ModelSpec } from '../models/model.ts';
 import { describeModel } from '../models/registry.ts';
@@ -24,15 +25,16 @@ export function encodeLayersModel(
   weights: Float32Array,
   metadata: Readonly<Record<string, string>>,
 ): LayersModelFiles {
-  const model = describeModel(spec);
-  if (spec.kind !== 'mlp') {
+  const twin = Object.hasOwn(TWINS, spec.kind) ? TWINS[spec.kind] : undefined;
+  if (twin === undefined) {
     throw new AssayError('EXPORT_UNSUPPORTED', {
       summary: `a ${spec.kind} model has no TF.js layers form here`,
-      expected: 'mlp',
+      expected: Object.keys(TWINS).join(', '),
       received: spec.kind,
       fix: 'export it as safetensors',
     });
   }
+  const model = describeModel(spec);
   if (weights.length !== model.dimension) {
     throw new AssayError('WEIGHTS_LENGTH', {
       summary: 'the weights are not those of the model',
@@ -40,19 +42,6 @@ export function encodeLayersModel(
       received: `${weights.length} coordinates`,
     });
   }
-  const settings = model.spec as unknown as MlpSettings;
-  const widths = [...settings.hidden, settings.classes];
-  const layers = layerNames(settings).map((name, i) => ({
-    class_name: 'Dense',
-    config: {
-      name,
-      units: widths[i],
-      activation: name === 'output' ? 'softmax' : settings.activation,
-      use_bias: true,
-      ...(i === 0 ? { batch_input_shape: [null, settings.inputs] } : {}),
-    },
-  }));
-
   // Loading goes by name, so the weights stay in manifest order.
   const weightsBin = new Uint8Array(4 * model.dimension);
   const view = new DataView(weightsBin.buffer);
@@ -66,7 +55,7 @@ export function encodeLayersModel(
     userDefinedMetadata: metadata,
     modelTopology: {
       class_name: 'Sequential',
-      config: { name: 'model', layers },
+      config: { name: 'model', layers: twin(model.spec) },
       keras_version: '2.13.0',
       backend: 'tensorflow',
     },
@@ -78,4 +67,76 @@ export function encodeLayersModel(
     ],
   };
   return { modelJson: `${JSON.stringify(modelJson, null, 2)}\n`, weightsBin };
+}
+
+interface Layer {
+  readonly class_name: string;
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+/** The layers of a model that has a twin in tfjs-layers. Those with weights are called as the model calls them. */
+const TWINS: Readonly<Record<string, (spec: ModelSpec) => Layer[]>> = {
+  mlp(spec) {
+    const settings = spec as unknown as MlpSettings;
+    const widths = [...settings.hidden, settings.classes];
+    const layers = layerNames(settings).map((name, i) =>
+      dense(name, widths[i]!, name === 'output' ? 'softmax' : settings.activation),
+    );
+    return withInput(layers, settings.inputs);
+  },
+
+  cnn(spec) {
+    const settings = spec as unknown as CnnSettings;
+    const layers = placeStages(settings).flatMap(({ name, stage, input }): Layer[] => {
+      switch (stage.kind) {
+        case 'conv':
+          return [
+            {
+              class_name: 'Conv2D',
+              config: {
+                name,
+                filters: stage.filters,
+                kernel_size: [stage.size, stage.size],
+                strides: [stage.strides, stage.strides],
+                padding: stage.padding,
+                activation: stage.activation,
+                use_bias: true,
+              },
+            },
+          ];
+        case 'dense':
+          return [...flattened(`${name}_input`, input), dense(name, stage.units, stage.activation)];
+        default:
+          return [
+            {
+              class_name: stage.kind === 'maxPool' ? 'MaxPooling2D' : 'AveragePooling2D',
+              config: {
+                name,
+                pool_size: [stage.size, stage.size],
+                strides: [stage.strides, stage.strides],
+                padding: 'valid',
+              },
+            },
+          ];
+      }
+    });
+    const last = placeStages(settings).at(-1)?.output ?? settings.image;
+    const image = { class_name: 'Reshape', config: { name: 'image', target_shape: settings.image } };
+    const output = dense('output', settings.classes, 'softmax');
+    const inputs = settings.image.reduce((product, side) => product * side, 1);
+    return withInput([image, ...layers, ...flattened('output_input', last), output], inputs);
+  },
+};
+
+function dense(name: string, units: number, activation: string): Layer {
+  return { class_name: 'Dense', config: { name, units, activation, use_bias: true } };
+}
+
+function flattened(name: string, shape: readonly number[]): Layer[] {
+  return shape.length === 1 ? [] : [{ class_name: 'Flatten', config: { name } }];
+}
+
+/** The first layer says what comes in. */
+function withInput([first, ...others]: Layer[], inputs: number): Layer[] {
+  return [{ ...first!, config: { ...first!.config, batch_input_shape: [null, inputs] } }, ...others];
 }

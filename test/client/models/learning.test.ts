@@ -1,6 +1,6 @@
-import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import type { Compute, ImageGenerator, LanguageModel, NamedTensors } from '../../../client/models/model.ts';
+import type { Classifier, Compute, ImageGenerator, LanguageModel, NamedTensors } from '../../../client/models/model.ts';
 import { describeModel } from '../../../client/models/registry.ts';
 import { createRandom } from '../../../client/random.ts';
 import { composedCompute, initialWeights, namedTensors, toyTraining } from '../support/toyTraining.ts';
@@ -138,5 +138,34 @@ describe('client models: learning', () => {
         .dataSync<'float32'>(),
     );
     expect([...drawn].map(Math.round)).to.deep.equal([...images.subarray(0, 27)]);
+  });
+
+  it('the convolutional network tells lines from columns', () => {
+    const { tf, ops } = compute;
+    const conv = { kind: 'conv', size: 3, strides: 1, activation: 'relu' };
+    const model = describeModel({
+      kind: 'cnn',
+      image: [8, 8, 1],
+      classes: 2,
+      stages: [
+        { ...conv, filters: 4, padding: 'same' },
+        { kind: 'maxPool', size: 2, strides: 2 },
+        { ...conv, filters: 6, padding: 'valid' },
+        { kind: 'avgPool', size: 2, strides: 1 },
+        { kind: 'dense', units: 8, activation: 'tanh' },
+      ],
+    }) as Classifier;
+    const images = new Float32Array(16 * 64);
+    for (let row = 0; row < 16; row++) {
+      for (let i = 0; i < 8; i++) images[row * 64 + (row % 2 ? i * 8 + (row >> 1) : (row >> 1) * 8 + i)] = 1;
+    }
+    const samples = tf.tensor2d(images, [16, 64]);
+    const labels = tf.tensor1d(
+      Array.from({ length: 16 }, (_, row) => row % 2),
+      'int32',
+    ) as Tensor1D;
+    const loss = (weights: NamedTensors) => ops.crossEntropy(model.logits(compute, weights, samples), labels);
+    const { losses } = toyTraining(compute, model, 40, 0.02, loss);
+    expect(losses.at(-1)).to.be.below(0.05);
   });
 });
