@@ -60,7 +60,7 @@ describe('corpora of installed packages', () => {
       return split as TextSplit;
     };
     const [one, other, both] = [
-      await load('package:commander:js'),
+      await load('package:commander:js?limit=100000'),
       await load('package:zod:ts?limit=100000'),
       await load('package:commander:js,zod:ts?limit=100000'),
     ];
