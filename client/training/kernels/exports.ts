@@ -1,3 +1,5 @@
+import type { OperationExports, OptimizerExports } from './operationExports.ts';
+
 /**
  * The exports of `assembly/kernels.ts`, where each is described, family by family. Addresses, lengths and flags (0 or 1)
  * are numbers; addresses above 2 GiB may be given as they are.
@@ -44,4 +46,9 @@ export interface SegmentExports {
   segmentSum(x: number, segmentIds: number, rows: number, length: number, segments: number, out: number): void;
 }
 
-export type KernelExports = GemmExports & ConvolutionExports & PoolingExports & SegmentExports;
+export type KernelExports = GemmExports &
+  ConvolutionExports &
+  PoolingExports &
+  SegmentExports &
+  OperationExports &
+  OptimizerExports;

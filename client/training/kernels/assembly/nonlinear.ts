@@ -1,0 +1,107 @@
+/**
+ * Activations and their gradients. relu, tanh and sigmoid know their derivative from what came out, gelu from what went
+ * in:
+ *
+ *     relu: [y > 0]    tanh: 1 - y^2    sigmoid: y (1 - y)
+ *     gelu(x) = x s, s = sigmoid(2 u), u = sqrt(2/pi) (x + 0.044715 x^3)    gelu'(x) = s + 2 x s (1 - s) u'
+ *
+ * gelu is its tanh form (Hendrycks and Gimpel 2016): (1 + tanh u) / 2 is sigmoid(2 u).
+ */
+import { loadSome, sigmoid4, storeSome, tanh4 } from './vectorMath';
+
+/** The numbers of `ACTIVATION_NUMBERS` in client/training/tfjs/ops/fusedOps.ts. */
+const LINEAR: i32 = 0;
+const RELU: i32 = 1;
+const TANH: i32 = 2;
+const SIGMOID: i32 = 3;
+const GELU: i32 = 4;
+
+const CUBIC: f32 = 0.044715;
+/** 2 sqrt(2 / pi). */
+const TWICE_ROOT: f32 = 1.5957691216057308;
+
+// @ts-ignore: decorator
+@inline
+function gelu4(x: v128): v128 {
+  const cubic = f32x4.mul(f32x4.mul(x, x), f32x4.splat(CUBIC));
+  const twice = f32x4.mul(f32x4.mul(f32x4.add(cubic, f32x4.splat(1)), x), f32x4.splat(TWICE_ROOT));
+  return f32x4.mul(x, sigmoid4(twice));
+}
+
+// @ts-ignore: decorator
+@inline
+function geluSlope4(x: v128): v128 {
+  const cubic = f32x4.mul(f32x4.mul(x, x), f32x4.splat(CUBIC));
+  const one = f32x4.splat(1);
+  const twice = f32x4.mul(f32x4.mul(f32x4.add(cubic, one), x), f32x4.splat(TWICE_ROOT));
+  const s = sigmoid4(twice);
+  const slope = f32x4.mul(f32x4.add(f32x4.mul(cubic, f32x4.splat(3)), one), f32x4.splat(TWICE_ROOT));
+  const bend = f32x4.mul(f32x4.mul(x, f32x4.mul(s, f32x4.sub(one, s))), slope);
+  return f32x4.add(s, bend);
+}
+
+// @ts-ignore: decorator
+@inline
+function activated(kind: i32, x: v128): v128 {
+  if (kind == RELU) return f32x4.max(x, f32x4.splat(0));
+  if (kind == TANH) return tanh4(x);
+  if (kind == SIGMOID) return sigmoid4(x);
+  if (kind == GELU) return gelu4(x);
+  return x;
+}
+
+/** dy times the derivative, from `known`: the output, for gelu the input. */
+// @ts-ignore: decorator
+@inline
+function slanted(kind: i32, dy: v128, known: v128): v128 {
+  if (kind == RELU) return v128.and(dy, f32x4.gt(known, f32x4.splat(0)));
+  if (kind == TANH) return f32x4.mul(dy, f32x4.sub(f32x4.splat(1), f32x4.mul(known, known)));
+  if (kind == SIGMOID) return f32x4.mul(dy, f32x4.mul(known, f32x4.sub(f32x4.splat(1), known)));
+  if (kind == GELU) return f32x4.mul(dy, geluSlope4(known));
+  return dy;
+}
+
+// @ts-ignore: decorator
+@inline
+function activateAs(kind: i32, x: usize, y: usize, n: i32): void {
+  let i = 0;
+  for (; i + 4 <= n; i += 4, x += 16, y += 16) v128.store(y, activated(kind, v128.load(x)));
+  storeSome(y, activated(kind, loadSome(x, n - i)), n - i);
+}
+
+/** y = activation(x) over n numbers; y may be x. */
+export function activate(kind: i32, x: usize, y: usize, n: i32): void {
+  // One loop per kind: the choice stays outside.
+  if (kind == RELU) activateAs(RELU, x, y, n);
+  else if (kind == TANH) activateAs(TANH, x, y, n);
+  else if (kind == SIGMOID) activateAs(SIGMOID, x, y, n);
+  else if (kind == GELU) activateAs(GELU, x, y, n);
+  else memory.copy(y, x, <usize>n << 2);
+}
+
+// @ts-ignore: decorator
+@inline
+function gradientAs(kind: i32, dy: usize, known: usize, dx: usize, n: i32): void {
+  let i = 0;
+  for (; i + 4 <= n; i += 4, dy += 16, known += 16, dx += 16) {
+    v128.store(dx, slanted(kind, v128.load(dy), v128.load(known)));
+  }
+  storeSome(dx, slanted(kind, loadSome(dy, n - i), loadSome(known, n - i)), n - i);
+}
+
+/** dx = dy activation'(...) over n numbers; dx may be dy. */
+export function activationGradient(kind: i32, dy: usize, known: usize, dx: usize, n: i32): void {
+  if (kind == RELU) gradientAs(RELU, dy, known, dx, n);
+  else if (kind == TANH) gradientAs(TANH, dy, known, dx, n);
+  else if (kind == SIGMOID) gradientAs(SIGMOID, dy, known, dx, n);
+  else if (kind == GELU) gradientAs(GELU, dy, known, dx, n);
+  else memory.copy(dx, dy, <usize>n << 2);
+}
+
+/** y = factor x over n numbers, the factor standing at an address; y may be x. */
+export function scale(x: usize, factor: usize, y: usize, n: i32): void {
+  const by = v128.load_splat<f32>(factor);
+  let i = 0;
+  for (; i + 4 <= n; i += 4, x += 16, y += 16) v128.store(y, f32x4.mul(v128.load(x), by));
+  storeSome(y, f32x4.mul(loadSome(x, n - i), by), n - i);
+}

@@ -1,0 +1,120 @@
+/** The exports of `assembly/kernels.ts` behind the fused operations (client/training/tfjs/ops) and the optimisers. */
+export interface OperationExports {
+  activate(kind: number, x: number, y: number, n: number): void;
+  activationGradient(kind: number, dy: number, known: number, dx: number, n: number): void;
+  columnSums(x: number, rows: number, width: number, stride: number, out: number): void;
+  rowSums(x: number, rows: number, width: number, out: number): void;
+  sumOfSquares(x: number, n: number): number;
+  layerNorm(
+    x: number,
+    gain: number,
+    offset: number,
+    rows: number,
+    width: number,
+    epsilon: number,
+    y: number,
+    stats: number,
+  ): void;
+  layerNormGradient(
+    dy: number,
+    x: number,
+    gain: number,
+    stats: number,
+    rows: number,
+    width: number,
+    dx: number,
+    dgain: number,
+    doffset: number,
+  ): void;
+  gatherRows(table: number, rows: number, width: number, ids: number, n: number, out: number): number;
+  sumRowsById(dy: number, ids: number, n: number, rows: number, width: number, table: number): void;
+  attentionScratchBytes(time: number, size: number): number;
+  causalAttention(
+    qkv: number,
+    batch: number,
+    time: number,
+    heads: number,
+    size: number,
+    out: number,
+    logs: number,
+    scratch: number,
+    gemmScratch: number,
+  ): void;
+  causalAttentionGradient(
+    dout: number,
+    qkv: number,
+    out: number,
+    logs: number,
+    batch: number,
+    time: number,
+    heads: number,
+    size: number,
+    dqkv: number,
+    scratch: number,
+    gemmScratch: number,
+  ): void;
+  lstmScratchBytes(batch: number, time: number, inputs: number, units: number): number;
+  lstm(
+    x: number,
+    kernel: number,
+    recurrent: number,
+    bias: number,
+    batch: number,
+    time: number,
+    inputs: number,
+    units: number,
+    out: number,
+    read: number,
+    gates: number,
+    cells: number,
+    scratch: number,
+    gemmScratch: number,
+  ): void;
+  lstmGradient(
+    dout: number,
+    kernel: number,
+    recurrent: number,
+    read: number,
+    gates: number,
+    cells: number,
+    batch: number,
+    time: number,
+    inputs: number,
+    units: number,
+    dx: number,
+    dkernel: number,
+    drecurrent: number,
+    dbias: number,
+    scratch: number,
+    gemmScratch: number,
+  ): void;
+  crossEntropy(logits: number, labels: number, rows: number, classes: number, loss: number, gradient: number): number;
+  binaryCrossEntropy(
+    logits: number,
+    targets: number,
+    rows: number,
+    width: number,
+    loss: number,
+    gradient: number,
+  ): number;
+  scale(x: number, factor: number, y: number, n: number): void;
+}
+
+export interface OptimizerExports {
+  sgdPlain(w: number, g: number, n: number, rate: number, scale: number): void;
+  sgdMomentum(w: number, g: number, v: number, n: number, rate: number, momentum: number, scale: number): void;
+  adam(
+    w: number,
+    g: number,
+    mean: number,
+    square: number,
+    n: number,
+    rate: number,
+    beta1: number,
+    beta2: number,
+    epsilon: number,
+    correction1: number,
+    correction2: number,
+    scale: number,
+  ): void;
+}

@@ -1,0 +1,32 @@
+import type { TensorFlow } from '../../../models/model.ts';
+import type { Ops } from '../../../models/ops.ts';
+import { composedOps } from './composedOps.ts';
+import { fusedDense, fusedGelu } from './denseOperation.ts';
+import { fusedLayerNorm } from './layerNormOperation.ts';
+import { fusedBinaryCrossEntropy, fusedCrossEntropy } from './lossOperations.ts';
+import { fusedAttention, fusedEmbedding, fusedLstm } from './sequenceOperations.ts';
+import { fusedContext } from './tapeOperation.ts';
+
+/**
+ * The operations of models over the engine's own kernels, each one entry on the tape with a gradient written by hand.
+ * What they compute is `composedOps`, up to rounding. Bits depend on shapes and values alone.
+ *
+ * @param tf TF.js on its WASM backend
+ */
+export function fusedOps(tf: TensorFlow): Ops {
+  const context = fusedContext(tf);
+  const { conv2d, maxPool, avgPool } = composedOps(tf);
+  return {
+    dense: fusedDense(context),
+    conv2d,
+    maxPool,
+    avgPool,
+    embedding: fusedEmbedding(context),
+    layerNorm: fusedLayerNorm(context),
+    gelu: fusedGelu(context),
+    causalAttention: fusedAttention(context),
+    lstm: fusedLstm(context),
+    crossEntropy: fusedCrossEntropy(context),
+    binaryCrossEntropy: fusedBinaryCrossEntropy(context),
+  };
+}
