@@ -62,7 +62,7 @@ export function charLstm(name: string, tokenizer: TextData['tokenizer'], context
   const training: TrainingSettings = {
     localSteps: 40,
     batchSize: 16,
-    learningRate: 0.003,
+    learningRate: 0.005,
     optimizer: 'adam',
     maxGradientNorm: 1,
   };
@@ -76,7 +76,7 @@ export function codeTransformer(name: string, tokenizer: TextData['tokenizer'], 
   const training: TrainingSettings = {
     localSteps: 40,
     batchSize: 16,
-    learningRate: 0.003,
+    learningRate: 0.005,
     optimizer: 'adam',
     maxGradientNorm: 1,
   };

@@ -71,7 +71,8 @@ export function buildTransformer(settings: TransformerSettings): LanguageModel {
     initialise({ name, shape }, values, random) {
       if (name.endsWith('/gain')) values.fill(1);
       if (shape.length < 2) return;
-      if (name.startsWith('embedding/')) uniformOfDeviation(values, 0.02, random);
+      // Small enough that the first logits say next to nothing, large enough that a step of Adam is no revolution.
+      if (name.startsWith('embedding/')) uniformOfDeviation(values, 0.1, random);
       // What is added to the residual stream starts smaller, so that its spread does not grow with the depth (Radford
       // et al. 2019, section 2.3).
       else if (/\/(projection|contract)\//.test(name))
