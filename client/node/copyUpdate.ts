@@ -3,7 +3,8 @@ import type { RoundView } from '../../chain/convert.ts';
 import { cidFromBytes } from '../../protocol/encoding/cid.ts';
 import { updatePayloadLength } from '../../protocol/encoding/vectors.ts';
 import { layoutOf } from '../../protocol/round/parameters.ts';
-import type { StoredUpdate, TrainContext } from './trainUpdate.ts';
+import type { TrainContext } from './trainContext.ts';
+import type { StoredUpdate } from './trainUpdate.ts';
 
 /** Fetches the update that somebody other than `account` revealed first in the round before; null when nobody did. */
 export async function copyUpdate(

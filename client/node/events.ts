@@ -1,6 +1,7 @@
 /** What a participant's node tells whoever runs it: facts, not prose. `scripts/` turns them into lines or JSON. */
 import type { ChallengeEvent } from '../../chain/answerChallenges.ts';
 import type { Hex } from '../../protocol/encoding/bytes.ts';
+import type { Evaluation } from '../training/trainer.ts';
 
 export type ParticipantEvent =
   | ChallengeEvent
@@ -26,9 +27,15 @@ export type ParticipantEvent =
   | {
       readonly type: 'trained';
       readonly round: number;
+      /** Samples, or windows of text. */
       readonly samples: number;
+      /** Minibatches. */
+      readonly steps: number;
+      /** Of the last pass, in nats: per sample, per token or per image. */
       readonly loss: number;
       readonly accuracy: number;
+      /** exp(loss); null unless the model is one of language. */
+      readonly perplexity: number | null;
       readonly seconds: number;
       /** L2 norm of the update before clipping, and the factor that clipping multiplied it with. */
       readonly norm: number;
@@ -43,6 +50,14 @@ export type ParticipantEvent =
       readonly bytes: number;
       readonly root: Hex;
       readonly normSq: bigint;
+    }
+  /** The own model was made and written. Measured on held-out data, before it (the federation's) and after. */
+  | {
+      readonly type: 'personalised';
+      readonly round: number;
+      readonly method: string;
+      readonly before: Evaluation | null;
+      readonly after: Evaluation | null;
     }
   | { readonly type: 'resumed'; readonly round: number; readonly stage: string }
   | {

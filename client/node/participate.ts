@@ -10,13 +10,17 @@ import { revertName } from '../../chain/revert.ts';
 import type { Signer } from '../../chain/rpc.ts';
 import { commitHash } from '../../protocol/commitment/commitHash.ts';
 import { cidToBytes } from '../../protocol/encoding/cid.ts';
+import { fixedToFloat } from '../../protocol/encoding/fixedPoint.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { PROVABLY_INVALID } from '../../storage/fetchPayload.ts';
 import { copyUpdate } from './copyUpdate.ts';
+import { readMemory } from './keptMemory.ts';
 import { openOwn } from './openOwn.ts';
+import { makePersonalModel } from './personalModel.ts';
 import { ownTransactions, type Sender } from './sender.ts';
-import { readSubmission, type SubmissionState, writeSubmission } from './submissionState.ts';
-import { fetchBaseModel, type TrainContext, trainUpdate } from './trainUpdate.ts';
+import { nextKept, readSubmission, type SubmissionState, writeSubmission } from './submissionState.ts';
+import type { TrainContext } from './trainContext.ts';
+import { fetchBaseModel, fetchModel, trainUpdate } from './trainUpdate.ts';
 
 export interface ParticipantContext extends TrainContext {
   readonly signer: Signer;
@@ -77,6 +81,7 @@ async function attendRounds(context: ParticipantContext): Promise<void> {
       continue;
     }
     if (totalRounds !== 0 && (await federation.lastFinalRound()) === totalRounds) {
+      await personaliseLast(context, totalRounds);
       report({ type: 'ended', rounds: totalRounds });
       return;
     }
@@ -107,6 +112,20 @@ async function attendRounds(context: ParticipantContext): Promise<void> {
       } else throw error;
     }
   }
+}
+
+/** From the last model, which no round trains on any more. */
+async function personaliseLast(context: ParticipantContext, totalRounds: number): Promise<void> {
+  const { federation, state, kernels } = context;
+  if (context.personalise === undefined) return;
+  const { modelRoot, baseModelRoot } = await federation.round(totalRounds);
+  // An abandoned round has no model of its own.
+  const { model } = await fetchModel(context, /^0x0*$/.test(modelRoot) ? baseModelRoot : modelRoot);
+  const { modelFractionBits } = federation.parameters;
+  const weights = kernels?.quantize.fixedToFloat(model, modelFractionBits) ?? fixedToFloat(model, modelFractionBits);
+  const submission = await readSubmission(state);
+  const kept = nextKept(submission, totalRounds + 1).memory;
+  await makePersonalModel(context, totalRounds, weights, kept === null ? {} : await readMemory(state, kept));
 }
 
 function senderOf({ sender, federation, signer }: ParticipantContext): Sender {

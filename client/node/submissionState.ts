@@ -23,6 +23,9 @@ const submissionSchema = z.strictObject({
   /** Files with the rounding error before and after this update; null before the first. */
   residualBefore: z.string().nullable(),
   residualAfter: z.string(),
+  /** Files with what the participant keeps, before and after this update; null for nothing. */
+  memoryBefore: z.string().nullable().default(null),
+  memoryAfter: z.string().nullable().default(null),
   stage: z.enum(['stored', 'committed', 'revealed']),
 });
 
@@ -34,24 +37,37 @@ export function readSubmission(state: StateFolder): Promise<SubmissionState | un
   return state.readJson(FILE, submissionSchema);
 }
 
-/** Replaces the state and removes the residuals it no longer names. */
+/** Replaces the state and removes the files it no longer names. */
 export async function writeSubmission(state: StateFolder, submission: SubmissionState): Promise<void> {
   const before = await readSubmission(state);
   await state.writeJson(FILE, submissionSchema, submission, { mode: 0o600 });
-  const kept = new Set([submission.residualBefore, submission.residualAfter]);
-  for (const name of [before?.residualBefore, before?.residualAfter]) {
+  const kept = new Set(filesOf(submission));
+  for (const name of before === undefined ? [] : filesOf(before)) {
     if (typeof name === 'string' && !kept.has(name)) await rm(state.file(name), { force: true });
   }
 }
 
+function filesOf({ residualBefore, residualAfter, memoryBefore, memoryAfter }: SubmissionState): (string | null)[] {
+  return [residualBefore, residualAfter, memoryBefore, memoryAfter];
+}
+
+/** Files that an update starts from, null for none. */
+export interface KeptFiles {
+  readonly residual: string | null;
+  readonly memory: string | null;
+}
+
 /**
- * The residual that the update of `round` starts from: after an update that was revealed, else the one from before it.
- * An update of this round or a later one never counted: its round was opened again.
+ * The rounding error and the memory that the update of `round` starts from: after an update that was revealed, else those
+ * from before it. An update of this round or a later one never counted: its round was opened again.
  */
-export function nextResidual(submission: SubmissionState | undefined, round: number): string | null {
-  if (submission === undefined) return null;
+export function nextKept(submission: SubmissionState | undefined, round: number): KeptFiles {
+  if (submission === undefined) return { residual: null, memory: null };
+  const { residualBefore, residualAfter, memoryBefore, memoryAfter } = submission;
   const counted = submission.stage === 'revealed' && submission.round < round;
-  return counted ? submission.residualAfter : submission.residualBefore;
+  return counted
+    ? { residual: residualAfter, memory: memoryAfter }
+    : { residual: residualBefore, memory: memoryBefore };
 }
 
 export async function writeResidual(state: StateFolder, name: string, residual: Float32Array): Promise<void> {

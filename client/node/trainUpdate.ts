@@ -1,31 +1,26 @@
 /** From the round's base model to a stored update, ready to be committed. */
 import { randomBytes } from 'node:crypto';
 import type { RoundView } from '../../chain/convert.ts';
-import type { Federation } from '../../chain/federation.ts';
+import { Q16 } from '../../protocol/aggregation/serverStep.ts';
 import { commitUpdate, type UpdateCommitment } from '../../protocol/commitment/merkleSum.ts';
-import { toHex } from '../../protocol/encoding/bytes.ts';
+import { type Hex, toHex } from '../../protocol/encoding/bytes.ts';
 import { fixedToFloat } from '../../protocol/encoding/fixedPoint.ts';
 import type { VectorLayout } from '../../protocol/encoding/layout.ts';
-import type { Manifest } from '../../protocol/encoding/manifest.ts';
 import { encodeUpdate, modelPayloadLength } from '../../protocol/encoding/vectors.ts';
 import { layoutOf } from '../../protocol/round/parameters.ts';
 import { verifyModel } from '../../protocol/round/verifyModel.ts';
-import type { PayloadAccess } from '../../storage/payloadAccess.ts';
-import type { StateFolder } from '../../storage/stateFolder.ts';
-import type { Attack } from '../attacks/attack.ts';
-import type { SeedPart } from '../random.ts';
-import type { Trainer } from '../training/trainer.ts';
 import { prepareUpdate } from '../update/prepareUpdate.ts';
-import type { ClientKernels } from './clientKernels.ts';
-import type { ParticipantEvent } from './events.ts';
+import { isEmpty, readMemory, writeMemory } from './keptMemory.ts';
+import { makePersonalModel } from './personalModel.ts';
 import {
-  nextResidual,
+  nextKept,
   readResidual,
   readSubmission,
   type SubmissionState,
   writeResidual,
   writeSubmission,
 } from './submissionState.ts';
+import type { TrainContext } from './trainContext.ts';
 
 /** An update in the payload store, and the commitment to it. */
 export interface StoredUpdate extends UpdateCommitment {
@@ -33,33 +28,38 @@ export interface StoredUpdate extends UpdateCommitment {
   readonly bytes: number;
 }
 
-export interface TrainContext {
-  readonly federation: Federation;
-  readonly manifest: Manifest;
-  readonly state: StateFolder;
-  readonly payloads: PayloadAccess;
-  readonly trainer: Trainer;
-  readonly seed: SeedPart;
-  readonly attack?: Attack;
-  /** Null, the default: plain TypeScript, the reference. */
-  readonly kernels?: ClientKernels | null;
-  readonly report: (event: ParticipantEvent) => void;
-}
-
 /**
  * The model the round starts from, fetched and checked against the chain before anything is trained on it. Shape [d].
  */
 export async function fetchBaseModel(context: TrainContext, view: RoundView): Promise<Int32Array> {
-  const { federation, payloads, kernels, report } = context;
+  const { cid, model } = await fetchModel(context, view.baseModelRoot, view.number);
+  context.report({ type: 'modelFetched', round: view.number, modelRoot: view.baseModelRoot, cid });
+  return model;
+}
+
+/** The model that the round before started from, for algorithms that read the federation's own step; null in round 1. */
+export async function fetchPreviousBase(context: TrainContext, view: RoundView): Promise<Int32Array | null> {
+  if (view.number === 1) return null;
+  const before = await context.federation.round(view.number - 1);
+  return (await fetchModel(context, before.baseModelRoot, before.number)).model;
+}
+
+/**
+ * A model of the federation's history, checked against its root.
+ * @param before only publications of rounds below this one
+ */
+export async function fetchModel(
+  { federation, payloads, kernels }: Pick<TrainContext, 'federation' | 'payloads' | 'kernels'>,
+  root: Hex,
+  before?: number,
+): Promise<{ readonly cid: string; readonly model: Int32Array }> {
   const layout = layoutOf(federation.parameters);
-  const { cid, publisher } = await federation.locateModel(view.baseModelRoot, view.number);
+  const { cid, publisher } = await federation.locateModel(root, before);
   await payloads.fetch(cid, {
     expectedBytes: modelPayloadLength(layout),
     ...(publisher === null ? {} : { owner: publisher }),
   });
-  const model = verifyModel(await payloads.store.readAll(cid), layout, view.baseModelRoot, kernels?.hasher);
-  report({ type: 'modelFetched', round: view.number, modelRoot: view.baseModelRoot, cid });
-  return model;
+  return { cid, model: verifyModel(await payloads.store.readAll(cid), layout, root, kernels?.hasher) };
 }
 
 /**
@@ -77,24 +77,31 @@ export async function trainUpdate(
   copied: StoredUpdate | null = null,
 ): Promise<SubmissionState> {
   const { federation, manifest, state, trainer, seed, attack, kernels, report } = context;
-  const { modelFractionBits, updateFractionBits, normSqBound } = federation.parameters;
+  const { modelFractionBits, updateFractionBits, normSqBound, serverStep } = federation.parameters;
   const layout = layoutOf(federation.parameters);
   const round = view.number;
   const toFloat = (model: Int32Array) =>
     kernels?.quantize.fixedToFloat(model, modelFractionBits) ?? fixedToFloat(model, modelFractionBits);
   const weights = toFloat(base);
+  const kept = nextKept(await readSubmission(state), round);
+  const readsStep = manifest.training.algorithm?.kind === 'scaffold';
+  const memory = kept.memory === null ? null : await readMemory(state, kept.memory);
+  const before = readsStep ? await fetchPreviousBase(context, view) : null;
   const trained = await trainer.train({
     weights,
+    previousWeights: before === null ? null : toFloat(before),
+    serverLearningRate: serverStep.learningRateQ16 / Q16,
+    memory,
     round,
     seed,
+    ...(context.localSteps === undefined ? {} : { localSteps: context.localSteps }),
     onProgress: ({ epoch, epochs, loss }) => report({ type: 'training', round, epoch, epochs, loss }),
   });
-  const residualBefore = nextResidual(await readSubmission(state), round);
   const prepared = prepareUpdate({
     trained: trained.weights,
     base: weights,
     tensors: manifest.tensors,
-    error: residualBefore === null ? null : await readResidual(state, residualBefore, layout.dimension),
+    error: kept.residual === null ? null : await readResidual(state, kept.residual, layout.dimension),
     normSqBound,
     updateFractionBits,
     round,
@@ -103,13 +110,19 @@ export async function trainUpdate(
     kernel: kernels?.quantize ?? null,
     ...(attack === undefined ? {} : { attack }),
   });
-  const { samples, loss, accuracy, seconds } = trained;
+  const { samples, steps, loss, accuracy, seconds } = trained;
+  const perplexity = manifest.task === 'language-model' ? Math.exp(loss) : null;
   const { norm, clipFactor, saturated } = prepared;
-  report({ type: 'trained', round, samples, loss, accuracy, seconds, norm, clipFactor, saturated });
+  const facts = { samples, steps, loss, accuracy, perplexity, seconds, norm, clipFactor, saturated };
+  report({ type: 'trained', round, ...facts });
 
   const { root, normSq, cid, bytes } = copied ?? (await storeUpdate(context, prepared.quantized, layout));
   const residualAfter = `residual-${round}-${view.opening}.f32`;
   await writeResidual(state, residualAfter, prepared.error);
+  const personal = await makePersonalModel(context, round, weights, { ...memory, ...trained.memory });
+  const keeps = { ...trained.memory, ...personal };
+  const memoryAfter = isEmpty(keeps) ? null : `memory-${round}-${view.opening}.safetensors`;
+  if (memoryAfter !== null) await writeMemory(state, memoryAfter, keeps);
   const submission: SubmissionState = {
     round,
     opening: view.opening,
@@ -118,8 +131,10 @@ export async function trainUpdate(
     normSq,
     cid,
     salt: toHex(randomBytes(32)),
-    residualBefore,
+    residualBefore: kept.residual,
     residualAfter,
+    memoryBefore: kept.memory,
+    memoryAfter,
     stage: 'stored',
   };
   await writeSubmission(state, submission);

@@ -1,4 +1,5 @@
 import type { Manifest } from '../../protocol/encoding/manifest.ts';
+import type { Personalisation } from '../personalisation/settings.ts';
 import type { SeedPart } from '../random.ts';
 
 /** The part of the federation's manifest that training reads. */
@@ -66,6 +67,30 @@ export interface Evaluation {
   readonly samples: number;
 }
 
+/** How a participant's own model is made: `personalisation/personalise.ts`. */
+export interface PersonaliseTask {
+  readonly settings: Personalisation;
+  /** The federation's model, `[d]`. */
+  readonly weights: Float32Array;
+  /** What the participant keeps; after a round: what that round's training returned. */
+  readonly memory?: LocalMemory | null;
+  readonly round: number | bigint;
+  readonly seed: SeedPart;
+}
+
+export interface PersonalModel {
+  /** All of the model's weights, head included, in the model's order. */
+  readonly weights: Float32Array;
+  /** To be kept for the next time, beside the memory that came. */
+  readonly memory: LocalMemory;
+}
+
+export interface MeasuredPersonalModel extends PersonalModel {
+  /** The federation's model and the personal one on the held-out data; null without any, or, of the first, without a head. */
+  readonly before: Evaluation | null;
+  readonly after: Evaluation | null;
+}
+
 /** What is measured: the federated weights, with the participant's own head where the manifest keeps it at home. */
 export interface EvaluateTask {
   readonly weights: Float32Array;
@@ -87,6 +112,8 @@ export interface Trainer {
   train(task: TrainTask): Promise<TrainResult>;
   /** Loss and accuracy on the held-out samples. @throws AssayError NO_TEST_DATA without any. */
   evaluate(task: EvaluateTask): Promise<Evaluation>;
+  /** The participant's own model. Not every engine can. @throws AssayError PERSONALISATION */
+  personalise?(task: PersonaliseTask): Promise<MeasuredPersonalModel>;
   /** Frees the worker. Safe to call twice. */
   close(): Promise<void>;
 }

@@ -56,9 +56,17 @@ export function describeParticipantEvent(event: ParticipantEvent): string | null
     case 'training':
       return `${at(event.round)} train: local epoch ${event.epoch}/${event.epochs}, loss ${event.loss.toFixed(4)}`;
     case 'trained':
-      return `${at(event.round)} train: ${event.samples} samples, accuracy ${percent(event.accuracy)}, norm ${event.norm.toFixed(3)}${
+      return `${at(event.round)} train: ${event.samples} samples, ${
+        event.perplexity === null ? `accuracy ${percent(event.accuracy)}` : `perplexity ${event.perplexity.toFixed(2)}`
+      }, norm ${event.norm.toFixed(3)}${
         event.clipFactor < 1 ? ` clipped by ${event.clipFactor.toFixed(3)}` : ''
       }, ${seconds(event.seconds)}`;
+    case 'personalised': {
+      const { before, after } = event;
+      const measured = after === null ? '' : `: accuracy ${percent(after.accuracy)} on held-out data`;
+      const shared = before === null ? '' : `, the federation's model ${percent(before.accuracy)}`;
+      return `${at(event.round)} own model by ${event.method}${measured}${shared}`;
+    }
     case 'stored':
       return `${at(event.round)} stored ${bytes(event.bytes)} as ${event.cid}, root ${shortHash(event.root)}`;
     case 'resumed':

@@ -1,5 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { AssayError } from '../../../protocol/errors.ts';
+import { personalise } from '../../personalisation/personalise.ts';
+import { HEAD } from '../modelParts.ts';
 import { createEngine } from './engine.ts';
 import type { TrainerReply, TrainerRequest, WorkerSetup } from './workerTrainer.ts';
 
@@ -30,6 +32,17 @@ async function answer(request: TrainerRequest) {
         ...request.task,
         onProgress: (progress) => port.postMessage({ id: request.id, progress } satisfies TrainerReply),
       });
+    case 'personalise': {
+      const own = personalise(ready, setup.manifest, setup.train, request.task);
+      const { weights, memory } = request.task;
+      const hasHead = ready.parts.head.length === 0 || memory?.[HEAD] !== undefined;
+      const { test } = setup;
+      return {
+        ...own,
+        before: test === undefined || !hasHead ? null : ready.evaluate(test, weights, memory),
+        after: test === undefined ? null : ready.local.evaluate(test, own.weights),
+      };
+    }
     case 'evaluate':
       if (setup.test === undefined) {
         throw new AssayError('NO_TEST_DATA', {

@@ -7,6 +7,8 @@ import type { SeedPart } from '../../random.ts';
 import type {
   EvaluateTask,
   Evaluation,
+  MeasuredPersonalModel,
+  PersonaliseTask,
   Trainer,
   TrainingManifest,
   TrainProgress,
@@ -27,13 +29,14 @@ export type TrainerRequest = { readonly id: number } & (
   | { readonly verb: 'init'; readonly seed: SeedPart }
   | { readonly verb: 'train'; readonly task: Omit<TrainTask, 'onProgress'> }
   | ({ readonly verb: 'evaluate' } & EvaluateTask)
+  | { readonly verb: 'personalise'; readonly task: PersonaliseTask }
 );
 
 type WithoutId<Request> = Request extends unknown ? Omit<Request, 'id'> : never;
 
 export interface TrainerReply {
   readonly id: number;
-  readonly value?: Float32Array | TrainResult | Evaluation;
+  readonly value?: Float32Array | TrainResult | Evaluation | MeasuredPersonalModel;
   readonly progress?: TrainProgress;
   readonly error?: { readonly code: string; readonly details: AssayErrorDetails };
 }
@@ -81,6 +84,10 @@ export class WorkerTrainer implements Trainer {
 
   evaluate(task: EvaluateTask): Promise<Evaluation> {
     return this.#ask({ verb: 'evaluate', ...task });
+  }
+
+  personalise(task: PersonaliseTask): Promise<MeasuredPersonalModel> {
+    return this.#ask({ verb: 'personalise', task });
   }
 
   async close(): Promise<void> {

@@ -93,7 +93,8 @@ async function prepare(part: Part, kind: DishonestKind, { number, opening }: Rou
   const layout = layoutOf(parameters);
   const noise = smallNoise(layout, `${seed}/${number}`);
   const salt = toHex(randomBytes(32));
-  report({ type: 'trained', round: number, samples: 0, loss: 0, accuracy: 0, seconds: 0, norm: 0, saturated: 0 });
+  const nothing = { samples: 0, steps: 0, loss: 0, accuracy: 0, perplexity: null, seconds: 0, norm: 0, saturated: 0 };
+  report({ type: 'trained', round: number, ...nothing });
   const cheats = number >= part.round;
   if (cheats) report({ type: 'cheating', round: number, opening, kind });
   if (cheats && kind === 'lying-client') {

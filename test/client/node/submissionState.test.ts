@@ -1,9 +1,10 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { readMemory, writeMemory } from '../../../client/node/keptMemory.ts';
 import {
-  nextResidual,
+  nextKept,
   readResidual,
   readSubmission,
   type SubmissionState,
@@ -26,6 +27,8 @@ const STORED: SubmissionState = {
   salt: hash('3'),
   residualBefore: 'residual-1-1.f32',
   residualAfter: 'residual-2-3.f32',
+  memoryBefore: null,
+  memoryAfter: 'memory-2-3.safetensors',
   stage: 'stored',
 };
 
@@ -45,19 +48,37 @@ describe('client node: what must not be forgotten between storing and revealing'
     expect(await readSubmission(state)).to.equal(undefined);
     await writeSubmission(state, STORED);
     expect(await readSubmission(state)).to.deep.equal(STORED);
-    const { stat } = await import('node:fs/promises');
     expect((await stat(join(folder, 'submission.json'))).mode & 0o777).to.equal(0o600);
   });
 
-  it('the next update starts from the rounding error after a revealed one, else from the one before it', () => {
-    expect(nextResidual(undefined, 3)).to.equal(null);
-    expect(nextResidual(STORED, 3)).to.equal('residual-1-1.f32');
-    expect(nextResidual({ ...STORED, stage: 'committed' }, 3)).to.equal('residual-1-1.f32');
-    expect(nextResidual({ ...STORED, stage: 'revealed' }, 3)).to.equal('residual-2-3.f32');
-    expect(nextResidual({ ...STORED, stage: 'revealed' }, 2), 'its round was opened again').to.equal(
-      'residual-1-1.f32',
-    );
-    expect(nextResidual({ ...STORED, residualBefore: null }, 3)).to.equal(null);
+  it('a state folder from before there was a memory is read as one without', async () => {
+    const { memoryBefore: _before, memoryAfter: _after, ...old } = STORED;
+    await writeFile(join(folder, 'submission.json'), JSON.stringify({ ...old, normSq: String(old.normSq) }));
+    expect(await readSubmission(state)).to.deep.equal({ ...STORED, memoryAfter: null });
+  });
+
+  it('the next update starts from what a revealed one left, else from what it started from itself', () => {
+    const before = { residual: 'residual-1-1.f32', memory: null };
+    const after = { residual: 'residual-2-3.f32', memory: 'memory-2-3.safetensors' };
+    expect(nextKept(undefined, 3)).to.deep.equal({ residual: null, memory: null });
+    expect(nextKept(STORED, 3)).to.deep.equal(before);
+    expect(nextKept({ ...STORED, stage: 'committed' }, 3)).to.deep.equal(before);
+    expect(nextKept({ ...STORED, stage: 'revealed' }, 3)).to.deep.equal(after);
+    expect(nextKept({ ...STORED, stage: 'revealed' }, 2), 'its round was opened again').to.deep.equal(before);
+    expect(nextKept({ ...STORED, residualBefore: null }, 3).residual).to.equal(null);
+  });
+
+  it('a memory comes back as it was; it is removed with the submission that named it', async () => {
+    const memory = { head: Float32Array.of(1, -2, 0.5), control: new Float32Array(7).fill(3) };
+    await writeMemory(state, STORED.memoryAfter!, memory);
+    expect(await readMemory(state, STORED.memoryAfter!)).to.deep.equal(memory);
+    expect((await stat(join(folder, STORED.memoryAfter!))).mode & 0o777).to.equal(0o600);
+    const files = async () => (await readdir(folder)).filter((name) => name.startsWith('memory'));
+    await writeSubmission(state, STORED);
+    await writeSubmission(state, { ...STORED, stage: 'revealed' });
+    expect(await files()).to.deep.equal([STORED.memoryAfter]);
+    await writeSubmission(state, { ...STORED, round: 3, memoryAfter: null });
+    expect(await files()).to.deep.equal([]);
   });
 
   it('keeps both rounding errors until the reveal, and then only what it may still need', async () => {

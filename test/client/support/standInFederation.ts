@@ -56,6 +56,7 @@ export async function standInFederation() {
       modelFractionBits: 24,
       updateFractionBits: 16,
       normSqBound: NO_NORM_BOUND,
+      serverStep: { optimizer: 'fedAvg', learningRateQ16: 2 ** 16, momentumQ16: 0, secondMomentQ16: 0, adaptivity: 0 },
       totalRounds: 3,
       minParticipants: 1,
     },
