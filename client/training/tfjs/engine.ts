@@ -12,7 +12,7 @@ import { plainOptimizer } from '../optimizers/plainOptimizer.ts';
 import type { Evaluation, LocalMemory, TrainingManifest, TrainResult, TrainTask } from '../trainer.ts';
 import { ENGINE, loadTensorFlow } from './backend.ts';
 import { type EngineKit, type LocalRun, type LocalTraining, localTraining } from './localTraining.ts';
-import { composedOps } from './ops/composedOps.ts';
+import { fusedOps } from './ops/fusedOps.ts';
 
 /**
  * Training in the calling thread, on any data set of the manifest's shape. `createTrainer` runs it in a worker; a
@@ -64,7 +64,7 @@ async function embeddedKit(): Promise<EngineKit> {
   const tf = await loadTensorFlow();
   return {
     name: ENGINE,
-    compute: { tf, ops: composedOps(tf) },
+    compute: { tf, ops: fusedOps(tf) },
     createOptimizer: (settings) => plainOptimizer(tf, settings),
   };
 }

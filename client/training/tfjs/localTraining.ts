@@ -63,12 +63,12 @@ export function localTraining(
   const { tf } = compute;
   const slices = tensorSlices(model.tensors);
   const names = slices.map(({ name }) => name);
-  checkFrozen(model, frozen);
 
   const upload = (flat: Float32Array, specs = slices): Tensor[] =>
     // slice: a view would be handed over with its whole buffer, and could change under the tensor.
     specs.map(({ shape, offset, length }) => tf.tensor(flat.slice(offset, offset + length), [...shape], 'float32'));
   const uploadFrozen = (): Record<string, Tensor> => {
+    checkFrozen(model, frozen);
     const specs = tensorSlices(model.frozen ?? []);
     const tensors = upload(frozen ?? new Float32Array(0), specs);
     return Object.fromEntries(specs.map(({ name }, i) => [name, tensors[i]!]));
