@@ -1,5 +1,6 @@
 /** What a case trains on: samples from a seed, of the shape of real ones. Speed does not depend on what they show. */
 import type { Dataset } from '../../client/datasets/dataset.ts';
+import { type AnyDataset, isText, type TextDataset } from '../../client/datasets/text/textDataset.ts';
 import { encodeSafetensors } from '../../client/export/safetensors.ts';
 import type { Model } from '../../client/models/model.ts';
 import { createRandom } from '../../client/random.ts';
@@ -16,54 +17,57 @@ export function initialWeights({ name }: TrainCase, model: Model): Float32Array 
   return weights;
 }
 
-/** `size` images of bytes with labels; more of them begin with the same. */
-export function makeImages({ name, model }: TrainCase, size: number): Dataset {
-  const pixels = createRandom('bench:train', name, 'pixels');
-  const labels = createRandom('bench:train', name, 'labels');
+/** `size` images of bytes with labels, or windows of tokens. */
+export function makeData(bench: TrainCase, size: number): AnyDataset {
+  return bench.task === 'language-model' ? makeText(bench, size) : makeImages(bench, size);
+}
+
+function makeImages({ name, model }: TrainCase, size: number): Dataset {
+  const random = createRandom('bench:train', name, 'images');
   const features = 784;
   const classes = model.classes as number;
-  const x = Uint8Array.from({ length: size * features }, () => pixels.nextInt(256));
-  const y = Uint8Array.from({ length: size }, () => labels.nextInt(classes));
+  const x = Uint8Array.from({ length: size * features }, () => random.nextInt(256));
+  const y = Uint8Array.from({ length: size }, () => random.nextInt(classes));
   return { name: 'synthetic', features, classes, size, x, scale: 1 / 255, y };
 }
 
-/** Tokens of `size` windows one after the other, and the one that follows the last. */
-export function makeTokens({ name, model }: TrainCase, size: number): Uint16Array {
+function makeText({ name, model }: TrainCase, size: number): TextDataset {
   const random = createRandom('bench:train', name, 'tokens');
-  const length = size * (model.context as number) + 1;
-  return Uint16Array.from({ length }, () => random.nextInt(model.vocabulary as number));
+  const [context, vocabulary] = [model.context as number, model.vocabulary as number];
+  const length = size * context + 1;
+  const tokens = Uint16Array.from({ length }, () => random.nextInt(vocabulary));
+  return { kind: 'text', name: 'synthetic', tokens, context, size, vocabulary, bytes: length };
 }
 
-/** Windows of context + 1 tokens, `[size, context + 1]`: the last token of one is the first of the next. */
-export function windowsOf(tokens: Uint16Array, context: number): Int32Array {
-  const size = (tokens.length - 1) / context;
-  return Int32Array.from(
-    { length: size * (context + 1) },
-    (_, i) => tokens[Math.floor(i / (context + 1)) * context + (i % (context + 1))]!,
-  );
-}
-
-/** The same for PyTorch: `samples` `[size, features]` with `labels` `[size]`, or windows as `tokens`. */
+/**
+ * The same for PyTorch: `samples` `[size, features]` with `labels` `[size]`, or `tokens` `[size, context]` with the
+ * `next` of each.
+ */
 export function encodeData(bench: TrainCase, size: number): Uint8Array {
-  if (bench.task === 'language-model') {
-    const context = bench.model.context as number;
-    const windows = windowsOf(makeTokens(bench, size), context);
-    return encode([{ name: 'tokens', shape: [size, context + 1], values: windows }]);
+  const data = makeData(bench, size);
+  if (isText(data)) {
+    const shape = [size, data.context];
+    const tokens = data.tokens.subarray(0, size * data.context);
+    return encodeTensors([
+      { name: 'tokens', shape, values: tokens },
+      { name: 'next', shape, values: data.tokens.subarray(1) },
+    ]);
   }
-  const { x, y, features, scale } = makeImages(bench, size);
-  return encode([
+  const { x, y, features, scale } = data;
+  return encodeTensors([
     { name: 'samples', shape: [size, features], values: Float32Array.from(x, (value) => value * scale) },
     { name: 'labels', shape: [size], values: y },
   ]);
 }
 
-interface Named {
+export interface NamedValues {
   readonly name: string;
   readonly shape: readonly number[];
   readonly values: ArrayLike<number>;
 }
 
-function encode(named: readonly Named[]): Uint8Array {
+/** A safetensors file. */
+export function encodeTensors(named: readonly NamedValues[]): Uint8Array {
   const tensors = named.toSorted((a, b) => compareBytewise(a.name, b.name));
   const weights = new Float32Array(tensors.reduce((sum, { values }) => sum + values.length, 0));
   let offset = 0;

@@ -1,27 +1,51 @@
-/** The engines that live in Node, each behind what the bench asks of one. */
-import type { Compute } from '../../client/models/model.ts';
+/** The engines that live in Node: the same training, on different kernels. */
 import { describeModel } from '../../client/models/registry.ts';
-import { ENGINE, loadTensorFlow } from '../../client/training/tfjs/backend.ts';
+import { plainOptimizer } from '../../client/training/optimizers/plainOptimizer.ts';
+import { ENGINE } from '../../client/training/tfjs/backend.ts';
+import { createEngine } from '../../client/training/tfjs/engine.ts';
+import { type LocalTraining, localTraining } from '../../client/training/tfjs/localTraining.ts';
 import { composedOps } from '../../client/training/tfjs/ops/composedOps.ts';
-import { createPlainTraining, type Training } from './plainTraining.ts';
-import type { EngineName, TrainCase } from './plan.ts';
+import type { TrainingManifest } from '../../client/training/trainer.ts';
+import { type EngineName, SETTINGS, type TrainCase } from './plan.ts';
 import { loadStockTensorFlow } from './stockTensorFlow.ts';
 
 export type NodeEngine = Exclude<EngineName, 'pytorch'>;
 
 export interface OpenEngine {
   readonly version: string;
-  create(bench: TrainCase, weights: Float32Array, batches: number): Promise<Training>;
+  create(bench: TrainCase): Promise<LocalTraining>;
 }
 
 /** @throws whatever keeps the engine from loading */
 export async function openEngine(engine: NodeEngine): Promise<OpenEngine> {
-  if (engine === 'tfjs-node') throw new Error('not yet');
-  const tf = engine === 'stock' ? await loadStockTensorFlow() : await loadTensorFlow();
-  const compute: Compute = { tf, ops: composedOps(tf) };
+  switch (engine) {
+    case 'embedded':
+      return { version: ENGINE, create: async (bench) => (await createEngine(manifestOf(bench))).local };
+    case 'stock': {
+      const tf = await loadStockTensorFlow();
+      const version = `@tensorflow/tfjs-backend-wasm ${tf.version_core}`;
+      const kit = {
+        name: version,
+        compute: { tf, ops: composedOps(tf) },
+        createOptimizer: plainOptimizer.bind(null, tf),
+      };
+      return { version, create: async (bench) => localTraining(kit, describeModel(bench.model), null) };
+    }
+    case 'tfjs-node':
+      throw new Error('not yet');
+  }
+}
+
+function manifestOf(bench: TrainCase): TrainingManifest {
+  const { task, model } = bench;
+  const described = describeModel(model);
   return {
-    version: engine === 'stock' ? `tfjs-backend-wasm ${tf.version_core}` : ENGINE,
-    create: async (bench, weights, batches) =>
-      createPlainTraining(compute, describeModel(bench.model), bench, weights, batches),
+    task,
+    model,
+    tensors: described.tensors.map(({ name, shape }) => ({ name, shape: [...shape] })),
+    training: { ...SETTINGS, learningRate: bench.learningRate, localSteps: 1 },
+    // The data are handed over as they are: what a manifest says of them does not matter here.
+    data: { features: 784, classes: 10 },
+    engine: ENGINE,
   };
 }

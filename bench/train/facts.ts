@@ -14,7 +14,7 @@ export interface TrainingFacts {
   /** Processor time of the process per optimiser step: median over the turns. */
   readonly milliseconds: number;
   readonly turns: number;
-  /** Before each of the first steps from the same weights over the same batch. */
+  /** Before each of the first steps from the same weights over the same batches. */
   readonly losses: readonly number[];
 }
 

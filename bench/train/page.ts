@@ -3,7 +3,7 @@
 import { TARGET_COLUMNS } from '../tables.ts';
 import { markdown } from '../text.ts';
 import type { TrainBenchFacts } from './facts.ts';
-import { BATCH, COMPARED_STEPS, MOMENTUM } from './plan.ts';
+import { BATCH, COMPARED_STEPS, SETTINGS } from './plan.ts';
 import { trainColumns } from './tables.ts';
 
 const BEGIN = '<!-- bench:train begins -->';
@@ -23,7 +23,7 @@ export function renderTables({ machine, engines, rows, targets }: TrainBenchFact
   const parts = [
     `${machine.processor}, ${machine.processors} processors, ${machine.system}, Node ${machine.node}${commit}. ${versions}.
 
-Milliseconds of processor time per optimiser step, all threads of the process, batch ${BATCH}, SGD with momentum ${MOMENTUM}: medians of turns that the engines take one after the other. *losses apart*: the largest difference between the losses of embedded and PyTorch over the first ${COMPARED_STEPS} steps from the same weights on the same batch, as part of the loss.`,
+Milliseconds of processor time per optimiser step, all threads of the process, batch ${BATCH}, SGD with momentum ${SETTINGS.momentum}: medians of turns that the engines take one after the other. *losses apart*: the largest difference between the losses of embedded and PyTorch over the first ${COMPARED_STEPS} steps from the same weights on the same batches, as part of the loss.`,
     markdown(trainColumns(names), rows),
   ];
   if (targets.length > 0) parts.push(markdown(TARGET_COLUMNS, targets));

@@ -25,15 +25,16 @@ export interface TrainCase {
 }
 
 export const BATCH = 32;
-export const MOMENTUM = 0.9;
 /** Different batches; a turn goes over them as often as it takes. */
 export const BATCHES = 20;
-/** Steps whose losses are compared, from the same weights over the same batch. */
+/** Of all cases and engines. */
+export const SETTINGS = { batchSize: BATCH, optimizer: 'sgd', momentum: 0.9 } as const;
+/** What the order of samples and all noise follow from. */
+export const SEED = ['bench:train'] as const;
+/** Steps whose losses are compared, from the same weights over the same batches. */
 export const COMPARED_STEPS = 5;
 /** Losses that differ by more of themselves are of another model. */
 export const SAME_LOSS = 1e-3;
-/** The autoencoder draws noise, and every engine draws its own. */
-export const SAME_NOISY_LOSS = 2e-2;
 
 const VOCABULARY = 96;
 const CONTEXT = 64;

@@ -9,7 +9,8 @@ import { Child, type Measured } from '../child.ts';
 import { type Side, takeTurns } from '../measure.ts';
 import { encodeData, initialWeights } from './data.ts';
 import type { TrainRow } from './facts.ts';
-import { BATCH, BATCHES, COMPARED_STEPS, type EngineName, MOMENTUM, type TrainCase } from './plan.ts';
+import { encodeFirstBatches } from './firstBatches.ts';
+import { BATCH, BATCHES, COMPARED_STEPS, type EngineName, SETTINGS, type TrainCase } from './plan.ts';
 import type { LoadTask, LossesTask, OpenTask, RunTask } from './worker.ts';
 
 const WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url));
@@ -82,16 +83,23 @@ interface TorchLoadTask {
   /** Safetensors files. */
   readonly weights: string;
   readonly data: string;
+  /** The first batches of our engines. */
+  readonly first: string;
   readonly batch: number;
   readonly learningRate: number;
   readonly momentum: number;
 }
 
 async function writeFiles(bench: TrainCase, model: Model, folder: string): Promise<TorchLoadTask> {
-  const [weights, data] = [join(folder, 'weights.safetensors'), join(folder, 'data.safetensors')];
+  const [weights, data, first] = ['weights', 'data', 'first'].map((name) => join(folder, `${name}.safetensors`)) as [
+    string,
+    string,
+    string,
+  ];
   const { tensors } = model;
   await writeFile(weights, encodeSafetensors({ tensors, weights: initialWeights(bench, model), metadata: {} }));
   await writeFile(data, encodeData(bench, BATCH * BATCHES));
+  await writeFile(first, await encodeFirstBatches(bench, COMPARED_STEPS));
   const { name, learningRate } = bench;
-  return { do: 'load', case: name, weights, data, batch: BATCH, learningRate, momentum: MOMENTUM };
+  return { do: 'load', case: name, weights, data, first, batch: BATCH, learningRate, momentum: SETTINGS.momentum };
 }

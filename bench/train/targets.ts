@@ -2,7 +2,7 @@
 import type { TargetRow } from '../facts.ts';
 import { times } from '../text.ts';
 import { lossDifference, type TrainRow, timeOf } from './facts.ts';
-import { SAME_LOSS, SAME_NOISY_LOSS, TRAIN_CASES } from './plan.ts';
+import { SAME_LOSS, TRAIN_CASES } from './plan.ts';
 
 export function judgeTraining(rows: readonly TrainRow[]): TargetRow[] {
   const targets: TargetRow[] = [];
@@ -31,10 +31,9 @@ export function judgeTraining(rows: readonly TrainRow[]): TargetRow[] {
 
 /** A line for every engine whose losses are not those of the embedded engine: it did other work. */
 export function differingLosses(row: TrainRow): string[] {
-  const isNoisy = TRAIN_CASES.find(({ name }) => name === row.name)!.task === 'image-generation';
   return row.engines.flatMap(({ engine }) => {
     const difference = lossDifference(row, engine);
-    if (difference === null || difference <= (isNoisy ? SAME_NOISY_LOSS : SAME_LOSS)) return [];
+    if (difference === null || difference <= SAME_LOSS) return [];
     return [`note: ${engine}'s losses of ${row.title} differ by ${(100 * difference).toFixed(2)} %`];
   });
 }

@@ -6,11 +6,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
-import { makeTokens, windowsOf } from '../../bench/train/data.ts';
+import { encodeData, makeData } from '../../bench/train/data.ts';
 import { lossDifference, type TrainBenchFacts, type TrainRow } from '../../bench/train/facts.ts';
 import { replaceTables } from '../../bench/train/page.ts';
 import { TRAIN_CASES } from '../../bench/train/plan.ts';
 import { differingLosses, judgeTraining } from '../../bench/train/targets.ts';
+import type { TextDataset } from '../../client/datasets/text/textDataset.ts';
+import { decodeSafetensors } from '../../client/export/safetensors.ts';
 import { describeModel } from '../../client/models/registry.ts';
 
 const COMMAND = fileURLToPath(new URL('../../bench/train/bench.ts', import.meta.url));
@@ -87,13 +89,15 @@ describe('the bench of training', function () {
     expect(() => replaceTables('# a page without', facts)).to.throw('has no <!-- bench:train begins -->');
   });
 
-  it('describes models of the sizes that the issue names, and cuts text into windows that overlap by one', () => {
+  it('describes models of the sizes that the issue names, and hands PyTorch the successor of every token', () => {
     const sizes = TRAIN_CASES.map(({ model }) => describeModel(model).dimension);
     expect(sizes).to.deep.equal([7_850, 101_770, 61_706, 1_663_370, 117_344, 110_336, 420_144]);
-    const tokens = makeTokens(TRAIN_CASES.find(({ name }) => name === 'lstm')!, 2);
-    const windows = windowsOf(tokens, 64);
-    expect(windows.length).to.equal(2 * 65);
-    expect([...windows.subarray(0, 65)]).to.deep.equal([...tokens.subarray(0, 65)]);
-    expect([...windows.subarray(65)]).to.deep.equal([...tokens.subarray(64, 129)]);
+    const text = makeData(TRAIN_CASES.find(({ name }) => name === 'lstm')!, 2) as TextDataset;
+    const tensors = decodeSafetensors(encodeData(TRAIN_CASES.find(({ name }) => name === 'lstm')!, 2));
+    expect(tensors.tensors).to.deep.equal([
+      { name: 'next', shape: [2, 64] },
+      { name: 'tokens', shape: [2, 64] },
+    ]);
+    expect([...tensors.weights]).to.deep.equal([...text.tokens.subarray(1), ...text.tokens.subarray(0, 128)]);
   });
 });

@@ -161,11 +161,13 @@ class Vae(nn.Module):
         self.decoder = nn.Linear(latent + classes, hidden)
         self.output = nn.Linear(hidden, inputs)
 
-    def loss(self, samples, labels):
+    def loss(self, samples, labels, noise=None):
         classes = F.one_hot(labels, self.classes).float()
         signal = F.relu(self.encoder(torch.cat((samples, classes), 1)))
         mean, log_variance = self.mean(signal), self.log_variance(signal)
-        latent = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
+        if noise is None:
+            noise = torch.randn_like(mean)
+        latent = mean + torch.exp(0.5 * log_variance) * noise
         logits = self.output(F.relu(self.decoder(torch.cat((latent, classes), 1))))
         unlike = F.binary_cross_entropy_with_logits(logits, samples, reduction="sum")
         divergence = -0.5 * torch.sum(1 + log_variance - mean.square() - log_variance.exp())

@@ -21,12 +21,12 @@ torch.set_num_interop_threads(1)
 class Training:
     def __init__(self, task):
         data = read(task["data"])
+        self.first = read(task["first"])
         self.model = TWINS[task["case"]]()
         with torch.no_grad():
             self.model.load(read(task["weights"]))
         if "tokens" in data:
-            windows = data["tokens"].long()
-            self.x, self.y = windows[:, :-1].contiguous(), windows[:, 1:].contiguous()
+            self.x, self.y = data["tokens"].long(), data["next"].long()
         else:
             self.x, self.y = data["samples"], data["labels"].long()
         self.batch = task["batch"]
@@ -34,24 +34,29 @@ class Training:
             [p for p in self.model.parameters() if p.requires_grad], lr=task["learningRate"], momentum=task["momentum"]
         )
 
-    def step(self, rows):
+    def step(self, *inputs):
         self.optimizer.zero_grad()
-        loss = self.model.loss(self.x[rows], self.y[rows])
+        loss = self.model.loss(*inputs)
         loss.backward()
         self.optimizer.step()
         return loss.item()
 
     def losses(self, steps):
-        """Before each of so many steps on the first batch."""
-        rows = torch.arange(self.batch)
-        return [self.step(rows) for _ in range(steps)]
+        """Before each of the first steps, over the batches that our engines saw in theirs."""
+        losses = []
+        for step in range(steps):
+            x, y, *noise = (self.first[f"{step}/{i}"] for i in range(3) if f"{step}/{i}" in self.first)
+            x = x.to(self.x.dtype)
+            y = y.argmax(1) if noise else y.long().view(len(x), *self.y.shape[1:])
+            losses.append(self.step(x, y, *noise))
+        return losses
 
     def run(self, steps):
         """Over shuffled samples, as often as it takes."""
         taken = 0
         while taken < steps:
             for rows in torch.randperm(len(self.x)).split(self.batch)[: steps - taken]:
-                self.step(rows)
+                self.step(self.x[rows], self.y[rows])
                 taken += 1
 
 
