@@ -129,6 +129,14 @@ function combine(memory: RowMemory, parameters: LearningParameters, mixing: Mixi
   const m = mixing?.rows ?? columns;
   const denominator = combineDenominator(rule.combine, m, rule.byzantine) * (mixing?.denominator ?? 1);
   const step = serverStepKernel(kernels, { ...serverStep, ...parameters });
+  const move = rule.combine === 'mean' ? step.plainMove(denominator) : null;
+  if (move !== null) {
+    const sum = weightedSum(kernels, columnSums(mixing, columns), TILE);
+    if (sum.lanesFor(INT16_BOUND) === 'int32') {
+      sum.move(memory.table(columns, 0), modelAt, length, move);
+      return;
+    }
+  }
   const numerators = kernels.arena.allocate(8 * TILE);
   const tile = tileCombiner(kernels, rule.combine, rule.byzantine, mixing, columns, numerators);
   for (let from = 0; from < length; from += TILE) {

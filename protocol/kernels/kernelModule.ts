@@ -63,6 +63,15 @@ export interface KernelExports {
   fixedToFloat(fixed: number, floats: number, length: number, scale: number): void;
 
   weightedSum(rows: number, terms: number, pairs: number, out: number, length: number): void;
+  weightedFedAvg(
+    rows: number,
+    terms: number,
+    pairs: number,
+    model: number,
+    length: number,
+    factor: number,
+    half: number,
+  ): void;
   foldDigits(digits: number, out: number, length: number, radix: number): void;
 
   rowSumsInt16: RowSums;

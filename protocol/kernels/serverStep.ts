@@ -18,7 +18,15 @@ export interface StepNumbers {
   readonly chunkSize: number;
 }
 
+/** 2^(F-G) / denominator as the kernels take it (`quotients` of assembly/serverStep.ts). */
+export interface Quotient {
+  readonly factor: number;
+  readonly half: number;
+}
+
 export interface ServerStepKernel {
+  /** What a coordinate moves by for each unit of its int32 numerator, where the step is no more than that; else null. */
+  plainMove(denominator: number): Quotient | null;
   /**
    * `numerators`: address of `length` int32 or float64 over `denominator`; they are overwritten. `model`: of as many
    * int32; `state`: of the planes of as many coordinates, 0 for FedAvg. `length`: whole chunks.
@@ -43,12 +51,17 @@ export function serverStepKernel({ exports }: Kernels, step: StepNumbers): Serve
   const scale = 2 ** (F - G);
   const rate = step.learningRateQ16 * 2 ** (kind >= 0 ? F - 32 : -16);
   const momentum = step.momentumQ16 * 2 ** -16;
+  const quotient = (denominator: number): Quotient => ({
+    factor: scale / denominator,
+    half: 0.5 / (denominator / Math.min(1, scale)),
+  });
+  const plainMove = (denominator: number) => (optimizer === 'fedAvg' && rate === 1 ? quotient(denominator) : null);
   return {
+    plainMove,
     run(numerators, lanes, denominator, model, state, length) {
       const deltas = numerators;
-      const factor = scale / denominator;
-      const half = 0.5 / (denominator / Math.min(1, scale));
-      if (lanes === 'int32' && optimizer === 'fedAvg' && rate === 1) {
+      const { factor, half } = quotient(denominator);
+      if (lanes === 'int32' && plainMove(denominator) !== null) {
         return exports.fedAvgOfInt32(numerators, model, length, factor, half);
       }
       if (lanes === 'int32') exports.deltasOfInt32(numerators, deltas, length, factor, half);

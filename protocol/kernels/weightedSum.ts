@@ -4,6 +4,7 @@
  * and float64 puts the sums together.
  */
 import type { Kernels } from './kernelModule.ts';
+import type { Quotient } from './serverStep.ts';
 
 export interface WeightedSum {
   /** Whether the weights fit the 16-bit multiplier, so that `run` can give int32 where the sums fit. */
@@ -12,6 +13,8 @@ export interface WeightedSum {
   lanesFor(bound: number): 'int32' | 'float64';
   /** `rows`: address of the row addresses; `out`: of `length` sums; `length`: a multiple of 16 up to the capacity. */
   run(rows: number, out: number, length: number, lanes: 'int32' | 'float64'): void;
+  /** Moves the model at `model` by the sums over a denominator, where `lanesFor` says int32. */
+  move(rows: number, model: number, length: number, by: Quotient): void;
 }
 
 /** One digit of every weight, as the kernel's table of pairs. */
@@ -49,6 +52,9 @@ export function weightedSum(
         exports.weightedSum(rows, terms, pairs, lanes === 'int32' ? out : scratch, length);
         if (lanes === 'float64') exports.foldDigits(scratch, out, length, i === 0 ? 0 : radix);
       }
+    },
+    move(rows, model, length, { factor, half }) {
+      for (const { terms, pairs } of planes) exports.weightedFedAvg(rows, terms, pairs, model, length, factor, half);
     },
   };
 }

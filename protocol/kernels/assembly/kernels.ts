@@ -15,4 +15,4 @@ export { allFinite, fixedToFloat, quantizeStochastic, scaleFloats, scaleIntegers
 export { largestColumnSum, rowSumsFloat64, rowSumsInt16, rowSumsInt32, scaleRowsFloat64, scaleRowsInt32 } from './rowSums';
 export { deltasOfFloat64, deltasOfInt32, fedAdaptive, fedAdaptiveModel, fedAvg, fedAvgM, fedAvgOfInt32 } from './serverStep';
 export { countTrimmedFloat64, countTrimmedInt16, countTrimmedInt32 } from './trimming';
-export { foldDigits, weightedSum } from './weightedSum';
+export { foldDigits, weightedFedAvg, weightedSum } from './weightedSum';

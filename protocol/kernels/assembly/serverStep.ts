@@ -43,18 +43,24 @@ export function deltasOfInt32(numerators: usize, out: usize, length: usize, fact
   }
 }
 
-/** FedAvg at a learning rate of 1, from int32 numerators: w' = sat(w + `quotients`). */
+/** FedAvg at a learning rate of 1, of four coordinates: w' = sat(w + `quotients`). */
+// @ts-ignore: decorator
+@inline
+export function movedByQuotients(w: v128, numerators: v128, factor: v128, half: v128): v128 {
+  const delta = quotients(numerators, factor, half);
+  const sum = i32x4.add(w, delta);
+  // Left int32 where both have the sign that the sum has not: INT32_MAX for positive ones, INT32_MIN for negative.
+  const left = i32x4.shr_s(v128.and(v128.xor(sum, w), v128.xor(sum, delta)), 31);
+  const edge = v128.xor(i32x4.shr_s(sum, 31), i32x4.splat(i32.MIN_VALUE));
+  return v128.bitselect(edge, sum, left);
+}
+
+/** The same of a vector of int32 numerators. */
 export function fedAvgOfInt32(numerators: usize, model: usize, length: usize, factor: f64, half: f64): void {
   const f = f64x2.splat(factor);
   const h = f64x2.splat(half);
   for (const end = numerators + (length << 2); numerators < end; numerators += 16, model += 16) {
-    const delta = quotients(v128.load(numerators), f, h);
-    const w = v128.load(model);
-    const sum = i32x4.add(w, delta);
-    // Left int32 where both have the sign that the sum has not: INT32_MAX for positive ones, INT32_MIN for negative.
-    const left = i32x4.shr_s(v128.and(v128.xor(sum, w), v128.xor(sum, delta)), 31);
-    const edge = v128.xor(i32x4.shr_s(sum, 31), i32x4.splat(i32.MIN_VALUE));
-    v128.store(model, v128.bitselect(edge, sum, left));
+    v128.store(model, movedByQuotients(v128.load(model), v128.load(numerators), f, h));
   }
 }
 

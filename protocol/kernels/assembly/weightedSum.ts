@@ -6,6 +6,7 @@
  * weights as one u32, the first in the low half. Bounds, the caller's to keep: the weights are, without their signs,
  * below 2^16 together, so that no partial sum leaves int32.
  */
+import { movedByQuotients } from './serverStep';
 
 // @ts-ignore: decorator
 @inline
@@ -45,6 +46,48 @@ export function weightedSum(rowsPtr: usize, terms: usize, pairs: usize, out: usi
     v128.store(to, s1, 16);
     v128.store(to, s2, 32);
     v128.store(to, s3, 48);
+  }
+}
+
+/**
+ * The sums as numerators of FedAvg at a learning rate of 1 (`fedAvgOfInt32`): the same loop, but the sums go into the
+ * model while the next rows are on their way from memory, and nowhere else.
+ */
+export function weightedFedAvg(
+  rowsPtr: usize,
+  terms: usize,
+  pairs: usize,
+  model: usize,
+  length: usize,
+  factor: f64,
+  half: f64,
+): void {
+  const f = f64x2.splat(factor);
+  const h = f64x2.splat(half);
+  const lastTerm = terms + pairs * 12;
+  for (let at: usize = 0, end = length << 1; at < end; at += 32) {
+    let s0 = i32x4.splat(0);
+    let s1 = i32x4.splat(0);
+    let s2 = i32x4.splat(0);
+    let s3 = i32x4.splat(0);
+    for (let term = terms; term < lastTerm; term += 12) {
+      const a = <usize>load<u32>(rowsPtr + load<u32>(term)) + at;
+      const b = <usize>load<u32>(rowsPtr + load<u32>(term, 4)) + at;
+      const weights = v128.load_splat<u32>(term, 8);
+      const a0 = v128.load(a);
+      const b0 = v128.load(b);
+      s0 = i32x4.add(s0, i32x4.dot_i16x8_s(low(a0, b0), weights));
+      s1 = i32x4.add(s1, i32x4.dot_i16x8_s(high(a0, b0), weights));
+      const a1 = v128.load(a, 16);
+      const b1 = v128.load(b, 16);
+      s2 = i32x4.add(s2, i32x4.dot_i16x8_s(low(a1, b1), weights));
+      s3 = i32x4.add(s3, i32x4.dot_i16x8_s(high(a1, b1), weights));
+    }
+    const to = model + (at << 1);
+    v128.store(to, movedByQuotients(v128.load(to), s0, f, h));
+    v128.store(to, movedByQuotients(v128.load(to, 16), s1, f, h), 16);
+    v128.store(to, movedByQuotients(v128.load(to, 32), s2, f, h), 32);
+    v128.store(to, movedByQuotients(v128.load(to, 48), s3, f, h), 48);
   }
 }
 

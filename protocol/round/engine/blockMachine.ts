@@ -57,6 +57,8 @@ export interface MachineSetup {
 
 /** What a combine does with a tile: numerators at `BlockMachine.numerators`, in the lanes it says. */
 type Combiner = (rows: number, length: number) => { readonly lanes: 'int32' | 'float64'; readonly mixed: MixedRows };
+/** A mean and the server step at once. */
+type Mover = (rows: number, model: number, length: number) => void;
 
 export class BlockMachine {
   private readonly kernels: Kernels;
@@ -75,6 +77,7 @@ export class BlockMachine {
   private readonly afterBirth: number;
   private mixing: Mixing | null = null;
   private combiner: Combiner | null = null;
+  private mover: Mover | null = null;
 
   /** @throws AssayError `KERNEL_MEMORY` when the arena is full. */
   constructor(kernels: Kernels, setup: MachineSetup) {
@@ -98,6 +101,7 @@ export class BlockMachine {
   mixBy(mixing: Mixing | null): void {
     this.kernels.arena.release(this.afterBirth);
     this.mixing = mixing;
+    this.mover = this.moverOf(mixing);
     this.combiner = this.combinerOf(mixing);
   }
 
@@ -129,7 +133,7 @@ export class BlockMachine {
     const { chunkSize, chunkCount } = blocks.layout;
     const { model, state } = slots[slot]!;
     const m = this.mixing?.rows ?? shape.rows;
-    const denominator = combineDenominator(rule.combine, m, rule.byzantine) * (this.mixing?.denominator ?? 1);
+    const denominator = this.denominatorOf(this.mixing);
     const stride = rule.combine === 'trimmedMean' ? trimSampleStride(chunkCount) : Number.POSITIVE_INFINITY;
     const counts = this.kernels.arena.int32(this.counts, m).fill(0);
     const modelChunk = MODEL_COORDINATE_BYTES * chunkSize;
@@ -138,6 +142,10 @@ export class BlockMachine {
       const count = Math.min(this.tileChunks, chunks - first);
       const length = count * chunkSize;
       const rows = this.placeRows(slot, first);
+      if (this.mover !== null) {
+        this.mover(rows, model + first * modelChunk, length);
+        continue;
+      }
       const { lanes, mixed } = this.combiner!(rows, length);
       for (let c = (stride - ((wants.firstChunk + first) % stride)) % stride; c < count; c += stride) {
         const table = this.placeChunk(mixed, m, c * chunkSize);
@@ -152,6 +160,22 @@ export class BlockMachine {
       commitments,
       trimmed: [...counts],
     };
+  }
+
+  private denominatorOf(mixing: Mixing | null): number {
+    const { combine, byzantine } = this.setup.shape.parameters.rule;
+    const m = mixing?.rows ?? this.setup.shape.rows;
+    return combineDenominator(combine, m, byzantine) * (mixing?.denominator ?? 1);
+  }
+
+  /** For a mean that int32 holds and a step that is no more than its quotient: the usual FedAvg. */
+  private moverOf(mixing: Mixing | null): Mover | null {
+    const { shape } = this.setup;
+    const by = this.step.plainMove(this.denominatorOf(mixing));
+    if (shape.parameters.rule.combine !== 'mean' || by === null) return null;
+    const sum = weightedSum(this.kernels, columnSums(mixing, shape.rows), tileCapacity(shape));
+    if (sum.lanesFor(INT16_BOUND) !== 'int32') return null;
+    return (rows, model, length) => sum.move(rows, model, length, by);
   }
 
   private combinerOf(mixing: Mixing | null): Combiner {
