@@ -5,10 +5,15 @@
  *     Y = X' F + bias          X' [windows, window]: the unfolded images, F [window, filters]
  *     dF = X'^T dY             summed block by block
  *     dX = fold(dY F^T)
+ *
+ * Where `isWinograd` says so, an algorithm with fewer multiplications takes over.
  */
 import { gemmScratchBytes, multiply } from './gemm';
 import { reluInPlace } from './activations';
 import { fold, Geometry, unfold } from './unfold';
+import {
+  isWinograd, winogradConvolve, winogradFilterGradient, winogradInputGradient, winogradScratchBytes,
+} from './winograd';
 
 /** Numbers of a block of unfolded windows: half a megabyte. */
 const BLOCK: i32 = 131072;
@@ -22,12 +27,17 @@ function blockWindows(g: Geometry): i32 {
 /** Bytes of `scratch` for the three kernels below. */
 export function convolutionScratchBytes(geometry: usize): usize {
   const g = changetype<Geometry>(geometry);
+  if (isWinograd(g)) return winogradScratchBytes(g);
   return gemmScratchBytes() + ((<usize>blockWindows(g) * g.window()) << 2);
 }
 
 /** `bias` [filters] or 0; `relu`: writes max(y, 0). */
 export function convolve(x: usize, filter: usize, bias: usize, y: usize, geometry: usize, relu: bool, scratch: usize): void {
   const g = changetype<Geometry>(geometry);
+  if (isWinograd(g)) {
+    winogradConvolve(x, filter, bias, y, g, relu, scratch);
+    return;
+  }
   const window = g.window();
   const filterRow = <usize>g.filters << 2;
   const block = scratch + gemmScratchBytes();
@@ -47,6 +57,10 @@ export function convolve(x: usize, filter: usize, bias: usize, y: usize, geometr
 /** dF for the gradient `dy` of the output. */
 export function convolveFilterGradient(x: usize, dy: usize, dFilter: usize, geometry: usize, scratch: usize): void {
   const g = changetype<Geometry>(geometry);
+  if (isWinograd(g)) {
+    winogradFilterGradient(x, dy, dFilter, g, scratch);
+    return;
+  }
   const window = g.window();
   const filterRow = <usize>g.filters << 2;
   const block = scratch + gemmScratchBytes();
@@ -65,6 +79,10 @@ export function convolveFilterGradient(x: usize, dy: usize, dFilter: usize, geom
 /** dX for the gradient `dy` of the output. */
 export function convolveInputGradient(filter: usize, dy: usize, dx: usize, geometry: usize, scratch: usize): void {
   const g = changetype<Geometry>(geometry);
+  if (isWinograd(g)) {
+    winogradInputGradient(filter, dy, dx, g, scratch);
+    return;
+  }
   const window = g.window();
   const filterRow = <usize>g.filters << 2;
   const block = scratch + gemmScratchBytes();

@@ -213,7 +213,7 @@ function copyTile(from: usize, fromRow: usize, to: usize, toRow: usize, rows: i3
  * Adds 4 x 8 results over `inner` steps. The numbers lie in four streams. `start`: eight first values (by column) or,
  * turned, four (by row); 0: none. `more`: adds to what is in C.
  */
-function rowTile(
+export function rowTile(
   a: usize, b: usize, c: usize, d: usize, panel: usize, panelStep: usize, inner: i32, start: usize, out: usize,
   outRow: usize, turned: bool, more: bool,
 ): void {
@@ -317,7 +317,7 @@ function rowTile(
 }
 
 /** As `rowTile`, the four numbers of a step lying side by side, steps `innerStep` bytes apart. */
-function panelTile(
+export function panelTile(
   numbers: usize, innerStep: usize, panel: usize, panelStep: usize, inner: i32, start: usize, out: usize,
   outRow: usize, turned: bool, more: bool,
 ): void {

@@ -45,7 +45,9 @@ const CONVOLUTIONS: readonly Windows[] = [
   windows('2 14 14 6 5 5 16'), // and second
   windows('2 14 14 8 5 5 12', { padding: 'same' }),
   windows('3 9 13 9 5 5 11', { padding: 'same' }),
-  windows('2 13 10 8 5 5 8'),
+  windows('2 13 10 8 5 5 8'), // from here on most go the short way
+  windows('5 14 14 16 5 5 24', { padding: 'same' }),
+  windows('2 14 14 24 3 3 16', { padding: 'same' }),
   windows('2 9 11 10 3 3 13', { padding: 'same' }),
   windows('3 10 9 8 3 3 8'),
   windows('1 3 2 8 5 5 8', { padding: 'same' }), // smaller than the window
@@ -70,13 +72,13 @@ describe('convolution and pooling', () => {
         const ft = tf.tensor4d(filter, [w.filterHeight, w.filterWidth, w.channels, w.filters]);
         const dyt = tf.tensor4d(dy, [w.batch, outHeight, outWidth, w.filters]);
         const y = tf.conv2d(xt, ft, w.stride, w.padding, 'NHWC', w.dilation);
-        expect(farthest(y.dataSync(), expected.y)).to.be.below(1e-5);
+        expect(farthest(y.dataSync(), expected.y)).to.be.below(5e-6);
         if (w.dilation === 1) {
           const [dx, dFilter] = tf.grads((a: Tensor, b: Tensor) =>
             tf.conv2d(a as Tensor4D, b as Tensor4D, w.stride, w.padding),
           )([xt, ft], dyt);
-          expect(farthest(dx!.dataSync(), expected.dx)).to.be.below(1e-5);
-          expect(farthest(dFilter!.dataSync(), expected.dFilter)).to.be.below(1e-5);
+          expect(farthest(dx!.dataSync(), expected.dx)).to.be.below(5e-6);
+          expect(farthest(dFilter!.dataSync(), expected.dFilter)).to.be.below(5e-6);
         }
         const bias = tf.tensor1d(values(w.filters));
         const fused = tf.fused.conv2d({
@@ -84,7 +86,7 @@ describe('convolution and pooling', () => {
           activation: 'relu',
         });
         const sums = Float64Array.from(expected.y, (sum, i) => Math.max(0, sum + bias.dataSync()[i % w.filters]!));
-        expect(farthest(fused.dataSync(), sums)).to.be.below(1e-5);
+        expect(farthest(fused.dataSync(), sums)).to.be.below(5e-6);
       });
     });
   }
@@ -106,12 +108,12 @@ describe('convolution and pooling', () => {
         const ft = tf.tensor4d(filter, [w.filterHeight, w.filterWidth, w.channels, w.filters]);
         const convolve = (a: Tensor, b: Tensor) =>
           tf.depthwiseConv2d(a as Tensor4D, b as Tensor4D, w.stride, w.padding, 'NHWC', w.dilation);
-        expect(farthest(convolve(xt, ft).dataSync(), expected.y)).to.be.below(1e-5);
+        expect(farthest(convolve(xt, ft).dataSync(), expected.y)).to.be.below(5e-6);
         if (w.dilation > 1) return; // TF.js itself has no gradient there
         const dyt = tf.tensor4d(dy, [w.batch, outHeight, outWidth, w.channels * w.filters]);
         const [dx, dFilter] = tf.grads(convolve)([xt, ft], dyt);
-        expect(farthest(dx!.dataSync(), expected.dx)).to.be.below(1e-5);
-        expect(farthest(dFilter!.dataSync(), expected.dFilter)).to.be.below(1e-5);
+        expect(farthest(dx!.dataSync(), expected.dx)).to.be.below(5e-6);
+        expect(farthest(dFilter!.dataSync(), expected.dFilter)).to.be.below(5e-6);
       });
     });
   }
