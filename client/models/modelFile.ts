@@ -15,7 +15,7 @@ import { listTensors } from './tensorList.ts';
  *
  * The manifest names the file by its hash, so that all participants run the same bytes. For this to mean something the
  * file must be whole: it is loaded from the bytes that were hashed, and can import nothing but Node's own modules. What
- * it needs of Assay is handed to it. It runs with all rights of the node: read it before you pass it with `--model`.
+ * it needs of Assay is handed to it. It runs with all rights of the node: read it before you pass it with `--model-file`.
  */
 export interface ModelFile {
   /** For messages and stack traces. */
@@ -81,7 +81,7 @@ export function loadedModelFile(sha256: string): ModelModule {
     summary: "the federation's model is a file that was not given, or not in these bytes",
     expected: `a file whose SHA-256 is ${sha256}`,
     received: others.length === 0 ? 'no file' : `a file whose SHA-256 is ${others.join(', ')}`,
-    fix: 'get the file from whoever made the federation, read it, and give it with --model FILE',
+    fix: 'get the file from whoever made the federation, read it, and give it with --model-file FILE',
   });
 }
 

@@ -1,19 +1,21 @@
 /** `assay deploy`: the contracts and a new federation. */
+import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { createFederation } from '../../chain/createFederation.ts';
 import { deployAssay } from '../../chain/deploy.ts';
-import { mnistMlp, tabularMlp } from '../../client/models/presets.ts';
 import { checkServerStep } from '../../protocol/aggregation/serverStep.ts';
-import { AssayError } from '../../protocol/errors.ts';
 import { openPayloadStore } from '../../storage/payloadStore.ts';
 import { connectKubo } from '../../storage/sources/kuboNode.ts';
 import { openStateFolder } from '../../storage/stateFolder.ts';
+import { choosePreset, PRESETS, type PresetOptions } from '../federation/choosePreset.ts';
 import { planRule, planServerStep } from '../federation/ruleSettings.ts';
 import { type FederationSettings, planParameters, withFederationSettings } from '../federation/settings.ts';
 import { storeGenesis } from '../federation/storeGenesis.ts';
+import { modelMaterial } from '../node/modelMaterial.ts';
 import { openChain, openSigner } from '../node/openNode.ts';
 import { parseAddress } from '../options/address.ts';
 import { withConfigFile } from '../options/configFile.ts';
+import { withModelFiles } from '../options/modelFiles.ts';
 import {
   type ChainOptions,
   type FactsOptions,
@@ -25,13 +27,8 @@ import {
 import { collect, httpUrl, integer, oneOf } from '../options/values.ts';
 import { writeFacts } from '../output/facts.ts';
 
-interface DeployCommandOptions extends ChainOptions, KeyOptions, FederationSettings, FactsOptions {
+interface DeployCommandOptions extends ChainOptions, KeyOptions, FederationSettings, FactsOptions, PresetOptions {
   readonly state: string;
-  readonly name: string;
-  readonly model: 'mnist' | 'mlp';
-  readonly features?: number;
-  readonly classes?: number;
-  readonly hidden: number;
   readonly seed: string;
   readonly factory?: string;
   readonly kuboRpc?: string;
@@ -42,13 +39,15 @@ const EXAMPLES = `
 Examples:
   $ assay deploy --state nodes/aggregator --model mnist --participants 3 --rounds 5
   $ assay deploy --state nodes/aggregator --model mlp --features 12 --classes 2 --participants 5 --byzantine 1
+  $ assay deploy --state nodes/aggregator --manifest draft.json --tokenizer tokenizer.json --norm-bound 5
   $ assay deploy --state nodes/aggregator --model mnist --member 0xAb58.. --member 0x1aE0..
 
+A draft is a manifest (docs/spec/manifest.md) with "model", "training" and "data"; what follows from the model is filled in.
 The manifest and the first model are put into the payload store of --state: start the aggregator with the same folder and
 it serves them. Without --member anyone who stakes may join.`;
 
 export function addDeployCommand(program: Command): void {
-  const command = withFederationSettings(withKey(withChain(program.command('deploy'))))
+  const command = withFederationSettings(withModelFiles(withKey(withChain(program.command('deploy')))))
     .description('Deploy the contracts and create a federation.')
     .requiredOption(
       '--state <folder>',
@@ -56,10 +55,12 @@ export function addDeployCommand(program: Command): void {
     )
     .option('--name <text>', 'what people call the federation', 'assay')
     .addOption(
-      new Option('--model <preset>', 'mnist: 784-64-10; mlp: one hidden layer for tables')
-        .argParser(oneOf('mnist', 'mlp'))
+      new Option('--model <preset>', `one of ${PRESETS.join(', ')} (docs/models.md)`)
+        .argParser(oneOf(...PRESETS))
         .default('mnist'),
     )
+    .option('--manifest <file>', 'draft of a manifest, instead of a preset')
+    .option('--tokenizer <file>', 'tokeniser of a language model, made by assay tokenizer')
     .option('--features <n>', 'numbers per sample, for --model mlp', integer(1))
     .option('--classes <n>', 'classes, for --model mlp', integer(2))
     .option('--hidden <n>', 'width of the hidden layer, for --model mlp', integer(1), 32)
@@ -75,7 +76,8 @@ async function runDeploy(options: DeployCommandOptions): Promise<void> {
     process.stdout.write(`${text}\n`);
   };
   const members = options.member.map(parseAddress);
-  const preset = choosePreset(options);
+  const preset = await choosePreset(options);
+  const material = await modelMaterial(preset.manifest, options, null);
   // Before a chain is waited for and contracts are paid for.
   planRule(options);
   checkServerStep(planServerStep(options));
@@ -84,10 +86,15 @@ async function runDeploy(options: DeployCommandOptions): Promise<void> {
     const connection = await openChain(options, say);
     const signer = await openSigner(connection, options, options.state);
     const store = await openPayloadStore(state.file('payloads'));
-    const genesis = await storeGenesis(store, preset.manifest, options.seed, preset.maxUpdateNorm);
+    const genesis = await storeGenesis(store, preset.manifest, options.seed, preset.maxUpdateNorm, material);
+    const stored = [genesis.manifestCid, genesis.modelCid];
+    if (options.baseFile !== undefined) {
+      const { cid } = await store.put(new Uint8Array(await readFile(options.baseFile)));
+      stored.push(cid);
+    }
     if (options.kuboRpc !== undefined) {
       const kubo = await connectKubo(options.kuboRpc);
-      for (const cid of [genesis.manifestCid, genesis.modelCid]) await kubo.importPayload(store, cid);
+      for (const cid of stored) await kubo.importPayload(store, cid);
     }
     const parameters = planParameters(options, genesis, members.length === 0);
     const deployment =
@@ -97,7 +104,7 @@ async function runDeploy(options: DeployCommandOptions): Promise<void> {
     const created = await createFederation(connection, signer, deployment.factory, parameters, members);
     say(`factory     ${deployment.factory}`);
     say(`federation  ${created.address}`);
-    say(`model       ${options.model}, ${genesis.dimension} parameters, root ${genesis.modelRoot}`);
+    say(`model       ${preset.manifest.model.kind}, ${genesis.dimension} parameters, root ${genesis.modelRoot}`);
     say(
       `rule        ${options.rule}, f = ${parameters.rule.byzantine}, ${parameters.minParticipants} participants, ${parameters.totalRounds} rounds`,
     );
@@ -122,16 +129,4 @@ async function runDeploy(options: DeployCommandOptions): Promise<void> {
   } finally {
     await state.close();
   }
-}
-
-function choosePreset({ model, name, features, classes, hidden }: DeployCommandOptions) {
-  if (model === 'mnist') return mnistMlp(name);
-  if (features === undefined || classes === undefined) {
-    throw new AssayError('MODEL_OPTIONS', {
-      summary: '--model mlp needs to know the shape of the data',
-      expected: '--features N and --classes N',
-      received: `features ${features ?? 'not given'}, classes ${classes ?? 'not given'}`,
-    });
-  }
-  return tabularMlp(name, { features, classes, hidden });
 }

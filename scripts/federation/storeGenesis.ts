@@ -1,5 +1,5 @@
 /** The two documents a federation starts from, its manifest and its first model, computed from a seed and stored. */
-import { createEngine } from '../../client/training/tfjs/engine.ts';
+import { createEngine, type ModelMaterial } from '../../client/training/tfjs/engine.ts';
 import { commitModel } from '../../protocol/commitment/merkle.ts';
 import { DEFAULT_MODEL_FRACTION_BITS, floatToFixed } from '../../protocol/encoding/fixedPoint.ts';
 import { vectorLayout } from '../../protocol/encoding/layout.ts';
@@ -13,8 +13,9 @@ export async function storeGenesis(
   manifest: Manifest,
   seed: string,
   maxUpdateNorm: number,
+  material: ModelMaterial = {},
 ): Promise<StoredGenesis> {
-  const engine = await createEngine(manifest);
+  const engine = await createEngine(manifest, material);
   const model = floatToFixed(engine.init(seed), DEFAULT_MODEL_FRACTION_BITS);
   const dimension = manifestDimension(manifest);
   const layout = vectorLayout(dimension);

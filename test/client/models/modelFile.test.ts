@@ -60,7 +60,7 @@ describe('client models: files of one own', () => {
 
   it('refuses a manifest whose file was not given, or in other bytes', async () => {
     const spec = { kind: 'file', sha256: hashOf('never given'), settings };
-    await expectError(() => describeModel(spec), 'MODEL_FILE', /give it with --model FILE/);
+    await expectError(() => describeModel(spec), 'MODEL_FILE', /give it with --model-file FILE/);
     await expectError(() => describeModel({ ...spec, sha256: 'AB' }), 'MODEL_SETTINGS', /sha256/);
   });
 
