@@ -25,8 +25,8 @@ export function encodeLayersModel(
   weights: Float32Array,
   metadata: Readonly<Record<string, string>>,
 ): LayersModelFiles {
-  const twin = Object.hasOwn(TWINS, spec.kind) ? TWINS[spec.kind] : undefined;
-  if (twin === undefined) {
+  const twin = TWINS[spec.kind];
+  if (twin === undefined || !hasLayersForm(spec)) {
     throw new AssayError('EXPORT_UNSUPPORTED', {
       summary: `a ${spec.kind} model has no TF.js layers form here`,
       expected: Object.keys(TWINS).join(', '),
@@ -67,6 +67,11 @@ export function encodeLayersModel(
     ],
   };
   return { modelJson: `${JSON.stringify(modelJson, null, 2)}\n`, weightsBin };
+}
+
+/** Whether `encodeLayersModel` knows the model's kind. */
+export function hasLayersForm({ kind }: ModelSpec): boolean {
+  return Object.hasOwn(TWINS, kind);
 }
 
 interface Layer {

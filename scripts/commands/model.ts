@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { encodeLayersModel } from '../../client/export/layersModel.ts';
+import { encodeLayersModel, hasLayersForm } from '../../client/export/layersModel.ts';
 import { encodeSafetensors } from '../../client/export/safetensors.ts';
 import { encodeManifest } from '../../protocol/encoding/manifest.ts';
 import { writeFileAtomic } from '../../storage/atomicFile.ts';
@@ -23,7 +23,7 @@ Examples:
 
 export function addModelCommand(program: Command): void {
   withFacts(withConfigFile(withModelChoice(program.command('model'))))
-    .description('Fetch and verify a model; write it as safetensors and as a TF.js layers model.')
+    .description('Fetch and verify a model; write it as safetensors and, where it has one, as a TF.js layers model.')
     .requiredOption('--out <folder>', 'folder to write model.safetensors, tfjs/ and manifest.json into')
     .addHelpText('after', EXAMPLES)
     .action(runModel);
@@ -31,17 +31,22 @@ export function addModelCommand(program: Command): void {
 
 async function runModel(options: ModelOptions): Promise<void> {
   const { manifest, round, weights, metadata } = await fetchModel(options, (text) => process.stderr.write(`${text}\n`));
-  const layers = encodeLayersModel(manifest.model, weights, metadata);
-  await mkdir(join(options.out, 'tfjs'), { recursive: true });
+  const hasLayers = hasLayersForm(manifest.model) && manifest.training.personal === undefined;
+  const layers = hasLayers ? encodeLayersModel(manifest.model, weights, metadata) : null;
+  await mkdir(layers === null ? options.out : join(options.out, 'tfjs'), { recursive: true });
   const files = {
     safetensors: join(options.out, 'model.safetensors'),
-    layersModel: join(options.out, 'tfjs', 'model.json'),
-    layersWeights: join(options.out, 'tfjs', 'weights.bin'),
+    ...(layers && {
+      layersModel: join(options.out, 'tfjs', 'model.json'),
+      layersWeights: join(options.out, 'tfjs', 'weights.bin'),
+    }),
     manifest: join(options.out, 'manifest.json'),
   };
   await writeFileAtomic(files.safetensors, encodeSafetensors({ tensors: manifest.tensors, weights, metadata }));
-  await writeFileAtomic(files.layersWeights, layers.weightsBin);
-  await writeFileAtomic(files.layersModel, layers.modelJson);
+  if (layers !== null) {
+    await writeFileAtomic(files.layersWeights!, layers.weightsBin);
+    await writeFileAtomic(files.layersModel!, layers.modelJson);
+  }
   await writeFileAtomic(files.manifest, encodeManifest(manifest));
   process.stdout.write(`round ${round}, ${weights.length} parameters, root ${metadata.modelRoot}: verified\n`);
   for (const path of Object.values(files)) process.stdout.write(`  ${path}\n`);
