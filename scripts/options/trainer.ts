@@ -1,6 +1,7 @@
 /** Options of the commands that may train with an external trainer. */
 import { type Command, Option } from 'commander';
-import type { TrainerMode } from '../../client/training/external/externalTrainer.ts';
+import { parseCommand } from '../../client/training/external/command.ts';
+import type { ExternalTrainerOptions, TrainerMode } from '../../client/training/external/externalTrainer.ts';
 import { DEFAULT_LIMITS } from '../../client/training/external/trainerProcess.ts';
 import { collect, decimal, oneOf } from './values.ts';
 
@@ -46,4 +47,26 @@ export function withTrainer(command: Command): Command {
       )
       .option('--data <folder>', "with --trainer, instead of --dataset: the trainer's own data, in its own form"),
   );
+}
+
+/**
+ * The external trainer that the options ask for; undefined: none.
+ *
+ * @param workFolder where its tasks lie; default: a temporary folder
+ */
+export function externalTrainer(
+  flags: TrainerFlags,
+  onLog: (line: string) => void,
+  workFolder?: string,
+): Omit<ExternalTrainerOptions, 'manifest'> | undefined {
+  if (flags.trainer === undefined) return undefined;
+  return {
+    command: parseCommand(flags.trainer),
+    mode: flags.trainerMode,
+    limits: { idleSeconds: flags.trainerIdle, totalSeconds: flags.trainerTimeout },
+    showEnvironment: flags.trainerEnv,
+    onLog,
+    ...(flags.data === undefined ? {} : { data: flags.data }),
+    ...(workFolder === undefined ? {} : { workFolder }),
+  };
 }

@@ -23,6 +23,7 @@ import { TrainerSession } from './session.ts';
 import {
   type Answer,
   answerLimits,
+  encodeFrozen,
   encodeMemory,
   encodeModel,
   judgeAnswer,
@@ -47,6 +48,8 @@ export interface ExternalTrainerOptions {
   readonly train?: AnyDataset;
   readonly test?: AnyDataset;
   readonly data?: string;
+  /** Values of the model's frozen tensors, one after the other. */
+  readonly frozen?: Float32Array;
   readonly limits?: Partial<TrainerLimits>;
   /** The node's environment, of which an allow-list is shown: `environment.ts`. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
@@ -167,6 +170,8 @@ export class ExternalTrainer implements Trainer {
       if (weights !== undefined) attachments.set('model', encodeModel(manifest, weights));
       if (previousWeights) attachments.set('previous', encodeModel(manifest, previousWeights));
       if (memory && Object.keys(memory).length > 0) attachments.set('memory', encodeMemory(memory));
+      const { frozen } = this.#options;
+      if (frozen !== undefined) attachments.set('frozen', encodeFrozen(manifest, frozen));
       const file = attachments.get('model');
       const task: Task = {
         header: {

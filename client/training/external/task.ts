@@ -4,6 +4,7 @@ import { toHex } from '../../../protocol/encoding/bytes.ts';
 import { tensorSlices } from '../../../protocol/encoding/manifest.ts';
 import { AssayError } from '../../../protocol/errors.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../export/safetensors.ts';
+import { describeModel } from '../../models/registry.ts';
 import { checkFinite } from '../../update/checkFinite.ts';
 import type { LocalMemory, TrainingManifest } from '../trainer.ts';
 import type { AttachmentLimit } from './frames.ts';
@@ -89,6 +90,11 @@ export function answerLimits(manifest: TrainingManifest): AttachmentLimit {
 /** A model as the attachment a trainer reads. */
 export function encodeModel(manifest: TrainingManifest, weights: Float32Array): Uint8Array {
   return encodeSafetensors({ tensors: manifest.tensors, weights, metadata: {} });
+}
+
+/** The frozen tensors of the manifest's model, whose kind must be one that Assay knows. */
+export function encodeFrozen(manifest: TrainingManifest, frozen: Float32Array): Uint8Array {
+  return encodeSafetensors({ tensors: describeModel(manifest.model).frozen ?? [], weights: frozen, metadata: {} });
 }
 
 /** What a trainer keeps, one tensor `[n]` for each name, sorted bytewise by the reader. */

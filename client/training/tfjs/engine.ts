@@ -7,8 +7,10 @@ import type { SeedPart } from '../../random.ts';
 import { localSteps } from '../algorithms/localSteps.ts';
 import { startLocalRound } from '../algorithms/startLocalRound.ts';
 import { checkDataset } from '../checkDataset.ts';
+import { chooseEngine } from '../chooseEngine.ts';
 import { HEAD, type ModelParts, modelParts } from '../modelParts.ts';
 import { plainOptimizer } from '../optimizers/plainOptimizer.ts';
+import { tfjsNodeKit } from '../tfjsNode/kit.ts';
 import type { Evaluation, LocalMemory, TrainingManifest, TrainResult, TrainTask } from '../trainer.ts';
 import { ENGINE, loadTensorFlow } from './backend.ts';
 import { type EngineKit, type LocalRun, type LocalTraining, localTraining } from './localTraining.ts';
@@ -43,21 +45,14 @@ export interface ModelMaterial {
 }
 
 /**
- * The built-in engine for a manifest.
+ * The engine of TF.js for a manifest.
  *
- * @throws AssayError ENGINE_MISMATCH, MODEL_TENSORS, MODEL_TASK, MODEL_UNKNOWN, MODEL_SETTINGS, FROZEN_WEIGHTS
+ * @throws AssayError ENGINE_MISMATCH, ENGINE_UNAVAILABLE, TRAINER_MISSING, MODEL_TENSORS, MODEL_TASK, MODEL_UNKNOWN, MODEL_SETTINGS, FROZEN_WEIGHTS
  */
 export async function createEngine(manifest: TrainingManifest, material: ModelMaterial = {}): Promise<Engine> {
-  if (manifest.engine !== ENGINE) {
-    throw new AssayError('ENGINE_MISMATCH', {
-      summary: 'the federation trains with another engine',
-      expected: ENGINE,
-      received: manifest.engine,
-      fix: 'use a version of Assay that has that engine',
-    });
-  }
+  const { kind } = chooseEngine(manifest.engine);
   if (material.modelFile !== undefined) await loadModelFile(material.modelFile);
-  return engineOf(await embeddedKit(), manifest, material);
+  return engineOf(kind === 'tfjs-node' ? tfjsNodeKit() : await embeddedKit(), manifest, material);
 }
 
 async function embeddedKit(): Promise<EngineKit> {

@@ -83,7 +83,7 @@ describe('client trainer', () => {
     await expectError(() => trainer!.train({ weights, round: 1, seed: 's' }), 'DATASET_SHAPE', /To do:/);
     await expectError(() => trainer!.evaluate({ weights }), 'NO_TEST_DATA');
     await trainer.close();
-    trainer = createTrainer({ manifest: { ...smallManifest(), engine: 'tfjs-wasm/9' }, train });
+    trainer = new WorkerTrainer({ manifest: { ...smallManifest(), engine: 'tfjs-wasm/9' }, train });
     await expectError(() => trainer!.init('x'), 'ENGINE_MISMATCH');
   });
 
