@@ -13,11 +13,12 @@ import { openNode } from '../node/openNode.ts';
 import { stopSignal, untilStopped } from '../node/untilStopped.ts';
 import { describeEngine, type EngineOptions, withEngine } from '../options/engine.ts';
 import { type FactsOptions, type NodeOptions, withNode } from '../options/shared.ts';
+import { externalTrainer, type TrainerFlags, withTrainer } from '../options/trainer.ts';
 import { ether } from '../options/values.ts';
 import { FactsFile } from '../output/factsFile.ts';
 import { describeAggregatorEvent, nodeLog } from '../output/nodeLog.ts';
 
-interface AggregatorOptions extends NodeOptions, FactsOptions, EngineOptions {
+interface AggregatorOptions extends NodeOptions, FactsOptions, EngineOptions, TrainerFlags {
   readonly evaluate?: string;
   readonly cache: string;
   readonly exit: boolean;
@@ -31,7 +32,7 @@ Examples:
   $ assay aggregator --federation 0x5FbD.. --state nodes/aggregator --evaluate mnist --gateway-port 4100`;
 
 export function addAggregatorCommand(program: Command): void {
-  withEngine(withNode(program.command('aggregator')))
+  withTrainer(withEngine(withNode(program.command('aggregator'))))
     .description('Run an aggregator: collect, verify, aggregate, publish, make rounds final.')
     .option('--stake <ether>', 'stake to register with; default: what the federation asks for', ether)
     .option('--evaluate <dataset>', 'evaluate each model on the held-out part of a data set, named as for assay client')
@@ -67,14 +68,16 @@ async function runAggregator(options: AggregatorOptions): Promise<void> {
       facts.add(event);
     };
     // Before anything is staked: a data set that cannot be read must not cost one.
+    const external = externalTrainer(options, log.say, state.file('trainer'));
     const evaluation =
-      options.evaluate === undefined
+      options.evaluate === undefined && options.data === undefined
         ? undefined
         : await evaluator(
-            options.evaluate,
+            options.evaluate ?? null,
             options.cache,
             await fetchManifest(federation, payloads, signal, log.say),
             federation.parameters,
+            external,
           );
     try {
       const { stake, ...registration } = await ensureRegistered(

@@ -11,6 +11,7 @@ import type { ParticipantEvent } from '../../client/node/events.ts';
 import { participate } from '../../client/node/participate.ts';
 import { relaySender } from '../../client/node/relaySender.ts';
 import { ownTransactions } from '../../client/node/sender.ts';
+import { chooseEngine } from '../../client/training/chooseEngine.ts';
 import { createTrainer } from '../../client/training/createTrainer.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { ENGINES, type EngineName } from '../../protocol/round/engine/roundEngine.ts';
@@ -19,12 +20,13 @@ import { nodeSeed } from '../node/nodeSeed.ts';
 import { openNode } from '../node/openNode.ts';
 import { stopSignal, untilStopped } from '../node/untilStopped.ts';
 import { type FactsOptions, type NodeOptions, withNode } from '../options/shared.ts';
+import { externalTrainer, type TrainerFlags, withTrainer } from '../options/trainer.ts';
 import { ether, httpUrl, integer, oneOf } from '../options/values.ts';
 import { FactsFile } from '../output/factsFile.ts';
 import { describeParticipantEvent, nodeLog } from '../output/nodeLog.ts';
 
-interface ClientOptions extends NodeOptions, FactsOptions {
-  readonly dataset: string;
+interface ClientOptions extends NodeOptions, FactsOptions, TrainerFlags {
+  readonly dataset?: string;
   readonly partition: string;
   readonly silo: number;
   readonly silos: number;
@@ -50,10 +52,10 @@ Text, for language models: text:FOLDER?ext=md,txt&holdout=0.1, or the sources of
 package:viem?ext=ts&limit=BYTES&holdout=0.1.`;
 
 export function addClientCommand(program: Command): void {
-  withNode(program.command('client'))
+  withTrainer(withNode(program.command('client')))
     .description('Run a participant: train on local data, commit, reveal, serve the payloads.')
     .option('--stake <ether>', 'stake to register with; default: what the federation asks for', ether)
-    .requiredOption('--dataset <spec>', 'mnist, csv:PATH?label=COLUMN, text:FOLDER or package:NAME (settings below)')
+    .option('--dataset <spec>', 'mnist, csv:PATH?label=COLUMN, text:FOLDER or package:NAME (settings below)')
     .option('--partition <spec>', 'by-file: all of it; iid or dirichlet:ALPHA: one silo of many', 'by-file')
     .option('--silo <index>', "which silo of the partition is this participant's, from 0", integer(0), 0)
     .option('--silos <count>', 'silos of the partition', integer(1), 1)
@@ -87,7 +89,8 @@ async function runClient(options: ClientOptions): Promise<void> {
       received: String(options.silo),
     });
   }
-  parseDataset(options.dataset);
+  if (options.dataset !== undefined) parseDataset(options.dataset);
+  checkDataOptions(options, attack);
   parsePartition(options.partition);
   const kernels = options.engine === 'wasm' ? loadClientKernels() : null;
   const node = await openNode(options, 'assay client', log.say);
@@ -105,17 +108,27 @@ async function runClient(options: ClientOptions): Promise<void> {
       facts.add(event);
     };
     const manifest = await fetchManifest(federation, payloads, signal, log.say);
-    const silo = await loadSilo({
-      dataset: options.dataset,
-      partition: options.partition,
-      silo: options.silo,
-      silos: options.silos,
-      seed: options.dataSeed,
-      cacheFolder: options.cache,
-      data: manifest.data,
+    const external = externalTrainer(options, log.say, state.file('trainer'));
+    log.say(chooseEngine(manifest.engine, external?.command).line);
+    const silo =
+      options.dataset === undefined
+        ? undefined
+        : await loadSilo({
+            dataset: options.dataset,
+            partition: options.partition,
+            silo: options.silo,
+            silos: options.silos,
+            seed: options.dataSeed,
+            cacheFolder: options.cache,
+            data: manifest.data,
+          });
+    const train = attack === undefined || silo === undefined ? silo?.train : corruptData(attack, silo.train);
+    const trainer = createTrainer({
+      manifest,
+      ...(train && { train }),
+      ...(silo && { test: silo.test }),
+      ...(external && { external }),
     });
-    const train = attack === undefined ? silo.train : corruptData(attack, silo.train);
-    const trainer = createTrainer({ manifest, train, test: silo.test });
     try {
       const seed = await nodeSeed(state, options.seed);
       const { stake, ...registration } = await ensureRegistered(
@@ -160,6 +173,26 @@ async function runClient(options: ClientOptions): Promise<void> {
     if (!options.exit) await untilStopped(signal);
   } finally {
     await node.close();
+  }
+}
+
+/** @throws AssayError `DATA_OPTIONS` where it is not clear what is trained on */
+function checkDataOptions({ dataset, data, trainer }: ClientOptions, attack: Attack | undefined): void {
+  const received = `${dataset === undefined ? 'no' : 'a'} --dataset, ${data === undefined ? 'no' : 'a'} --data, ${trainer === undefined ? 'no' : 'a'} --trainer`;
+  const right = data === undefined ? dataset !== undefined : dataset === undefined && trainer !== undefined;
+  if (!right) {
+    throw new AssayError('DATA_OPTIONS', {
+      summary: 'it is not clear what this participant trains on',
+      expected: '--dataset SPEC; or --data FOLDER with --trainer COMMAND, for data that only the trainer understands',
+      received,
+    });
+  }
+  if (data !== undefined && attack?.corruptDataset !== undefined) {
+    throw new AssayError('ATTACK_DATA', {
+      summary: `the attack ${attack.name} changes labels, and --data is only the trainer's to read`,
+      expected: 'an attack that changes the update, such as signFlipping',
+      received: attack.name,
+    });
   }
 }
 

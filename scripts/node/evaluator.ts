@@ -3,7 +3,7 @@
  */
 import type { Metrics } from '../../aggregator/aggregateRound.ts';
 import { loadDataset, parseDataset } from '../../client/datasets/loadSilo.ts';
-import { createTrainer } from '../../client/training/createTrainer.ts';
+import { createTrainer, type TrainerOptions } from '../../client/training/createTrainer.ts';
 import { fixedToFloat } from '../../protocol/encoding/fixedPoint.ts';
 import type { Manifest } from '../../protocol/encoding/manifest.ts';
 import type { LearningParameters } from '../../protocol/round/parameters.ts';
@@ -14,17 +14,18 @@ export interface Evaluator {
 }
 
 export async function evaluator(
-  dataset: string,
+  /** Null: only the external trainer's own data. */
+  dataset: string | null,
   cacheFolder: string,
   manifest: Manifest,
   parameters: Pick<LearningParameters, 'modelFractionBits'>,
+  external?: TrainerOptions['external'],
 ): Promise<Evaluator> {
-  const { train, test } = await loadDataset(parseDataset(dataset), {
-    cacheFolder,
-    seed: 'assay',
-    data: manifest.data,
-  });
-  const trainer = createTrainer({ manifest, train, test });
+  const samples =
+    dataset === null
+      ? {}
+      : await loadDataset(parseDataset(dataset), { cacheFolder, seed: 'assay', data: manifest.data });
+  const trainer = createTrainer({ manifest, ...samples, ...(external && { external }) });
   return {
     async evaluate(model) {
       const { accuracy, loss, samples } = await trainer.evaluate({

@@ -39,13 +39,13 @@ export function withTrainerLimits(command: Command): Command {
 export function withTrainer(command: Command): Command {
   return withTrainerLimits(
     command
-      .option('--trainer <command>', 'train with this command instead of the built-in engine (docs/trainers.md)')
+      .option('--trainer <command>', 'train and evaluate with this command instead of the built-in engine')
       .addOption(
         new Option('--trainer-mode <mode>', 'persistent, folder (a process for each task), or auto: what it can')
           .argParser(oneOf('auto', 'persistent', 'folder'))
           .default('auto'),
       )
-      .option('--data <folder>', "with --trainer, instead of --dataset: the trainer's own data, in its own form"),
+      .option('--data <folder>', "with --trainer, instead of a data set: the trainer's own data, in its own form"),
   );
 }
 
