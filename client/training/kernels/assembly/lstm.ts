@@ -2,59 +2,60 @@
  * One layer of long short-term memory over a whole sequence (Hochreiter and Schmidhuber 1997, with the forget gate of
  * Gers et al. 2000), and back through time, one call each. Gates lie in Keras' order: input, forget, candidate, output.
  *
- *     z_t = [x_t, h_(t-1)] W + bias            W: kernel `[inputs, 4 units]` above recurrent `[units, 4 units]`
+ *     z_t = drive_t + h_(t-1) R              R `[units, 4 units]`; drive_t: the input's own product, bias included
  *     c_t = f c_(t-1) + i g,  h_t = o tanh c_t     i, f, o = sigmoid z, g = tanh z
  *
- * Both matrices stand above each other, so a step is one product. What the gradient needs is kept with time in front:
- * what one step reads is then one stretch of memory, and the gradient of W one product over all steps.
+ * `drive` `[rows, 4 units]` holds one row per position, or, with `ids`, one row per token that exists: the product of an
+ * embedding's table with the layer's kernel is made once per row of the table, however often a token comes. What the
+ * gradient needs is kept with time in front: what one step reads is then one stretch of memory, and the gradient of R
+ * one product over all steps.
  */
 import { multiply } from './gemm';
-import { columnSums } from './sums';
-import { loadSome, sigmoid4, storeSome, tanh4 } from './vectorMath';
+import { sigmoid4, tanh4, loadSome, storeSome } from './vectorMath';
 
-/** Bytes of `scratch` of both kernels, before that of the matrix product. */
-export function lstmScratchBytes(batch: i32, time: i32, inputs: i32, units: i32): usize {
-  const weights = (inputs + units) * 4 * units;
-  const step = batch * (4 * units + inputs + 3 * units);
-  return (<usize>weights + <usize>step + <usize>(batch * 4 * units) * <usize>time) << 2;
+/** Bytes of `scratch` of the gradient, before that of the matrix product. */
+export function lstmScratchBytes(batch: i32, time: i32, units: i32): usize {
+  return (<usize>(4 * units * units) + <usize>(2 * batch * units) + <usize>time * <usize>(batch * 4 * units)) << 2;
+}
+
+/** Where the drive of an example at a time stands. `ids` 0: positions in order. */
+// @ts-ignore: decorator
+@inline
+function driveOf(drive: usize, ids: usize, position: usize, row: usize): usize {
+  return drive + (ids == 0 ? position : <usize>load<u32>(ids + (position << 2))) * row;
 }
 
 /**
- * x `[batch, time, inputs]`, out `[batch, time, units]`. Kept: `read` `[time, batch, inputs + units]`, `gates`
- * `[time, batch, 4 units]`, `cells` `[time, batch, units]`.
+ * ids int32 `[batch, time]`, each below the rows of `drive`; out `[batch, time, units]`. Kept: `before`
+ * `[time, batch, units]`, the states that steps start from, `gates` `[time, batch, 4 units]`, `cells`
+ * `[time, batch, units]`.
  */
 export function lstm(
-  x: usize, kernel: usize, recurrent: usize, bias: usize, batch: i32, time: i32, inputs: i32, units: i32,
-  out: usize, read: usize, gates: usize, cells: usize, scratch: usize, gemmScratch: usize,
+  drive: usize, ids: usize, recurrent: usize, batch: i32, time: i32, units: i32,
+  out: usize, before: usize, gates: usize, cells: usize, gemmScratch: usize,
 ): void {
   const row = <usize>(4 * units) << 2;
   const stateBytes = <usize>units << 2;
-  const readBytes = <usize>(inputs + units) << 2;
-  const inputBytes = <usize>inputs << 2;
-  const weights = scratch;
-  memory.copy(weights, kernel, <usize>inputs * row);
-  memory.copy(weights + <usize>inputs * row, recurrent, <usize>units * row);
-  const outStep = <usize>time * stateBytes;
-  const inStep = <usize>time * inputBytes;
+  const step = <usize>batch * stateBytes;
+  memory.fill(before, 0, step);
   for (let t = 0; t < time; t++) {
     for (let b = 0; b < batch; b++) {
-      const to = read + <usize>b * readBytes;
-      memory.copy(to, x + <usize>b * inStep + <usize>t * inputBytes, inputBytes);
-      if (t == 0) memory.fill(to + inputBytes, 0, stateBytes);
-      else memory.copy(to + inputBytes, out + <usize>b * outStep + <usize>(t - 1) * stateBytes, stateBytes);
+      memory.copy(gates + <usize>b * row, driveOf(drive, ids, <usize>(b * time + t), row), row);
     }
-    multiply(
-      read, readBytes, weights, row, bias, gates, row,
-      batch, 4 * units, inputs + units, false, false, false, gemmScratch,
-    );
-    const previous: usize = t == 0 ? 0 : cells - <usize>batch * stateBytes;
-    for (let b = 0; b < batch; b++) {
-      const before: usize = previous == 0 ? 0 : previous + <usize>b * stateBytes;
-      stepForward(gates, before, cells, out + <usize>b * outStep + <usize>t * stateBytes, units);
-      gates += row;
-      cells += stateBytes;
+    // The first step starts from zeros.
+    if (t > 0) {
+      multiply(
+        before, stateBytes, recurrent, row, 0, gates, row,
+        batch, 4 * units, units, false, false, true, gemmScratch,
+      );
     }
-    read += <usize>batch * readBytes;
+    const after: usize = t + 1 < time ? before + step : 0;
+    for (let b = 0; b < batch; b++, gates += row, cells += stateBytes) {
+      const state = out + <usize>(b * time + t) * stateBytes;
+      stepForward(gates, t == 0 ? 0 : cells - step, cells, state, units);
+      if (after != 0) memory.copy(after + <usize>b * stateBytes, state, stateBytes);
+    }
+    before = after;
   }
 }
 
@@ -92,54 +93,58 @@ function stepForward(z: usize, before: usize, cell: usize, out: usize, units: i3
   }
 }
 
-/** dx, dkernel, drecurrent and dbias from `dout`, with what the forward pass kept. */
+/**
+ * Gradients from `dout`, with what the forward pass kept: `drecurrent`, and `ddrive` `[rows, 4 units]`, with `ids` the sum
+ * over the positions of a token, in the order of time and example.
+ */
 export function lstmGradient(
-  dout: usize, kernel: usize, recurrent: usize, read: usize, gates: usize, cells: usize,
-  batch: i32, time: i32, inputs: i32, units: i32,
-  dx: usize, dkernel: usize, drecurrent: usize, dbias: usize, scratch: usize, gemmScratch: usize,
+  dout: usize, recurrent: usize, ids: usize, before: usize, gates: usize, cells: usize,
+  batch: i32, time: i32, units: i32, rows: i32, ddrive: usize, drecurrent: usize, scratch: usize, gemmScratch: usize,
 ): void {
   const row = <usize>(4 * units) << 2;
   const stateBytes = <usize>units << 2;
-  const readBytes = <usize>(inputs + units) << 2;
-  const inputBytes = <usize>inputs << 2;
+  const step = <usize>batch * stateBytes;
   const turned = scratch;
-  const dRead = turned + <usize>(inputs + units) * row;
-  const dCell = dRead + <usize>batch * readBytes;
-  const dz = dCell + <usize>batch * stateBytes;
-  transposeInto(kernel, inputs, 4 * units, turned, readBytes);
-  transposeInto(recurrent, units, 4 * units, turned + inputBytes, readBytes);
-  memory.fill(dRead, 0, <usize>batch * readBytes);
-  memory.fill(dCell, 0, <usize>batch * stateBytes);
-  const outStep = <usize>time * stateBytes;
-  const inStep = <usize>time * inputBytes;
+  const dState = turned + <usize>units * row;
+  const dCell = dState + step;
+  const dz = dCell + step;
+  transpose(recurrent, units, 4 * units, turned);
+  memory.fill(dState, 0, step);
+  memory.fill(dCell, 0, step);
+  if (ids != 0) memory.fill(ddrive, 0, <usize>rows * row);
   for (let t = time - 1; t >= 0; t--) {
-    const at = <usize>t * <usize>batch;
+    const first = <usize>t * <usize>batch;
     for (let b = 0; b < batch; b++) {
-      const place = at + <usize>b;
-      stepBackward(
-        dout + <usize>b * outStep + <usize>t * stateBytes, dRead + <usize>b * readBytes + inputBytes,
-        gates + place * row, cells + place * stateBytes, t == 0 ? 0 : cells + (place - <usize>batch) * stateBytes,
-        dCell + <usize>b * stateBytes, dz + place * row, units,
+      const place = first + <usize>b;
+      const cell = cells + place * stateBytes;
+      const own = dz + place * row;
+      const state = <usize>b * stateBytes;
+      const from = dout + <usize>(b * time + t) * stateBytes;
+      stepBackward(from, dState + state, gates + place * row, cell, t == 0 ? 0 : cell - step, dCell + state, own, units);
+      const to = driveOf(ddrive, ids, <usize>(b * time + t), row);
+      if (ids == 0) memory.copy(to, own, row);
+      else addRow(to, own, units);
+    }
+    if (t > 0) {
+      multiply(
+        dz + first * row, row, turned, stateBytes, 0, dState, stateBytes,
+        batch, units, 4 * units, false, false, false, gemmScratch,
       );
     }
-    multiply(
-      dz + at * row, row, turned, readBytes, 0, dRead, readBytes,
-      batch, inputs + units, 4 * units, false, false, false, gemmScratch,
-    );
-    for (let b = 0; b < batch; b++) {
-      memory.copy(dx + <usize>b * inStep + <usize>t * inputBytes, dRead + <usize>b * readBytes, inputBytes);
-    }
   }
-  const steps = time * batch;
-  multiply(
-    read, readBytes, dz, row, 0, dkernel, row,
-    inputs, 4 * units, steps, true, false, false, gemmScratch,
-  );
-  multiply(
-    read + inputBytes, readBytes, dz, row, 0, drecurrent, row,
-    units, 4 * units, steps, true, false, false, gemmScratch,
-  );
-  columnSums(dz, steps, 4 * units, 4 * units, dbias);
+  if (time == 1) memory.fill(drecurrent, 0, <usize>units * row);
+  else {
+    // The first step starts from zeros: it adds nothing.
+    multiply(
+      before + step, stateBytes, dz + <usize>batch * row, row, 0, drecurrent, row,
+      units, 4 * units, (time - 1) * batch, true, false, false, gemmScratch,
+    );
+  }
+}
+
+/** Adds 4 n numbers. */
+function addRow(to: usize, from: usize, n: i32): void {
+  for (let i = 0; i < n; i++, to += 16, from += 16) v128.store(to, f32x4.add(v128.load(to), v128.load(from)));
 }
 
 /** Of one example and step: what comes from above and from the step after, through the gates, into dz and dCell. */
@@ -189,10 +194,19 @@ function stepBackward(
   }
 }
 
-/** from `[rows, columns]` as columns of a matrix whose rows are `toRow` bytes apart. */
-function transposeInto(from: usize, rows: i32, columns: i32, to: usize, toRow: usize): void {
+/** to `[columns, rows]` = the transpose of from `[rows, columns]`, columns a multiple of 4. */
+function transpose(from: usize, rows: i32, columns: i32, to: usize): void {
+  const toRow = <usize>rows << 2;
   for (let i = 0; i < rows; i++, to += 4) {
     let at = to;
-    for (let j = 0; j < columns; j++, from += 4, at += toRow) store<f32>(at, load<f32>(from));
+    for (let j = 0; j < columns; j += 4, from += 16) {
+      const v = v128.load(from);
+      store<f32>(at, f32x4.extract_lane(v, 0));
+      store<f32>(at + toRow, f32x4.extract_lane(v, 1));
+      at += toRow << 1;
+      store<f32>(at, f32x4.extract_lane(v, 2));
+      store<f32>(at + toRow, f32x4.extract_lane(v, 3));
+      at += toRow << 1;
+    }
   }
 }

@@ -21,6 +21,8 @@ const Q4: f32 = 0.0013814537087455392;
 /** Beyond these e^x is infinite, or zero; they keep n where 2^n can be written as two factors. */
 const LARGEST: f32 = 89.5;
 const SMALLEST: f32 = -104.5;
+/** e^88 is below the largest number, and 1 / (1 + e^88) all but 0. */
+const SIGMOID_END: f32 = 88;
 /** From here on tanh is 1 in single precision. */
 const TANH_ONE: f32 = 9.02;
 
@@ -64,11 +66,16 @@ export function exp4(x: v128): v128 {
   return f32x4.mul(f32x4.mul(sum, powerOfTwo(half)), powerOfTwo(i32x4.sub(whole, half)));
 }
 
-/** 1 / (1 + e^-x). */
+/** 1 / (1 + e^-x), at least 1 / (1 + e^88): one factor 2^n is enough. */
 // @ts-ignore: decorator
 @inline
 export function sigmoid4(x: v128): v128 {
-  return f32x4.div(f32x4.splat(1), f32x4.add(f32x4.splat(1), exp4(f32x4.neg(x))));
+  const bounded = f32x4.min(f32x4.max(f32x4.neg(x), f32x4.splat(-SIGMOID_END)), f32x4.splat(SIGMOID_END));
+  const n = f32x4.nearest(f32x4.mul(bounded, f32x4.splat(LOG2_E)));
+  const scale = powerOfTwo(i32x4.trunc_sat_f32x4_s(n));
+  const p = expm1Reduced(reduced(bounded, n));
+  const e = f32x4.add(f32x4.mul(p, scale), scale);
+  return f32x4.div(f32x4.splat(1), f32x4.add(f32x4.splat(1), e));
 }
 
 /** tanh x, odd to the last bit. */

@@ -4,7 +4,7 @@ import { composedOps } from './composedOps.ts';
 import { fusedDense, fusedGelu } from './denseOperation.ts';
 import { fusedLayerNorm } from './layerNormOperation.ts';
 import { fusedBinaryCrossEntropy, fusedCrossEntropy } from './lossOperations.ts';
-import { fusedAttention, fusedEmbedding, fusedLstm } from './sequenceOperations.ts';
+import { type Embedded, fusedAttention, fusedEmbedding, fusedLstm } from './sequenceOperations.ts';
 import { fusedContext } from './tapeOperation.ts';
 
 /**
@@ -16,16 +16,18 @@ import { fusedContext } from './tapeOperation.ts';
 export function fusedOps(tf: TensorFlow): Ops {
   const context = fusedContext(tf);
   const { conv2d, maxPool, avgPool } = composedOps(tf);
+  const dense = fusedDense(context);
+  const embedded: Embedded = new WeakMap();
   return {
-    dense: fusedDense(context),
+    dense,
     conv2d,
     maxPool,
     avgPool,
-    embedding: fusedEmbedding(context),
+    embedding: fusedEmbedding(context, embedded),
     layerNorm: fusedLayerNorm(context),
     gelu: fusedGelu(context),
     causalAttention: fusedAttention(context),
-    lstm: fusedLstm(context),
+    lstm: fusedLstm(context, dense, embedded),
     crossEntropy: fusedCrossEntropy(context),
     binaryCrossEntropy: fusedBinaryCrossEntropy(context),
   };

@@ -1,10 +1,16 @@
-import type { Tensor } from '@tensorflow/tfjs-core';
+import type { DataId, Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import { AssayError } from '../../../../protocol/errors.ts';
 import type { Ops } from '../../../models/ops.ts';
 import type { FusedContext } from './tapeOperation.ts';
 
+/**
+ * Which tensors are rows of a table, by their data: an operation on them may prefer to work on the table, as long as the
+ * tape knows of both or of neither.
+ */
+export type Embedded = WeakMap<DataId, { readonly table: Tensor2D; readonly ids: Tensor; readonly recorded: boolean }>;
+
 /** Rows of a table by number; the gradient of a row is the sum over its uses, in their order. */
-export function fusedEmbedding(context: FusedContext): Ops['embedding'] {
+export function fusedEmbedding(context: FusedContext, embedded: Embedded): Ops['embedding'] {
   const { exports, at } = context;
   return (table, ids) => {
     const [rows, width] = table.shape;
@@ -19,6 +25,7 @@ export function fusedEmbedding(context: FusedContext): Ops['embedding'] {
         fix: 'check that the data was cut into tokens by the tokenizer of the manifest',
       });
     }
+    embedded.set(out.dataId, { table, ids, recorded: context.recording() });
     if (!context.recording()) return out;
     context.record('FusedEmbedding', { table }, out, [ids], [], (dy) => ({
       table: () => {
@@ -58,7 +65,7 @@ export function fusedAttention(context: FusedContext): Ops['causalAttention'] {
     exports.causalAttention(at(qkv), batch, time, heads, size, at(out), at(logs), ...room(time, size));
     if (!context.recording()) {
       logs.dispose();
-      return out as ReturnType<Ops['causalAttention']>;
+      return out as Tensor3D;
     }
     context.record('FusedAttention', { qkv }, out, [qkv, out], [logs], (dy) => ({
       qkv: () => {
@@ -70,13 +77,50 @@ export function fusedAttention(context: FusedContext): Ops['causalAttention'] {
         return dqkv;
       },
     }));
-    return out as ReturnType<Ops['causalAttention']>;
+    return out as Tensor3D;
   };
 }
 
-/** A layer of long short-term memory over a whole sequence: one kernel call there, one back through time. */
-export function fusedLstm(context: FusedContext): Ops['lstm'] {
+/**
+ * A layer of long short-term memory over a whole sequence: one kernel call there, one back through time. Its input's
+ * product is a dense layer of its own. Where the input is rows of an embedding that was looked up more often than it has
+ * rows, that layer runs over the table instead: the same sums, made once per row.
+ */
+export function fusedLstm(context: FusedContext, dense: Ops['dense'], embedded: Embedded): Ops['lstm'] {
   const { exports, at } = context;
+
+  function steps(drive: Tensor, ids: Tensor | null, recurrent: Tensor2D, batch: number, time: number): Tensor {
+    const [units] = recurrent.shape;
+    const rows = drive.size / (4 * units);
+    const out = context.blank([batch, time, units]);
+    const before = context.blank([time, batch, units]);
+    const gates = context.blank([time, batch, 4 * units]);
+    const cells = context.blank([time, batch, units]);
+    const own = [before, gates, cells];
+    const idsAt = ids === null ? 0 : at(ids);
+    exports.lstm(
+      ...([at(drive), idsAt, at(recurrent), batch, time, units, at(out)] as const),
+      ...([at(before), at(gates), at(cells), context.scratch(exports.gemmScratchBytes())] as const),
+    );
+    if (!context.recording()) {
+      for (const tensor of own) tensor.dispose();
+      return out;
+    }
+    const saved = ids === null ? [recurrent] : [recurrent, ids];
+    context.record('FusedLstm', { drive, recurrent }, out, saved, own, (dy) => {
+      const ddrive = context.blank(drive.shape);
+      const drecurrent = context.blank(recurrent.shape);
+      const bytes = Math.ceil(exports.lstmScratchBytes(batch, time, units) / 16) * 16;
+      const scratch = context.scratch(bytes + exports.gemmScratchBytes());
+      exports.lstmGradient(
+        ...([at(dy), at(recurrent), idsAt, at(before), at(gates), at(cells), batch, time, units, rows] as const),
+        ...([at(ddrive), at(drecurrent), scratch, scratch + bytes] as const),
+      );
+      return { drive: () => ddrive, recurrent: () => drecurrent };
+    });
+    return out;
+  }
+
   return (x, kernel, recurrent, bias) => {
     const [batch, time, inputs] = x.shape;
     const [units] = recurrent.shape;
@@ -88,36 +132,15 @@ export function fusedLstm(context: FusedContext): Ops['lstm'] {
         fix: 'check the widths of the layer',
       });
     }
-    const sizes = [batch, time, inputs, units] as const;
-    const room = (): readonly [scratch: number, gemmScratch: number] => {
-      const own = Math.ceil(exports.lstmScratchBytes(...sizes) / 16) * 16;
-      const scratch = context.scratch(own + exports.gemmScratchBytes());
-      return [scratch, scratch + own];
-    };
-    const out = context.blank([batch, time, units]);
-    const read = context.blank([time, batch, inputs + units]);
-    const gates = context.blank([time, batch, 4 * units]);
-    const cells = context.blank([time, batch, units]);
-    const own: Tensor[] = [read, gates, cells];
-    exports.lstm(
-      ...([at(x), at(kernel), at(recurrent), at(bias), ...sizes] as const),
-      ...([at(out), at(read), at(gates), at(cells), ...room()] as const),
-    );
-    if (!context.recording()) {
-      for (const tensor of own) tensor.dispose();
-      return out as ReturnType<Ops['lstm']>;
-    }
-    context.record('FusedLstm', { x, kernel, recurrent, bias }, out, [kernel, recurrent], own, (dy) => {
-      const dx = context.blank(x.shape);
-      const dkernel = context.blank(kernel.shape);
-      const drecurrent = context.blank(recurrent.shape);
-      const dbias = context.blank(bias.shape);
-      exports.lstmGradient(
-        ...([at(dy), at(kernel), at(recurrent), at(read), at(gates), at(cells), ...sizes] as const),
-        ...([at(dx), at(dkernel), at(drecurrent), at(dbias), ...room()] as const),
-      );
-      return { x: () => dx, kernel: () => dkernel, recurrent: () => drecurrent, bias: () => dbias };
-    });
-    return out as ReturnType<Ops['lstm']>;
+    const source = embedded.get(x.dataId);
+    const fromTable =
+      source !== undefined &&
+      source.recorded === context.recording() &&
+      source.table.shape[1] === inputs &&
+      source.table.shape[0] < batch * time;
+    const out = fromTable
+      ? steps(dense(source.table, kernel, bias), source.ids, recurrent, batch, time)
+      : steps(dense(x, kernel, bias), null, recurrent, batch, time);
+    return out as Tensor3D;
   };
 }
