@@ -1,4 +1,4 @@
-import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import type { TensorFlow } from '../../../client/models/model.ts';
 import type { Activation, Ops } from '../../../client/models/ops.ts';
@@ -100,6 +100,23 @@ describe('fused operations', () => {
         shapes: [[3, 5, width], [width], [width]],
         run: (ops, [x, gain, offset]) => ops.layerNorm(x!, gain as Tensor1D, offset as Tensor1D),
       }),
+    ),
+    ...(
+      [
+        [[2, 7, 6, 3], [3, 3, 3, 5], 1, 'same', 'relu'],
+        [[2, 9, 7, 2], [5, 5, 2, 6], 2, 'valid', 'linear'],
+        [[2, 8, 8, 8], [5, 5, 8, 16], 1, 'same', 'relu'],
+      ] as const
+    ).map(
+      ([x, filter, strides, padding, activation]): Case => ({
+        name: `convolution of [${x}] by [${filter}], ${padding}, ${activation}`,
+        shapes: [x, filter, [filter[3]]],
+        run: (ops, [signal, kernel, bias]) =>
+          ops.conv2d(signal as Tensor4D, kernel as Tensor4D, bias as Tensor1D, { strides, padding, activation }),
+      }),
+    ),
+    ...(['maxPool', 'avgPool'] as const).map(
+      (pool): Case => ({ name: pool, shapes: [[2, 7, 6, 5]], run: (ops, [x]) => ops[pool](x as Tensor4D, 3, 2) }),
     ),
     ...[1, 6, 64].map(
       (size): Case => ({ name: `gelu of ${size}`, shapes: [[size]], run: (ops, [x]) => ops.gelu(tf.mul(x!, 4)) }),

@@ -1,7 +1,7 @@
 import type { TensorFlow } from '../../../models/model.ts';
 import type { Ops } from '../../../models/ops.ts';
-import { composedOps } from './composedOps.ts';
 import { fusedDense, fusedGelu } from './denseOperation.ts';
+import { fusedAvgPool, fusedConv2d, fusedMaxPool } from './imageOperations.ts';
 import { fusedLayerNorm } from './layerNormOperation.ts';
 import { fusedBinaryCrossEntropy, fusedCrossEntropy } from './lossOperations.ts';
 import { type Embedded, fusedAttention, fusedEmbedding, fusedLstm } from './sequenceOperations.ts';
@@ -15,14 +15,13 @@ import { fusedContext } from './tapeOperation.ts';
  */
 export function fusedOps(tf: TensorFlow): Ops {
   const context = fusedContext(tf);
-  const { conv2d, maxPool, avgPool } = composedOps(tf);
   const dense = fusedDense(context);
   const embedded: Embedded = new WeakMap();
   return {
     dense,
-    conv2d,
-    maxPool,
-    avgPool,
+    conv2d: fusedConv2d(context),
+    maxPool: fusedMaxPool(context),
+    avgPool: fusedAvgPool(context),
     embedding: fusedEmbedding(context, embedded),
     layerNorm: fusedLayerNorm(context),
     gelu: fusedGelu(context),
