@@ -69,5 +69,6 @@ export type ParticipantEvent =
     }
   /** The contract does not take the update: `reason` is its error. */
   | { readonly type: 'refused'; readonly round: number; readonly reason: string }
+  /** This node takes no part in the round: its trainer failed, or what it committed to is lost. */
   | { readonly type: 'missed'; readonly round: number; readonly reason: string }
   | { readonly type: 'ended'; readonly rounds: number };

@@ -109,9 +109,19 @@ async function attendRounds(context: ParticipantContext): Promise<void> {
         // Nothing this node can do makes this round's model right; the next one may be.
         report({ type: 'modelRefused', round: view.number, message: error.message });
         refusedOpening = view.opening;
+      } else if (isTrainerFault(error)) {
+        // One training that failed costs one round; peers go on finding this node's payloads.
+        if (!signal.aborted) report({ type: 'missed', round: view.number, reason: error.message });
+        refusedOpening = view.opening;
       } else throw error;
     }
   }
+}
+
+/** A task that a trainer could not do. The next one may go better, where a trainer that cannot be started is no use. */
+function isTrainerFault(error: unknown): error is AssayError {
+  const faults = ['TRAINER_FAILED', 'TRAINER_TIMEOUT', 'TRAINER_RESULT', 'TRAINER_PROTOCOL'];
+  return error instanceof AssayError && faults.includes(error.code);
 }
 
 /** From the last model, which no round trains on any more. */

@@ -129,6 +129,8 @@ async function runClient(options: ClientOptions): Promise<void> {
       ...(silo && { test: silo.test }),
       ...(external && { external }),
     });
+    // Who asks this node to end does not wait for hours of somebody else's training.
+    if (external !== undefined) signal.addEventListener('abort', () => void trainer.close(), { once: true });
     try {
       const seed = await nodeSeed(state, options.seed);
       const { stake, ...registration } = await ensureRegistered(
