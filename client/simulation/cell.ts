@@ -7,9 +7,12 @@ import { sha256 } from '#sha256';
 import { MAX_PARTICIPANTS } from '../../protocol/aggregation/rule.ts';
 import { toHex } from '../../protocol/encoding/bytes.ts';
 import { canonicalJson, type Json } from '../../protocol/encoding/canonicalJson.ts';
+import { algorithmSchema } from '../../protocol/encoding/manifest.ts';
+import { PERSONALISATIONS, personalisationSchema } from '../personalisation/settings.ts';
+import { MODEL_PRESETS } from './modelChoice.ts';
 
 /** Part of every cell's key: raise it when the same settings give other bits. */
-const SIMULATOR_VERSION = 1;
+const SIMULATOR_VERSION = 2;
 
 const count = z.int().min(1);
 export const ruleSchema = z.strictObject({
@@ -24,6 +27,13 @@ export const ruleSchema = z.strictObject({
   clipRadius: z.number().positive().optional(),
 });
 
+/** What is trained how: an algorithm of the manifest, or a head that stays at home. */
+export const algorithmChoiceSchema = z.union([
+  z.enum(['fedavg', 'scaffold', 'reptile', 'fedper', 'fedrep']).transform((kind) => ({ kind })),
+  z.strictObject({ kind: z.enum(['fedper', 'fedrep']) }),
+  algorithmSchema,
+]);
+
 const serverSchema = z.strictObject({
   optimizer: z.enum(['fedAvg', 'fedAvgM', 'fedAdagrad', 'fedAdam', 'fedYogi']).default('fedAvg'),
   learningRate: z.number().positive().max(16).default(1),
@@ -37,6 +47,8 @@ const serverSchema = z.strictObject({
 export const commonShape = {
   /** `mnist` or `csv:PATH?label=COLUMN`. */
   dataset: z.string().default('mnist'),
+  /** Settings of a model, as a manifest has them, or the name of a preset; default: an MLP of `hidden` and `activation`. */
+  model: z.union([z.enum(MODEL_PRESETS), z.looseObject({ kind: z.string() })]).optional(),
   /** Widths of the hidden layers; [] is softmax regression. */
   hidden: z.array(count).default([64]),
   activation: z.enum(['relu', 'tanh', 'sigmoid']).default('relu'),
@@ -57,7 +69,12 @@ export const commonShape = {
       localSteps: count.optional(),
       batchSize: count,
       learningRate: z.number().positive(),
+      optimizer: z.enum(['sgd', 'adam']).optional(),
+      /** Of sgd. */
       momentum: z.number().min(0).lt(1).default(0),
+      maxGradientNorm: z.number().positive().optional(),
+      /** Devices of unequal speed: participant i takes as many steps in a round as entry i modulo the length says. */
+      deviceSteps: z.array(count).min(1).optional(),
       /** beta of the momentum that a participant keeps over its updates: m = beta m + (1 - beta) update. */
       workerMomentum: z.number().min(0).lt(1).default(0),
     })
@@ -67,16 +84,30 @@ export const commonShape = {
   /** Largest L2 norm of an update, float units; null for none. */
   normBound: z.number().positive().nullable().default(null),
   server: serverSchema.prefault({}),
+  /** Share of every participant's own samples that is kept from training, to measure what the models do for it. */
+  heldOutPerParticipant: z.number().positive().lt(1).optional(),
+  /** Ways to personalise the last model, measured on those samples; what an algorithm does not prepare is left out. */
+  personalisation: z
+    .array(
+      z.union([
+        z.enum(PERSONALISATIONS).transform((method) => personalisationSchema.parse({ method })),
+        personalisationSchema,
+      ]),
+    )
+    .optional(),
   /** The model is measured after every so many rounds, and after the last. */
   evaluateEvery: count.default(1),
 };
 
 const commonSchema = z.strictObject(commonShape);
+export type AlgorithmChoice = Readonly<z.output<typeof algorithmChoiceSchema>>;
 export type RuleSpec = Readonly<z.output<typeof ruleSchema>>;
 
 /** The settings of one run. */
 export type Cell = Readonly<z.output<typeof commonSchema>> & {
   readonly rule: RuleSpec;
+  /** Absent: fedavg. */
+  readonly algorithm?: AlgorithmChoice;
   /** The field's name; null for no attack. */
   readonly attack: string | null;
   readonly alpha: number | 'iid';
@@ -90,9 +121,15 @@ export function cellKey(cell: Cell): string {
   return toHex(sha256(new TextEncoder().encode(canonicalJson(document)))).slice(2, 34);
 }
 
-/** How a rule is called in tables: its name, and what the name leaves open. */
-export function ruleLabel(cell: Pick<Cell, 'rule'>): string {
-  const { name, ...options } = cell.rule;
+/** How a cell's row is called in tables: its rule and algorithm, and what their names leave open. */
+export function ruleLabel({ rule, algorithm }: Pick<Cell, 'rule' | 'algorithm'>): string {
+  const { name, ...options } = rule;
+  if (algorithm === undefined) return named(name, options);
+  const { kind, ...settings } = algorithm;
+  return `${named(name, options)} / ${named(kind, settings)}`;
+}
+
+function named(name: string, options: Readonly<Record<string, unknown>>): string {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   return given.length === 0 ? name : `${name} (${given.map(([key, value]) => `${key} ${value}`).join(', ')})`;
 }

@@ -3,15 +3,24 @@ import { minimumUpdates, parseRule, type Rule } from '../../protocol/aggregation
 import { checkServerStep, Q16, type ServerStep } from '../../protocol/aggregation/serverStep.ts';
 import { DEFAULT_MODEL_FRACTION_BITS, DEFAULT_UPDATE_FRACTION_BITS } from '../../protocol/encoding/fixedPoint.ts';
 import { DEFAULT_CHUNK_SIZE } from '../../protocol/encoding/layout.ts';
+import {
+  type Algorithm,
+  checkManifest,
+  type SampleData,
+  type TrainingSettings,
+} from '../../protocol/encoding/manifest.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { type LearningParameters, NO_NORM_BOUND } from '../../protocol/round/parameters.ts';
 import { isLone } from '../attacks/attack.ts';
 import { parseAttack } from '../attacks/registry.ts';
 import { describeModel } from '../models/registry.ts';
+import { checkAlgorithmServer } from '../training/algorithms/checkServerStep.ts';
+import { localSteps } from '../training/algorithms/localSteps.ts';
 import { ENGINE } from '../training/tfjs/backend.ts';
 import type { TrainingManifest } from '../training/trainer.ts';
 import { normSqBoundOf } from '../update/clipUpdate.ts';
-import type { Cell } from './cell.ts';
+import type { AlgorithmChoice, Cell } from './cell.ts';
+import { chosenModel } from './modelChoice.ts';
 
 /** The cell's rule; f is the cell's number of attackers. */
 function cellRule({ rule: { name, clipRadius, ...options }, byzantine }: Cell): Rule {
@@ -47,28 +56,47 @@ export function cellParameters(cell: Cell, dimension: number): LearningParameter
 }
 
 /** The manifest that the trainer works by, for data of that shape. */
-export function cellManifest(
-  cell: Cell,
-  data: { readonly features: number; readonly classes: number },
-): TrainingManifest {
-  const { hidden, activation, training } = cell;
+export function cellManifest(cell: Cell, data: SampleData): TrainingManifest {
+  const { hidden, activation } = cell;
   const { features, classes } = data;
-  const model = { kind: 'mlp', inputs: features, hidden, classes, activation };
+  const spec =
+    cell.model === undefined ? { kind: 'mlp', inputs: features, hidden, classes, activation } : chosenModel(cell.model);
+  const model = describeModel(spec);
+  const training = cellTraining(cell);
+  const atHome = new Set(training.personal === undefined ? [] : model.head);
+  const federated = model.tensors.filter(({ name }) => !atHome.has(name));
   return {
-    task: 'classification',
-    model,
-    tensors: describeModel(model).tensors.map(({ name, shape }) => ({ name, shape: [...shape] })),
-    training: {
-      // Single steps are epochs over the batches that were drawn for the round.
-      localEpochs: training.localEpochs ?? 1,
-      batchSize: training.batchSize,
-      learningRate: training.learningRate,
-      optimizer: 'sgd',
-      momentum: training.momentum,
-    },
+    task: model.task,
+    model: { ...spec },
+    tensors: federated.map(({ name, shape }) => ({ name, shape: [...shape] })),
+    training,
     data: { features, classes },
     engine: ENGINE,
   };
+}
+
+/** The part of the manifest that a cell's `training` and `algorithm` say. */
+export function cellTraining({ training, algorithm }: Pick<Cell, 'training' | 'algorithm'>): TrainingSettings {
+  const { localEpochs, localSteps, batchSize, learningRate, momentum, maxGradientNorm, optimizer = 'sgd' } = training;
+  return {
+    ...(localEpochs !== undefined && { localEpochs }),
+    ...(localSteps !== undefined && { localSteps }),
+    batchSize,
+    learningRate,
+    optimizer,
+    ...(optimizer === 'sgd' && { momentum }),
+    ...(maxGradientNorm !== undefined && { maxGradientNorm }),
+    ...chosenAlgorithm(algorithm),
+  };
+}
+
+function chosenAlgorithm(choice: AlgorithmChoice | undefined): Pick<TrainingSettings, 'algorithm' | 'personal'> {
+  if (choice === undefined) return {};
+  return isPersonal(choice) ? { personal: choice } : { algorithm: choice as Algorithm };
+}
+
+function isPersonal(algorithm: AlgorithmChoice | undefined): algorithm is { kind: 'fedper' | 'fedrep' } {
+  return algorithm?.kind === 'fedper' || algorithm?.kind === 'fedrep';
 }
 
 /** @throws AssayError `GRID`, `RULE_NAME`, `RULE_PARAMETERS` or `SERVER_STEP` for a cell that no round could run with. */
@@ -107,4 +135,21 @@ export function checkCell(cell: Cell, source: string): void {
     );
   }
   cellServerStep(cell);
+  checkTraining(cell, refuse);
+}
+
+/** What the training of a cell demands, without its data. */
+function checkTraining(cell: Cell, refuse: (summary: string, expected: string, received: string) => AssayError): void {
+  const { algorithm, heldOutPerParticipant, personalisation, server } = cell;
+  const manifest = cellManifest(cell, { features: 1, classes: 2 });
+  const { training } = checkManifest({ format: 'assay-manifest/1', name: 'cell', ...manifest });
+  checkAlgorithmServer(training, server.optimizer);
+  for (const steps of cell.training.deviceSteps ?? []) localSteps(training, steps, 1);
+  if (heldOutPerParticipant === undefined && (personalisation !== undefined || isPersonal(algorithm))) {
+    throw refuse(
+      'what is personal is measured on samples of each participant, and none are held out',
+      '"heldOutPerParticipant": a share between 0 and 1',
+      'no heldOutPerParticipant',
+    );
+  }
 }

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { AssayError } from '../../protocol/errors.ts';
 import { parseAttack } from '../attacks/registry.ts';
 import { parseSamples } from '../datasets/loadSilo.ts';
-import { type Cell, commonShape, ruleSchema } from './cell.ts';
+import { algorithmChoiceSchema, type Cell, commonShape, ruleSchema } from './cell.ts';
 import { checkCell } from './cellParameters.ts';
 
 export const GRID_FORMAT = 'assay-grid/1';
@@ -18,6 +18,8 @@ const gridSchema = z.strictObject({
   name: z.string().min(1),
   ...commonShape,
   rules: z.array(z.union([z.string(), ruleSchema])).min(1),
+  /** Default: fedavg. */
+  algorithms: z.array(algorithmChoiceSchema).min(1).optional(),
   /** Names of attacks, or `none`. */
   attacks: z.array(z.string()).min(1).default(['none']),
   /** Dirichlet concentrations of the label skew, or `iid`. */
@@ -66,19 +68,22 @@ export function checkGrid(document: unknown, source: string): Grid {
 
 /** Every run of the grid, seeds innermost. */
 export function cellsOf(grid: Grid): Cell[] {
-  const { format: _format, name: _name, rules, attacks, alphas, seeds, ...common } = grid;
+  const { format: _format, name: _name, rules, algorithms = [undefined], attacks, alphas, seeds, ...common } = grid;
   const cells: Cell[] = [];
   for (const alpha of alphas) {
     for (const rule of rules) {
-      for (const attack of attacks) {
-        for (const seed of seeds) {
-          cells.push({
-            ...common,
-            alpha,
-            rule: typeof rule === 'string' ? { name: rule } : rule,
-            attack: attack === 'none' ? null : parseAttack(attack).name,
-            seed,
-          });
+      for (const algorithm of algorithms) {
+        for (const attack of attacks) {
+          for (const seed of seeds) {
+            cells.push({
+              ...common,
+              alpha,
+              rule: typeof rule === 'string' ? { name: rule } : rule,
+              ...(algorithm && { algorithm }),
+              attack: attack === 'none' ? null : parseAttack(attack).name,
+              seed,
+            });
+          }
         }
       }
     }

@@ -1,5 +1,6 @@
 /** What the participants of a round send: honest updates first, then what attackers make of them. */
 import { minimumUpdates } from '../../protocol/aggregation/rule.ts';
+import { Q16 } from '../../protocol/aggregation/serverStep.ts';
 import { toHex } from '../../protocol/encoding/bytes.ts';
 import { fixedToFloat } from '../../protocol/encoding/fixedPoint.ts';
 import type { QuantizeKernel } from '../../protocol/kernels/quantize.ts';
@@ -7,6 +8,7 @@ import type { LearningParameters } from '../../protocol/round/parameters.ts';
 import type { Attack } from '../attacks/attack.ts';
 import { deriveSeed } from '../random.ts';
 import type { Engine } from '../training/tfjs/engine.ts';
+import type { LocalMemory } from '../training/trainer.ts';
 import { l2Norm } from '../update/clipUpdate.ts';
 import { computeUpdate } from '../update/computeUpdate.ts';
 import { type PreparedUpdate, roundAttack, roundUpdate } from '../update/prepareUpdate.ts';
@@ -47,7 +49,18 @@ export function makeUpdates(
   round: number,
 ): (PreparedUpdate | null)[] {
   const { cell, engine, parameters, attack, previous, notes, memory, historySlot, kernel } = run;
-  const train = (participant: Participant) => trainParticipant(engine, participant, base, round, cell);
+  const models = {
+    round,
+    weights: base,
+    previousWeights: previous === null ? null : fixedToFloat(previous, parameters.modelFractionBits),
+    serverLearningRate: parameters.serverStep.learningRateQ16 / Q16,
+  };
+  const memories = new Map<Participant, LocalMemory>();
+  const train = (participant: Participant): Float32Array => {
+    const { update, memory } = trainParticipant(engine, participant, models, cell);
+    memories.set(participant, memory);
+    return update;
+  };
   const rounding = ({ seed, error }: Participant) => ({
     seed,
     error,
@@ -81,7 +94,7 @@ export function makeUpdates(
   const lastStep =
     crafted !== undefined || attackers.length === 0 || previous === null
       ? null
-      : computeUpdate(base, fixedToFloat(previous, parameters.modelFractionBits));
+      : computeUpdate(base, models.previousWeights!);
   for (const participant of attackers) {
     if (crafted !== undefined) sent.set(participant, roundUpdate(crafted, rounding(participant)));
     else if (attack!.copies && round > 1) sent.set(participant, null);
@@ -89,7 +102,10 @@ export function makeUpdates(
   }
   return present.map((participant) => {
     const update = sent.get(participant)!;
-    participant.error = update?.error ?? participant.error;
+    if (update !== null) {
+      participant.error = update.error;
+      participant.memory = { ...participant.memory, ...memories.get(participant) };
+    }
     return update;
   });
 }

@@ -4,8 +4,10 @@ import type { Attack } from '../attacks/attack.ts';
 import { type Dataset, takeRows } from '../datasets/dataset.ts';
 import { partitionDirichlet } from '../datasets/partition/dirichlet.ts';
 import { partitionIid } from '../datasets/partition/iid.ts';
+import { holdOut } from '../datasets/split.ts';
 import { createRandom, permutation, type SeedPart } from '../random.ts';
 import type { Engine } from '../training/tfjs/engine.ts';
+import type { LocalMemory } from '../training/trainer.ts';
 import { computeUpdate } from '../update/computeUpdate.ts';
 import type { Cell } from './cell.ts';
 
@@ -13,6 +15,8 @@ export interface Participant {
   /** 0-based; attackers are the last ones, as in the demonstration. */
   readonly index: number;
   readonly silo: Dataset;
+  /** Samples of its own that it does not train on; null when the cell holds none out. */
+  readonly heldOut: Dataset | null;
   readonly attacks: boolean;
   /** Of its training and rounding: the one a node `client-<index>` of the demonstration has. */
   readonly seed: SeedPart;
@@ -20,11 +24,21 @@ export interface Participant {
   error: Float32Array | null;
   /** `[d]`; null before the first update. */
   momentum: Float32Array | null;
+  /** What it keeps beside its rounding error, after the last update that was sent. */
+  memory: LocalMemory;
+}
+
+/** What a participant made of a round's model. */
+export interface LocalUpdate {
+  /** What it would send but for clipping and rounding, `[d]`. */
+  readonly update: Float32Array;
+  /** What it keeps once that is sent. */
+  readonly memory: LocalMemory;
 }
 
 /** @param attack of those that attack; null when all are honest */
 export function createParticipants(cell: Cell, train: Dataset, attack: Attack | null): Participant[] {
-  const { participants, byzantine, attackersHoldData, alpha, seed } = cell;
+  const { participants, byzantine, attackersHoldData, heldOutPerParticipant, alpha, seed } = cell;
   const honest = participants - byzantine;
   const silos = attackersHoldData ? participants : honest;
   const parts = alpha === 'iid' ? partitionIid(train, silos, seed) : partitionDirichlet(train, silos, alpha, seed);
@@ -32,46 +46,51 @@ export function createParticipants(cell: Cell, train: Dataset, attack: Attack | 
   const share = Math.max(1, Math.floor(train.size / participants));
   return Array.from({ length: participants }, (_, index) => {
     const isLast = index >= honest;
+    const own: SeedPart = `${seed}/client-${index}`;
     const rows = parts[index] ?? drawn.slice((index - honest) * share, (index - honest + 1) * share).sort();
-    const silo = takeRows(train, rows);
+    const all = takeRows(train, rows);
+    const split = heldOutPerParticipant === undefined ? null : holdOut(all, heldOutPerParticipant, own);
+    const silo = split?.train ?? all;
     const attacks = isLast && attack !== null;
     return {
       index,
       silo: attacks ? (attack.corruptDataset?.(silo) ?? silo) : silo,
       attacks,
-      seed: `${seed}/client-${index}`,
+      heldOut: split?.test ?? null,
+      seed: own,
       error: null,
       momentum: null,
+      memory: {},
     };
   });
 }
 
-/** Honest training on a participant's data: the update it would send but for clipping and rounding, `[d]`. */
+/** The model of a round, and of the one before, as floats. */
+export interface RoundModels {
+  readonly round: number;
+  readonly weights: Float32Array;
+  readonly previousWeights: Float32Array | null;
+  readonly serverLearningRate: number;
+}
+
+/** Honest training on a participant's data. */
 export function trainParticipant(
   engine: Engine,
   participant: Participant,
-  base: Float32Array,
-  round: number,
-  { training }: Cell,
-): Float32Array {
-  const { localSteps, batchSize, workerMomentum } = training;
-  const { silo, seed } = participant;
-  const batches = localSteps === undefined ? silo : drawBatches(silo, localSteps * batchSize, seed, round);
-  const update = computeUpdate(engine.train(batches, { weights: base, round, seed }).weights, base);
-  if (workerMomentum === 0) return update;
+  models: RoundModels,
+  { training }: Pick<Cell, 'training'>,
+): LocalUpdate {
+  const { workerMomentum, deviceSteps } = training;
+  const { silo, seed, memory, index } = participant;
+  const localSteps = deviceSteps?.[index % deviceSteps.length];
+  const trained = engine.train(silo, { ...models, memory, seed, ...(localSteps !== undefined && { localSteps }) });
+  const update = computeUpdate(trained.weights, models.weights);
+  if (workerMomentum === 0) return { update, memory: trained.memory };
   // Karimireddy, He and Jaggi 2021, "Learning from history": robust rules need what a momentum averages out.
   const momentum = participant.momentum ?? new Float32Array(update.length);
   for (let k = 0; k < momentum.length; k++) {
     momentum[k] = workerMomentum * momentum[k]! + (1 - workerMomentum) * update[k]!;
   }
   participant.momentum = momentum;
-  return momentum;
-}
-
-/** That many samples, none twice before all were there. */
-function drawBatches(silo: Dataset, samples: number, seed: SeedPart, round: number): Dataset {
-  const random = createRandom(seed, 'batches', round);
-  const rows: number[] = [];
-  while (rows.length < samples) rows.push(...permutation(random, silo.size).subarray(0, samples - rows.length));
-  return takeRows(silo, rows);
+  return { update: momentum, memory: trained.memory };
 }

@@ -2,6 +2,7 @@ import { AssayError } from '../../protocol/errors.ts';
 import type { AnyDataset } from '../datasets/text/textDataset.ts';
 import { describeModel } from '../models/registry.ts';
 import { checkDataset } from './checkDataset.ts';
+import { checkModel } from './checkModel.ts';
 import { chooseEngine } from './chooseEngine.ts';
 import { ExternalTrainer, type ExternalTrainerOptions } from './external/externalTrainer.ts';
 import { modelParts } from './modelParts.ts';
@@ -26,8 +27,8 @@ export interface TrainerOptions {
  * installed, or a command of the participant's own (`chooseEngine` says which). An engine of TF.js runs in a thread of
  * its own and starts with its first task.
  *
- * @throws AssayError DATASET_SHAPE, MODEL_UNKNOWN, MODEL_SETTINGS, MODEL_TENSORS, MODEL_FILE, TRAINER_MISSING,
- *   TRAINER_ENVIRONMENT, ENGINE_UNAVAILABLE, ENGINE_MISMATCH
+ * @throws AssayError DATASET_SHAPE, MODEL_UNKNOWN, MODEL_SETTINGS, MODEL_TENSORS, MODEL_TASK, MODEL_DATA, MODEL_FILE,
+ *   TRAINER_MISSING, TRAINER_ENVIRONMENT, ENGINE_UNAVAILABLE, ENGINE_MISMATCH
  *
  * @example
  * const trainer = createTrainer({ manifest, train, test });
@@ -55,6 +56,8 @@ export function createTrainer(options: TrainerOptions): Trainer {
       fix: 'name one with --dataset; a folder of your own data (--data) is for an external trainer',
     });
   }
-  modelParts(describeModel(manifest.model), manifest);
+  const model = describeModel(manifest.model);
+  checkModel(model, manifest);
+  modelParts(model, manifest);
   return new WorkerTrainer({ manifest, train, ...(test && { test }), ...(material && { material }) });
 }

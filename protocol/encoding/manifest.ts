@@ -17,7 +17,7 @@ const positiveInt = z
 const share = z.number().min(0).lt(1);
 
 /** What is trained jointly, and how a participant's step differs from plain SGD: docs/algorithms.md. */
-const algorithmSchema = z.discriminatedUnion('kind', [
+export const algorithmSchema = z.discriminatedUnion('kind', [
   /** McMahan et al. 2017: local SGD, averaged. The default. */
   z.strictObject({ kind: z.literal('fedavg') }),
   /** Li et al. 2020: `proximal` is mu, the pull back to the round's model. */

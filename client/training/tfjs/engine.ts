@@ -7,6 +7,7 @@ import type { SeedPart } from '../../random.ts';
 import { localSteps } from '../algorithms/localSteps.ts';
 import { startLocalRound } from '../algorithms/startLocalRound.ts';
 import { checkDataset } from '../checkDataset.ts';
+import { checkModel } from '../checkModel.ts';
 import { chooseEngine } from '../chooseEngine.ts';
 import { HEAD, type ModelParts, modelParts } from '../modelParts.ts';
 import { plainOptimizer } from '../optimizers/plainOptimizer.ts';
@@ -47,7 +48,8 @@ export interface ModelMaterial {
 /**
  * The engine of TF.js for a manifest.
  *
- * @throws AssayError ENGINE_MISMATCH, ENGINE_UNAVAILABLE, TRAINER_MISSING, MODEL_TENSORS, MODEL_TASK, MODEL_UNKNOWN, MODEL_SETTINGS, FROZEN_WEIGHTS
+ * @throws AssayError ENGINE_MISMATCH, ENGINE_UNAVAILABLE, TRAINER_MISSING, MODEL_TENSORS, MODEL_TASK, MODEL_DATA,
+ *   MODEL_UNKNOWN, MODEL_SETTINGS, MODEL_FILE
  */
 export async function createEngine(manifest: TrainingManifest, material: ModelMaterial = {}): Promise<Engine> {
   const { kind } = chooseEngine(manifest.engine);
@@ -73,14 +75,7 @@ async function embeddedKit(): Promise<EngineKit> {
  */
 export function engineOf(kit: EngineKit, manifest: TrainingManifest, { frozen }: ModelMaterial = {}): Engine {
   const model = describeModel(manifest.model);
-  if (model.task !== manifest.task) {
-    throw new AssayError('MODEL_TASK', {
-      summary: "the manifest's model is made for another task",
-      expected: `a model for ${manifest.task}`,
-      received: `a ${model.spec.kind} model, whose task is ${model.task}`,
-      fix: 'make the manifest anew from the model',
-    });
-  }
+  checkModel(model, manifest);
   const parts = modelParts(model, manifest);
   const local = localTraining(kit, model, frozen ?? null);
   const { training } = manifest;
