@@ -96,8 +96,8 @@ export interface OperationExports {
 }
 
 export interface OptimizerExports {
-  sgdPlain(w: number, g: number, n: number, rate: number, scale: number): void;
-  sgdMomentum(w: number, g: number, v: number, n: number, rate: number, momentum: number, scale: number): void;
+  sgdPlain(w: number, g: number, n: number, rate: number): void;
+  sgdMomentum(w: number, g: number, v: number, n: number, rate: number, momentum: number): void;
   adam(
     w: number,
     g: number,
@@ -110,6 +110,5 @@ export interface OptimizerExports {
     epsilon: number,
     correction1: number,
     correction2: number,
-    scale: number,
   ): void;
 }

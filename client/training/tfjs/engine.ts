@@ -10,7 +10,7 @@ import { checkDataset } from '../checkDataset.ts';
 import { checkModel } from '../checkModel.ts';
 import { chooseEngine } from '../chooseEngine.ts';
 import { HEAD, type ModelParts, modelParts } from '../modelParts.ts';
-import { plainOptimizer } from '../optimizers/plainOptimizer.ts';
+import { fusedOptimizer } from '../optimizers/fusedOptimizer.ts';
 import { tfjsNodeKit } from '../tfjsNode/kit.ts';
 import type { Evaluation, LocalMemory, TrainingManifest, TrainResult, TrainTask } from '../trainer.ts';
 import { ENGINE, loadTensorFlow } from './backend.ts';
@@ -62,7 +62,7 @@ async function embeddedKit(): Promise<EngineKit> {
   return {
     name: ENGINE,
     compute: { tf, ops: fusedOps(tf) },
-    createOptimizer: (settings) => plainOptimizer(tf, settings),
+    createOptimizer: (settings) => fusedOptimizer(tf, settings),
   };
 }
 
