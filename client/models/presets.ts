@@ -66,7 +66,7 @@ export function charLstm(name: string, tokenizer: TextData['tokenizer'], context
     optimizer: 'adam',
     maxGradientNorm: 1,
   };
-  return preset(name, model, training, { context, tokenizer }, 10);
+  return preset(name, model, training, { context, tokenizer }, 50);
 }
 
 /**
