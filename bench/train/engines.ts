@@ -3,8 +3,9 @@ import { describeModel } from '../../client/models/registry.ts';
 import { plainOptimizer } from '../../client/training/optimizers/plainOptimizer.ts';
 import { ENGINE } from '../../client/training/tfjs/backend.ts';
 import { createEngine } from '../../client/training/tfjs/engine.ts';
-import { type LocalTraining, localTraining } from '../../client/training/tfjs/localTraining.ts';
+import { type EngineKit, type LocalTraining, localTraining } from '../../client/training/tfjs/localTraining.ts';
 import { composedOps } from '../../client/training/tfjs/ops/composedOps.ts';
+import { installedPackage, tfjsNodeKit } from '../../client/training/tfjsNode/kit.ts';
 import type { TrainingManifest } from '../../client/training/trainer.ts';
 import { type EngineName, SETTINGS, type TrainCase } from './plan.ts';
 import { loadStockTensorFlow } from './stockTensorFlow.ts';
@@ -18,22 +19,25 @@ export interface OpenEngine {
 
 /** @throws whatever keeps the engine from loading */
 export async function openEngine(engine: NodeEngine): Promise<OpenEngine> {
-  switch (engine) {
-    case 'embedded':
-      return { version: ENGINE, create: async (bench) => (await createEngine(manifestOf(bench))).local };
-    case 'stock': {
-      const tf = await loadStockTensorFlow();
-      const version = `@tensorflow/tfjs-backend-wasm ${tf.version_core}`;
-      const kit = {
-        name: version,
-        compute: { tf, ops: composedOps(tf) },
-        createOptimizer: plainOptimizer.bind(null, tf),
-      };
-      return { version, create: async (bench) => localTraining(kit, describeModel(bench.model), null) };
-    }
-    case 'tfjs-node':
-      throw new Error('not yet');
+  if (engine === 'embedded') {
+    return { version: ENGINE, create: async (bench) => (await createEngine(manifestOf(bench))).local };
   }
+  const kit = engine === 'stock' ? await stockKit() : nativeKit();
+  return { version: kit.name, create: async (bench) => localTraining(kit, describeModel(bench.model), null) };
+}
+
+async function stockKit(): Promise<EngineKit> {
+  const tf = await loadStockTensorFlow();
+  return {
+    name: `@tensorflow/tfjs-backend-wasm ${tf.version_core}`,
+    compute: { tf, ops: composedOps(tf) },
+    createOptimizer: (settings) => plainOptimizer(tf, settings),
+  };
+}
+
+function nativeKit(): EngineKit {
+  if (installedPackage.find() === undefined) throw new Error('@tensorflow/tfjs-node is not installed');
+  return tfjsNodeKit();
 }
 
 function manifestOf(bench: TrainCase): TrainingManifest {
