@@ -1,11 +1,14 @@
 /** `assay demo`: a whole federation on this machine, from an empty chain to an audited model. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { loneAttacks } from '../../client/attacks/registry.ts';
+import type { DemoOptions } from '../demo/demoOptions.ts';
 import { runDemo } from '../demo/runDemo.ts';
+import { DEMO_TASKS } from '../demo/tasks/names.ts';
+import { taskOf } from '../demo/tasks/registry.ts';
 import { withRuleSettings, withServerSettings } from '../federation/ruleSettings.ts';
 import { withEngine } from '../options/engine.ts';
 import { withFacts } from '../options/shared.ts';
-import { decimal, integer } from '../options/values.ts';
+import { decimal, integer, oneOf } from '../options/values.ts';
 
 const EXAMPLES = `
 Examples:
@@ -16,12 +19,22 @@ Examples:
   $ npm run demo -- --attack copycat                             the two send others' updates: voided, and they pay
   $ npm run demo -- --lying-aggregator                           the watchtower proves the lie, the liar is slashed, the round is redone
   $ npm run demo -- --withholding-client                         a client reveals what it shows to nobody, and is slashed
+  $ npm run demo -- --task code                                  six companies train a model that completes code
+  $ npm run demo -- --task digits                                ten hospitals train a model that draws digits
   $ npm run demo -- --keep                                       leaves the chain and the gateways running to be audited`;
 
 export function addDemoCommand(program: Command): void {
   const attackNames = loneAttacks.map(({ name }) => name).join(', ');
   withServerSettings(withRuleSettings(withEngine(withFacts(program.command('demo')))))
     .description('Run a whole federation on this machine: chain, aggregator, clients, audit.')
+    .addOption(
+      new Option(
+        '--task <name>',
+        'what is trained: classify, a digit classifier; code, completion; digits, drawing them',
+      )
+        .argParser(oneOf(...DEMO_TASKS))
+        .default('classify'),
+    )
     .option('--rounds <n>', 'rounds', integer(1, 1000), 10)
     .option('--clients <n>', 'client processes', integer(1, 30), 10)
     .option('--byzantine <n>', 'how many of them attack; also f of the rule', integer(0, 14), 2)
@@ -42,5 +55,13 @@ export function addDemoCommand(program: Command): void {
     .option('--out <folder>', "folder for the run's files; default: runs/demo-<time>")
     .option('--port <port>', 'port of the chain; default: a free one', integer(1, 65535))
     .addHelpText('after', EXAMPLES)
-    .action(runDemo);
+    .action((options: DemoOptions, command: Command) => runDemo(withTaskDefaults(options, command)));
+}
+
+/** What the user left open is as suits the task. */
+function withTaskDefaults(options: DemoOptions, command: Command): DemoOptions {
+  const left = Object.entries(taskOf(options).defaults).filter(
+    ([name]) => (command.getOptionValueSource(name) ?? 'default') === 'default',
+  );
+  return { ...options, ...Object.fromEntries(left) };
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type AuditReport, findingSchema } from '../../auditor/report/auditReport.ts';
 import { PROOF_KINDS } from '../../protocol/dispute/fraudProof.ts';
 import type { Scoreboard } from './scoreboard.ts';
+import { DEMO_TASKS } from './tasks/names.ts';
 
 const gasSchema = z.strictObject({
   count: z.int(),
@@ -12,8 +13,32 @@ const gasSchema = z.strictObject({
   most: z.int(),
 });
 
+/** Perplexities per token on held-out files, by silo and on all together. */
+const placesSchema = { union: z.number(), bitsPerByte: z.number(), silos: z.array(z.number()) };
+
+const codeSchema = z.strictObject({
+  /** Minibatches that every model compared here was trained with, the federated one at each silo. */
+  steps: z.int(),
+  silos: z.array(
+    z.strictObject({
+      name: z.string(),
+      heldOutTokens: z.int(),
+      heldOutBytes: z.int(),
+      /** Perplexity of the model that this silo trained alone, on its own held-out files and on everybody's. */
+      aloneOwn: z.number(),
+      aloneUnion: z.number(),
+    }),
+  ),
+  /** One model trained on everybody's code. */
+  centralised: z.strictObject(placesSchema),
+  /** The federated model, from round 0, the first model, on. */
+  rounds: z.array(z.strictObject({ round: z.int(), ...placesSchema })),
+  completions: z.array(z.strictObject({ prompt: z.string(), completion: z.string() })),
+});
+
 export const demoFactsSchema = z.strictObject({
   command: z.literal('demo'),
+  task: z.enum(DEMO_TASKS),
   federation: z.string(),
   chainId: z.int(),
   rpcUrl: z.string(),
@@ -23,13 +48,15 @@ export const demoFactsSchema = z.strictObject({
   clients: z.int(),
   byzantine: z.int(),
   attack: z.string().nullable(),
-  /** Accuracy of the last model on 2,000 held-out digits, 0..1. */
+  /** Of the last model on what is held out: share of right classes, next tokens or pixels, 0..1. */
   finalAccuracy: z.number(),
   finalModelRoot: z.string(),
   rounds: z.array(
     z.strictObject({
       round: z.int(),
       accuracy: z.number(),
+      /** Nats per sample, per token, or per image (negative ELBO). */
+      loss: z.number(),
       modelRoot: z.string(),
       transaction: z.string(),
       updates: z.int(),
@@ -66,6 +93,10 @@ export const demoFactsSchema = z.strictObject({
   weights: z.array(z.strictObject({ participant: z.string(), byzantine: z.boolean(), weight: z.number() })).nullable(),
   /** Coordinates of all updates that did not fit int16 and were cut. */
   saturated: z.int(),
+  /** Of the task `code`, else null. */
+  code: codeSchema.nullable(),
+  /** Of the task `digits`, else null. */
+  digits: z.strictObject({ sheet: z.string(), images: z.int() }).nullable(),
   files: z.record(z.string(), z.string()),
 });
 
@@ -76,6 +107,7 @@ export function roundFacts(board: Scoreboard, report: AuditReport): DemoFacts['r
   return board.publishedRounds().map(({ number, progress, published }) => ({
     round: number,
     accuracy: published.metrics?.accuracy ?? 0,
+    loss: published.metrics?.loss ?? 0,
     modelRoot: published.modelRoot,
     transaction: published.transaction,
     updates: published.updates,

@@ -14,8 +14,10 @@ import {
 import type { FederationSettings } from '../federation/settings.ts';
 import type { EngineOptions } from '../options/engine.ts';
 import type { FactsOptions } from '../options/shared.ts';
+import type { DemoTaskName } from './tasks/names.ts';
 
 export interface DemoOptions extends FactsOptions, EngineOptions, RuleSettings, ServerSettings {
+  readonly task: DemoTaskName;
   readonly rounds: number;
   readonly clients: number;
   readonly attack: string;

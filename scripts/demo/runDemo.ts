@@ -5,9 +5,9 @@ import { auditFederation } from '../../auditor/auditFederation.ts';
 import { type AuditReport, jsonReport } from '../../auditor/report/auditReport.ts';
 import { htmlReport } from '../../auditor/report/htmlReport.ts';
 import { parseLoneAttack } from '../../client/attacks/registry.ts';
-import { loadMnist } from '../../client/datasets/mnist.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { writeFileAtomic } from '../../storage/atomicFile.ts';
+import { fetchModel } from '../node/fetchModel.ts';
 import { freePort, startLocalChain } from '../node/localChain.ts';
 import { stopSignal, untilStopped } from '../node/untilStopped.ts';
 import { writeFacts } from '../output/facts.ts';
@@ -26,6 +26,8 @@ import type { NodeProcess } from './nodeProcess.ts';
 import { byzantineClients, type Outcome, runRounds } from './runRounds.ts';
 import { type Cast, prepareSetting, type Setting } from './setting.ts';
 import { summary } from './summary.ts';
+import { taskOf } from './tasks/registry.ts';
+import type { Companion, RoundModel, TaskResult } from './tasks/task.ts';
 
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
@@ -36,18 +38,22 @@ export async function runDemo(options: DemoOptions): Promise<void> {
   const started = performance.now();
   const signal = stopSignal();
   checkDemoOptions(options);
+  const task = taskOf(options);
+  task.check(options);
   const time = new Date().toISOString().slice(0, 19).replaceAll(':', '-');
   const folder = resolve(options.out ?? join('runs', `demo-${time}`));
   const logFolder = await makeRunFolder(folder);
-  const { clients, byzantine, rule, alpha, seed, normBound = 'of the model' } = options;
-  say(`Assay: ${clients} hospitals train one digit classifier without sharing an image; ${byzantine} of them attack.`);
-  say(`rule ${rule}, norm bound ${normBound}, Dirichlet(${alpha}) silos of MNIST, seed ${seed}`);
+  const { clients, seed } = options;
+  for (const line of task.introduce(options)) say(line);
   say('');
   const chain = await startLocalChain(options.port ?? (await freePort()), join(logFolder, 'chain.log'));
   const nodes: NodeProcess[] = [];
+  let companion: Companion | null = null;
   try {
     say(`chain       ${chain.url}, ${chain.name}, empty`);
-    const setting = await prepareSetting(folder, chain, castOf(options), demoFederation(options), seed);
+    const cacheFolder = join('.cache', 'datasets');
+    const preset = await task.prepare(options, cacheFolder);
+    const setting = await prepareSetting(folder, chain, castOf(options), demoFederation(options), preset, seed);
     const { aggregators, others } = setting;
     const everybody = [...aggregators, ...setting.clients, ...others];
     const names = new Map(everybody.map(({ address, name }) => [address.toLowerCase(), name]));
@@ -59,9 +65,8 @@ export async function runDemo(options: DemoOptions): Promise<void> {
     for (const [who, rogue] of rogues)
       say(`rogue       ${names.get(who)}: ${ROGUE_PLANS[rogue]} in round ${rogueRound(options)}`);
     say('');
-    const cacheFolder = join('.cache', 'datasets');
-    await loadMnist(cacheFolder); // once, so that the clients need not all do it at the same time
     const rpcUrl = chain.url;
+    companion = task.begin?.({ options, manifest: preset.manifest, cacheFolder, folder }) ?? null;
     const outcome = await runRounds({ options, setting, names, rpcUrl, cacheFolder, logFolder, nodes, signal, say });
     if (outcome === null) return say('Stopped.');
 
@@ -69,12 +74,14 @@ export async function runDemo(options: DemoOptions): Promise<void> {
     say('Auditing: reading the chain through another library, fetching every payload again, replaying every round.');
     const { engine, threads } = options;
     const report = await auditFederation({ rpcUrl, federation: setting.federation, gateways: [], engine, threads });
-    const facts = await writeResults(options, folder, setting, rpcUrl, outcome, report, started);
+    const result = (await companion?.finish(await roundModels(options, setting, rpcUrl))) ?? null;
+    const facts = await writeResults(options, folder, setting, rpcUrl, outcome, report, result, started);
     const wrongs = injustices(rogues, facts.slashed, names);
-    for (const line of summary(facts, names, rogues.size > 0 ? wrongs : null)) say(line);
+    for (const line of summary(facts, names, result?.lines ?? [], rogues.size > 0 ? wrongs : null)) say(line);
     if (options.keep) await keepRunning(rpcUrl, setting, signal);
     if (!report.ok || wrongs.length > 0) process.exitCode = 1;
   } finally {
+    await companion?.close();
     await Promise.all(nodes.map((node) => node.stop()));
     await chain.stop();
   }
@@ -134,6 +141,7 @@ async function writeResults(
   rpcUrl: string,
   { board, justice }: Outcome,
   report: AuditReport,
+  result: TaskResult | null,
   started: number,
 ): Promise<DemoFacts> {
   const files = {
@@ -141,6 +149,7 @@ async function writeResults(
     'audit, JSON': join(folder, 'audit.json'),
     'facts, JSON': options.json ?? join(folder, 'demo.json'),
     'node logs': join(folder, 'logs'),
+    ...result?.files,
   };
   const gas = gasFacts(board);
   const gasLines = Object.entries(gas).map(([action, { count, mean, most }]) => ({ action, count, mean, max: most }));
@@ -151,6 +160,7 @@ async function writeResults(
   const last = rounds.at(-1)!;
   const facts: DemoFacts = {
     command: 'demo',
+    task: options.task,
     federation: setting.federation,
     chainId: setting.connection.chainId,
     rpcUrl,
@@ -171,10 +181,23 @@ async function writeResults(
     gas,
     weights: weightFacts(board, attackers),
     saturated: board.saturated,
+    code: result?.facts.code ?? null,
+    digits: result?.facts.digits ?? null,
     files,
   };
   await writeFacts(files['facts, JSON'], demoFactsSchema.parse(facts));
   return facts;
+}
+
+/** Every published model with the first one, as anybody can have them: fetched, and verified against the chain. */
+async function roundModels({ rounds }: DemoOptions, { federation }: Setting, rpcUrl: string): Promise<RoundModel[]> {
+  const models: RoundModel[] = [];
+  const source = { rpcUrl, rpcPatience: 10, federation, peer: [], publicGateway: [], final: false };
+  for (let round = 0; round <= rounds; round++) {
+    const { weights } = await fetchModel({ ...source, round }, () => undefined);
+    models.push({ round, weights });
+  }
+  return models;
 }
 
 async function keepRunning(rpcUrl: string, setting: Setting, signal: AbortSignal): Promise<void> {

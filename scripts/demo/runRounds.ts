@@ -9,6 +9,7 @@ import { type NodeLine, type NodeProcess, type Program, startNode } from './node
 import { ProgressLine } from './progressLine.ts';
 import { Scoreboard } from './scoreboard.ts';
 import type { DemoNode, Setting } from './setting.ts';
+import { taskOf } from './tasks/registry.ts';
 
 export interface Stage {
   readonly options: DemoOptions;
@@ -46,7 +47,7 @@ export async function runRounds(stage: Stage): Promise<Outcome | null> {
   const board: Scoreboard = new Scoreboard((round) => {
     if (board.round(round).published !== null && board.fresh.delete(round)) {
       progress.end();
-      say(roundLine(round, options.rounds, board));
+      say(roundLine(options, round, board));
       if (round < options.rounds) progress.begin(`[ROUND ${round + 1}/${options.rounds}]`);
     }
     progress.show(board.round(board.newest + 1), board.registered);
@@ -142,22 +143,21 @@ function launch(
   nodes.push(startNode(name, program, all, setting.password, join(logFolder, `${name}.log`), onLine, mayEnd));
 }
 
-function aggregatorArguments({ options, cacheFolder }: Stage, lies: boolean): string[] {
-  const args = ['aggregator', '--log', 'json', '--cache', cacheFolder, '--evaluate', 'mnist'];
+function aggregatorArguments({ options, setting, cacheFolder }: Stage, lies: boolean): string[] {
+  const args = ['aggregator', '--log', 'json', '--cache', cacheFolder];
+  args.push('--evaluate', taskOf(options).evaluation(options));
   args.push('--engine', options.engine);
   if (options.threads !== undefined) args.push('--threads', String(options.threads));
   if (!lies) return args;
-  // Any coordinate will do; this one follows from the seed. The model has 50,890.
-  const coordinate = createRandom(options.seed, 'lie').nextInt(50_890);
+  // Any coordinate will do; this one follows from the seed.
+  const coordinate = createRandom(options.seed, 'lie').nextInt(setting.dimension);
   return [...args, '--lie', `${rogueRound(options)}:${coordinate}`];
 }
 
 function clientArguments({ options, cacheFolder }: Stage, { name }: DemoNode, silo: number): string[] {
-  const { alpha, seed, clients } = options;
   return [
-    ...['client', '--log', 'json', '--cache', cacheFolder],
-    ...['--dataset', 'mnist', '--partition', `dirichlet:${alpha}`, '--data-seed', seed],
-    ...['--silo', String(silo), '--silos', String(clients), '--seed', `${seed}/${name}`],
+    ...['client', '--log', 'json', '--cache', cacheFolder, '--seed', `${options.seed}/${name}`],
+    ...taskOf(options).clientData(options, silo),
   ];
 }
 
@@ -166,13 +166,15 @@ function rogueArguments(options: DemoOptions, kind: string): string[] {
 }
 
 /** One finished round, in the grammar that Flower's users know, with what only Assay can say behind it. */
-function roundLine(round: number, of: number, board: Scoreboard): string {
+function roundLine(options: DemoOptions, round: number, board: Scoreboard): string {
+  const of = options.rounds;
   const { published, excluded, trainSeconds } = board.round(round);
   const { updates, metrics, modelRoot, transaction, payloadBytes, aggregateSeconds } = published!;
+  const { name, value } = taskOf(options).describe(metrics ?? { accuracy: 0, loss: 0 });
   return [
     `[ROUND ${String(round).padStart(String(of).length)}/${of}]`,
     `aggregate_train: Received ${updates} results and ${excluded} failures`,
-    `| accuracy ${(metrics?.accuracy ?? 0).toFixed(4)}`,
+    `| ${name} ${value}`,
     `| root ${shortHash(modelRoot)}`,
     `| tx ${shortHash(transaction)}`,
     `| ${bytes(payloadBytes)}`,

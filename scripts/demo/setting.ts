@@ -7,7 +7,7 @@ import { createFederation } from '../../chain/createFederation.ts';
 import { deployAssay } from '../../chain/deploy.ts';
 import { createKeystore, unlockKeystore } from '../../chain/keystore.ts';
 import { type Connection, connect, signerOf } from '../../chain/rpc.ts';
-import { mnistMlp } from '../../client/models/presets.ts';
+import type { Preset } from '../../client/models/presets.ts';
 import { openPayloadStore } from '../../storage/payloadStore.ts';
 import { type FederationSettings, planParameters } from '../federation/settings.ts';
 import { storeGenesis } from '../federation/storeGenesis.ts';
@@ -29,6 +29,8 @@ export interface Setting {
   /** Keys that stake nothing: who watches, who accuses. */
   readonly others: readonly DemoNode[];
   readonly federation: Address;
+  /** d: coordinates of its model. */
+  readonly dimension: number;
   readonly gas: { readonly contracts: bigint; readonly createFederation: bigint };
 }
 
@@ -46,6 +48,7 @@ export async function prepareSetting(
   chain: LocalChain,
   cast: Cast,
   settings: FederationSettings,
+  preset: Preset,
   seed: string,
 ): Promise<Setting> {
   const connection = await connect({ rpcUrl: chain.url });
@@ -65,7 +68,6 @@ export async function prepareSetting(
   const { privateKey } = await unlockKeystore(join(first.state, 'keystore.json'), password);
   const signer = signerOf(connection, privateKey);
   const deployment = await deployAssay({ rpcUrl: chain.url, account: signer.account });
-  const preset = mnistMlp('MNIST demonstration');
   const store = await openPayloadStore(join(first.state, 'payloads'));
   const genesis = await storeGenesis(store, preset.manifest, seed, preset.maxUpdateNorm);
   const parameters = planParameters(settings, genesis, false);
@@ -83,6 +85,7 @@ export async function prepareSetting(
     clients,
     others,
     federation: created.address,
+    dimension: genesis.dimension,
     gas: { contracts: deployment.gasUsed, createFederation: created.sent.gasUsed },
   };
 }

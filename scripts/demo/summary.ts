@@ -1,20 +1,25 @@
 /** The last page of the demonstration. */
-import { chart } from '../output/chart.ts';
 import { eth, seconds, table, thousands } from '../output/text.ts';
 import type { DemoFacts } from './demoFacts.ts';
+import { taskOf } from './tasks/registry.ts';
 
-/** @param wrongs where justice was not done; null when nobody broke a rule */
+/**
+ * @param result what the task has to tell beside its rounds
+ * @param wrongs where justice was not done; null when nobody broke a rule
+ */
 export function summary(
   facts: DemoFacts,
   names: ReadonlyMap<string, string>,
+  result: readonly string[],
   wrongs: readonly string[] | null,
 ): string[] {
   const { rounds, audit, gas, weights, files } = facts;
+  const task = taskOf(facts);
   return [
     '',
-    'Accuracy by round (2,000 held-out digits)',
-    ...chart(rounds.map(({ accuracy }) => accuracy)),
-    `  final: ${facts.finalAccuracy.toFixed(4)}, model root ${facts.finalModelRoot}`,
+    ...task.showRounds(rounds),
+    `  final: ${task.describe(rounds.at(-1)!).value}, model root ${facts.finalModelRoot}`,
+    ...result,
     '',
     'Gas by action',
     ...table([

@@ -1,9 +1,11 @@
 import { expect } from 'chai';
 import { checkDemoOptions, type DemoOptions, rogueClients, rogueRound } from '../../../scripts/demo/demoOptions.ts';
+import { taskOf } from '../../../scripts/demo/tasks/registry.ts';
 import { expectError } from '../../client/support/expectError.ts';
 
 describe('options of the demonstration', () => {
   const options = {
+    task: 'classify',
     clients: 10,
     byzantine: 2,
     rule: 'nnm+trimmed-mean',
@@ -29,6 +31,14 @@ describe('options of the demonstration', () => {
   it('somebody must be honest, also with plain averaging, which knows no f', async () => {
     await expectError(check({ rule: 'fedavg', clients: 2 }), 'DEMO_OPTIONS', /nobody would be honest/);
     await expectError(check({ attack: 'gossip' }), 'ATTACK_UNKNOWN', /signFlipping/);
+  });
+
+  it('the code task has as many silos as there are packages, and no labels', async () => {
+    const checkCode = (change: Partial<DemoOptions>) => () =>
+      taskOf({ task: 'code' }).check({ ...options, task: 'code', ...change });
+    expect(checkCode({ clients: 8 })).to.not.throw();
+    await expectError(checkCode({ clients: 9 }), 'DEMO_OPTIONS', /--clients up to 8/);
+    await expectError(checkCode({ clients: 8, attack: 'labelFlipping' }), 'DEMO_OPTIONS', /no labels/);
   });
 
   it('whoever is thrown out must not be missed: rogue clients count on top of what the rule needs', async () => {
