@@ -142,6 +142,13 @@ export function checkCell(cell: Cell, source: string): void {
 function checkTraining(cell: Cell, refuse: (summary: string, expected: string, received: string) => AssayError): void {
   const { algorithm, heldOutPerParticipant, personalisation, server } = cell;
   const manifest = cellManifest(cell, { features: 1, classes: 2 });
+  if (manifest.tensors.length === 0) {
+    throw refuse(
+      'nothing would be trained jointly',
+      'a model with more than its head',
+      `${algorithm?.kind} of one layer`,
+    );
+  }
   const { training } = checkManifest({ format: 'assay-manifest/1', name: 'cell', ...manifest });
   checkAlgorithmServer(training, server.optimizer);
   for (const steps of cell.training.deviceSteps ?? []) localSteps(training, steps, 1);

@@ -13,7 +13,7 @@ import { type FactsOptions, withFacts } from '../options/shared.ts';
 import { collect, integer } from '../options/values.ts';
 import { toJson, writeFacts } from '../output/facts.ts';
 import { seconds, table } from '../output/text.ts';
-import { csv } from '../simulate/csv.ts';
+import { csv, participantsCsv } from '../simulate/csv.ts';
 import { defaultGrid } from '../simulate/defaultGrid.ts';
 import { plotPage } from '../simulate/plot.ts';
 import { GridProgressLine } from '../simulate/progress.ts';
@@ -24,6 +24,7 @@ import {
   backdoorRows,
   leftOutRows,
   markdown,
+  ownRows,
   type ResultTable,
   tabulate,
 } from '../simulate/tables.ts';
@@ -157,6 +158,11 @@ function printTables(tables: readonly ResultTable[]): void {
       say('Success of the backdoor');
       for (const line of table(backdoors)) say(`  ${line}`);
     }
+    const own = ownRows(results);
+    if (own.length > 0) {
+      say("Accuracy on participants' own held-out samples");
+      for (const line of table(own)) say(`  ${line}`);
+    }
     say('Honest participants left out (part of the rounds with less than half of an equal share)');
     for (const line of table(leftOutRows(results))) say(`  ${line}`);
   }
@@ -170,15 +176,19 @@ async function writeResults(
   finished: readonly FinishedCell[],
   tables: readonly ResultTable[],
 ): Promise<Record<string, string>> {
-  const files = {
+  const files: Record<'results' | 'table' | 'markdown' | 'plot', string> & { participants?: string } = {
     results: join(folder, 'results.json'),
     table: join(folder, 'results.csv'),
     markdown: join(folder, 'tables.md'),
     plot: join(folder, 'plot.html'),
+    ...(finished.some(({ result }) => result.participants !== undefined) && {
+      participants: join(folder, 'participants.csv'),
+    }),
   };
   const cells = finished.map(({ key, cell, result }) => ({ key, cell, result }));
   await writeFileAtomic(files.results, `${toJson({ format: 'assay-simulation/1', grid, cells }, 1)}\n`);
   await writeFileAtomic(files.table, csv(finished));
+  if (files.participants !== undefined) await writeFileAtomic(files.participants, participantsCsv(finished));
   await writeFileAtomic(files.markdown, markdown(tables));
   await writeFileAtomic(files.plot, plotPage(grid.name, tables));
   return files;

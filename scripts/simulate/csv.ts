@@ -1,4 +1,4 @@
-/** One line per cell, for spreadsheets and data frames. */
+/** Results as lines, for spreadsheets and data frames: one per cell, and one per participant of each cell. */
 import { ruleLabel } from '../../client/simulation/cell.ts';
 import type { FinishedCell } from '../../client/simulation/journal.ts';
 
@@ -8,6 +8,7 @@ const HEADING = [
   'attack',
   'seed',
   'finalAccuracy',
+  'finalLoss',
   'bestAccuracy',
   'backdoorSuccess',
   'meanLeftOut',
@@ -28,6 +29,7 @@ export function csv(finished: readonly FinishedCell[]): string {
       cell.attack ?? 'none',
       cell.seed,
       result.finalAccuracy,
+      result.accuracy.at(-1)!.loss,
       result.bestAccuracy,
       result.backdoorSuccess,
       leftOut.reduce((sum, part) => sum + part, 0) / leftOut.length,
@@ -39,7 +41,30 @@ export function csv(finished: readonly FinishedCell[]): string {
       result.modelRoot,
     ];
   });
-  return [HEADING, ...rows]
+  return lines([HEADING, ...rows]);
+}
+
+/** What the models of each cell do for every honest participant; nothing where a method does not apply. */
+export function participantsCsv(finished: readonly FinishedCell[]): string {
+  const all = finished.flatMap(({ cell, result }) => (result.participants ?? []).map((each) => ({ cell, each })));
+  const methods = [...new Set(all.flatMap(({ each }) => Object.keys(each.personal)))];
+  const heading = ['alpha', 'rule', 'attack', 'seed', 'participant', 'samples', 'heldOut', 'shared', ...methods];
+  const rows = all.map(({ cell, each }) => [
+    cell.alpha,
+    ruleLabel(cell),
+    cell.attack ?? 'none',
+    cell.seed,
+    each.index,
+    each.samples,
+    each.heldOut,
+    each.shared,
+    ...methods.map((method) => each.personal[method] ?? null),
+  ]);
+  return lines([heading, ...rows]);
+}
+
+function lines(rows: readonly (readonly (string | number | null)[])[]): string {
+  return rows
     .map((row) => row.map(field).join(','))
     .join('\n')
     .concat('\n');

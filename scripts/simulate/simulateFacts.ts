@@ -21,6 +21,8 @@ export const simulateFactsSchema = z.strictObject({
       leftOut: z.number(),
       mostLeftOut: z.number(),
       leastShare: z.number(),
+      /** Mean accuracy on participants' own held-out samples, by model; empty without any. */
+      own: z.record(z.string(), z.number()),
     }),
   ),
   files: z.record(z.string(), z.string()),
@@ -31,7 +33,7 @@ export type SimulateFacts = z.infer<typeof simulateFactsSchema>;
 export function resultFacts(tables: readonly ResultTable[]): SimulateFacts['results'] {
   return tables.flatMap(({ alpha, rows }) =>
     rows.flatMap(({ rule, entries }) =>
-      entries.map(({ attack, accuracy, backdoorSuccess, leftOut, mostLeftOut, leastShare }) => ({
+      entries.map(({ attack, accuracy, backdoorSuccess, leftOut, mostLeftOut, leastShare, own }) => ({
         alpha,
         rule,
         attack: attack ?? 'none',
@@ -40,6 +42,7 @@ export function resultFacts(tables: readonly ResultTable[]): SimulateFacts['resu
         leftOut,
         mostLeftOut,
         leastShare,
+        own: Object.fromEntries([...own].map(([model, { mean }]) => [model, mean])),
       })),
     ),
   );

@@ -1,6 +1,7 @@
 /** A grid's results as the robust-aggregation papers print them: rule by attack, the worst column, means over seeds. */
 import { type Cell, ruleLabel } from '../../client/simulation/cell.ts';
 import type { FinishedCell } from '../../client/simulation/journal.ts';
+import type { CellResult } from '../../client/simulation/simulateCell.ts';
 
 /** Means over the seeds of one rule under one attack. */
 export interface Entry {
@@ -18,6 +19,15 @@ export interface Entry {
   readonly eachLeftOut: readonly number[];
   /** Mean share of the honest participant that counted least, 1 being an equal share. */
   readonly leastShare: number;
+  /** By model, the federation's (`shared`) first: accuracy on participants' own held-out samples; empty without any. */
+  readonly own: ReadonlyMap<string, OwnAccuracy>;
+}
+
+export interface OwnAccuracy {
+  /** Over honest participants and seeds. */
+  readonly mean: number;
+  /** Of the participant it does least for, mean over seeds. */
+  readonly lowest: number;
 }
 
 export interface RuleRow {
@@ -75,7 +85,40 @@ function entryOf(attack: string | null, finished: readonly FinishedCell[]): Entr
       mean(results.map(({ leftOut }) => leftOut.toSorted((a, b) => b - a)[rank]!)),
     ),
     leastShare: mean(results.map(({ share }) => Math.min(...share))),
+    own: ownAccuracies(results),
   };
+}
+
+function ownAccuracies(results: readonly CellResult[]): Map<string, OwnAccuracy> {
+  const measured = results.flatMap(({ participants }) => (participants === undefined ? [] : [participants]));
+  const first = measured[0]?.[0];
+  if (first === undefined) return new Map();
+  return new Map(
+    ['shared', ...Object.keys(first.personal)].map((model) => {
+      const perSeed = measured.map((participants) =>
+        participants.map(({ shared, personal }) => (model === 'shared' ? shared : personal[model]!)),
+      );
+      return [model, { mean: mean(perSeed.flat()), lowest: mean(perSeed.map((each) => Math.min(...each))) }];
+    }),
+  );
+}
+
+/** Accuracy on own held-out samples: a row for each rule and attack, mean and lowest; empty when none were held out. */
+export function ownRows({ rows }: ResultTable): string[][] {
+  const entries = rows.flatMap(({ rule, entries }) => entries.map((entry) => ({ rule, entry })));
+  const models = [...new Set(entries.flatMap(({ entry }) => [...entry.own.keys()]))];
+  if (models.length === 0) return [];
+  return [
+    ['rule', 'attack', ...models.map((model) => `${model}: mean (lowest)`)],
+    ...entries.map(({ rule, entry }) => [
+      rule,
+      attackLabel(entry.attack),
+      ...models.map((model) => {
+        const accuracy = entry.own.get(model);
+        return accuracy === undefined ? '-' : `${share(accuracy.mean)} (${share(accuracy.lowest)})`;
+      }),
+    ]),
+  ];
 }
 
 const LABELS: Readonly<Record<string, string>> = {
@@ -184,6 +227,14 @@ export function markdown(tables: readonly ResultTable[]): string {
             'Success of the backdoor (share of triggered samples taken for the target):',
             '',
             ...markdownTable(backdoorRows(table)),
+            '',
+          ]),
+      ...(ownRows(table).length === 0
+        ? []
+        : [
+            "Accuracy on every honest participant's own held-out samples: mean over participants and seeds, and of the one the model does least for:",
+            '',
+            ...markdownTable(ownRows(table)),
             '',
           ]),
       'Honest participants left out (part of the rounds with less than half of an equal share; least mean share):',

@@ -64,6 +64,32 @@ describe('assay simulate', function () {
     expect(output).to.match(/Stopped\. The same command goes on from .*interrupted/);
   });
 
+  it('measures personal models on samples that their participants held out', async () => {
+    const grid = join(folder, 'personal.json');
+    const { attacks: _attacks, ...rest } = JSON.parse(await readFile(join(folder, 'grid.json'), 'utf8'));
+    const algorithms = ['fedavg', 'fedper'];
+    const personal = { heldOutPerParticipant: 0.25, personalisation: ['fine-tuning', 'fedper'] };
+    await writeFile(
+      grid,
+      JSON.stringify({ ...rest, hidden: [6], rules: ['fedavg'], seeds: [1], algorithms, ...personal }),
+    );
+    const out = join(folder, 'personal');
+    const { status, output } = await simulate([grid, '--out', out, '--json', join(folder, 'personal-facts.json')]);
+    expect(status, output).to.equal(0);
+    expect(output).to.match(
+      /rule +attack +shared: mean \(lowest\) +fine-tuning: mean \(lowest\) +fedper: mean \(lowest\)/,
+    );
+    const facts = simulateFactsSchema.parse(JSON.parse(await readFile(join(folder, 'personal-facts.json'), 'utf8')));
+    expect(facts.results.map(({ own }) => Object.keys(own))).to.deep.equal([
+      ['shared', 'fine-tuning'],
+      ['shared', 'fine-tuning', 'fedper'],
+    ]);
+    const lines = (await readFile(join(out, 'participants.csv'), 'utf8')).trimEnd().split('\n');
+    expect(lines[0]).to.equal('alpha,rule,attack,seed,participant,samples,heldOut,shared,fine-tuning,fedper');
+    expect(lines).to.have.length(1 + 2 * 7);
+    expect(lines[1]).to.match(/^1,fedavg \/ fedavg,none,1,0,\d+,\d+,[\d.]+,[\d.]+,$/);
+  });
+
   it('killed and started again gives the bytes of a run that was not, with any number of workers', async () => {
     const grid = join(folder, 'grid.json');
     const once = join(folder, 'once');
