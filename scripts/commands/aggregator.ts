@@ -9,16 +9,18 @@ import { AssayError } from '../../protocol/errors.ts';
 import { chooseEngine } from '../../protocol/round/engine/chooseEngine.ts';
 import { evaluator } from '../node/evaluator.ts';
 import { fetchManifest } from '../node/fetchManifest.ts';
+import { modelMaterial } from '../node/modelMaterial.ts';
 import { openNode } from '../node/openNode.ts';
 import { stopSignal, untilStopped } from '../node/untilStopped.ts';
 import { describeEngine, type EngineOptions, withEngine } from '../options/engine.ts';
+import { type ModelFileOptions, withModelFiles } from '../options/modelFiles.ts';
 import { type FactsOptions, type NodeOptions, withNode } from '../options/shared.ts';
 import { externalTrainer, type TrainerFlags, withTrainer } from '../options/trainer.ts';
 import { ether } from '../options/values.ts';
 import { FactsFile } from '../output/factsFile.ts';
 import { describeAggregatorEvent, nodeLog } from '../output/nodeLog.ts';
 
-interface AggregatorOptions extends NodeOptions, FactsOptions, EngineOptions, TrainerFlags {
+interface AggregatorOptions extends NodeOptions, FactsOptions, EngineOptions, TrainerFlags, ModelFileOptions {
   readonly evaluate?: string;
   readonly cache: string;
   readonly exit: boolean;
@@ -32,7 +34,7 @@ Examples:
   $ assay aggregator --federation 0x5FbD.. --state nodes/aggregator --evaluate mnist --gateway-port 4100`;
 
 export function addAggregatorCommand(program: Command): void {
-  withTrainer(withEngine(withNode(program.command('aggregator'))))
+  withModelFiles(withTrainer(withEngine(withNode(program.command('aggregator')))))
     .description('Run an aggregator: collect, verify, aggregate, publish, make rounds final.')
     .option('--stake <ether>', 'stake to register with; default: what the federation asks for', ether)
     .option('--evaluate <dataset>', 'evaluate each model on the held-out part of a data set, named as for assay client')
@@ -69,16 +71,15 @@ async function runAggregator(options: AggregatorOptions): Promise<void> {
     };
     // Before anything is staked: a data set that cannot be read must not cost one.
     const external = externalTrainer(options, log.say, state.file('trainer'));
+    const evaluates = options.evaluate !== undefined || options.data !== undefined;
+    const manifest = evaluates ? await fetchManifest(federation, payloads, signal, log.say) : undefined;
     const evaluation =
-      options.evaluate === undefined && options.data === undefined
+      manifest === undefined
         ? undefined
-        : await evaluator(
-            options.evaluate ?? null,
-            options.cache,
-            await fetchManifest(federation, payloads, signal, log.say),
-            federation.parameters,
-            external,
-          );
+        : await evaluator(options.evaluate ?? null, options.cache, manifest, federation.parameters, {
+            material: await modelMaterial(manifest, options, payloads),
+            ...(external && { external }),
+          });
     try {
       const { stake, ...registration } = await ensureRegistered(
         federation,

@@ -16,16 +16,18 @@ import { createTrainer } from '../../client/training/createTrainer.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { ENGINES, type EngineName } from '../../protocol/round/engine/roundEngine.ts';
 import { fetchManifest } from '../node/fetchManifest.ts';
+import { modelMaterial } from '../node/modelMaterial.ts';
 import { nodeSeed } from '../node/nodeSeed.ts';
 import { openNode } from '../node/openNode.ts';
 import { stopSignal, untilStopped } from '../node/untilStopped.ts';
+import { type ModelFileOptions, withModelFiles } from '../options/modelFiles.ts';
 import { type FactsOptions, type NodeOptions, withNode } from '../options/shared.ts';
 import { externalTrainer, type TrainerFlags, withTrainer } from '../options/trainer.ts';
 import { ether, httpUrl, integer, oneOf } from '../options/values.ts';
 import { FactsFile } from '../output/factsFile.ts';
 import { describeParticipantEvent, nodeLog } from '../output/nodeLog.ts';
 
-interface ClientOptions extends NodeOptions, FactsOptions, TrainerFlags {
+interface ClientOptions extends NodeOptions, FactsOptions, TrainerFlags, ModelFileOptions {
   readonly dataset?: string;
   readonly partition: string;
   readonly silo: number;
@@ -52,7 +54,7 @@ Text, for language models: text:FOLDER?ext=md,txt&holdout=0.1, or the sources of
 package:viem?ext=ts&limit=BYTES&holdout=0.1.`;
 
 export function addClientCommand(program: Command): void {
-  withTrainer(withNode(program.command('client')))
+  withModelFiles(withTrainer(withNode(program.command('client'))))
     .description('Run a participant: train on local data, commit, reveal, serve the payloads.')
     .option('--stake <ether>', 'stake to register with; default: what the federation asks for', ether)
     .option('--dataset <spec>', 'mnist, csv:PATH?label=COLUMN, text:FOLDER or package:NAME (settings below)')
@@ -125,6 +127,7 @@ async function runClient(options: ClientOptions): Promise<void> {
     const train = attack === undefined || silo === undefined ? silo?.train : corruptData(attack, silo.train);
     const trainer = createTrainer({
       manifest,
+      material: await modelMaterial(manifest, options, payloads),
       ...(train && { train }),
       ...(silo && { test: silo.test }),
       ...(external && { external }),

@@ -19,13 +19,13 @@ export async function evaluator(
   cacheFolder: string,
   manifest: Manifest,
   parameters: Pick<LearningParameters, 'modelFractionBits'>,
-  external?: TrainerOptions['external'],
+  means: Pick<TrainerOptions, 'external' | 'material'> = {},
 ): Promise<Evaluator> {
   const samples =
     dataset === null
       ? {}
       : await loadDataset(parseDataset(dataset), { cacheFolder, seed: 'assay', data: manifest.data });
-  const trainer = createTrainer({ manifest, ...samples, ...(external && { external }) });
+  const trainer = createTrainer({ manifest, ...samples, ...means });
   return {
     async evaluate(model) {
       const { accuracy, loss, samples } = await trainer.evaluate({
