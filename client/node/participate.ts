@@ -81,7 +81,16 @@ async function attendRounds(context: ParticipantContext): Promise<void> {
       continue;
     }
     if (totalRounds !== 0 && (await federation.lastFinalRound()) === totalRounds) {
-      await personaliseLast(context, totalRounds);
+      try {
+        await personaliseLast(context, totalRounds);
+      } catch (error) {
+        if (isUnavailable(error)) {
+          tellOnce(`for the last model: ${error.message}`);
+          continue;
+        }
+        if (!isTrainerFault(error)) throw error;
+        report({ type: 'missed', round: totalRounds, reason: error.message });
+      }
       report({ type: 'ended', rounds: totalRounds });
       return;
     }

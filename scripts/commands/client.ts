@@ -11,19 +11,28 @@ import type { ParticipantEvent } from '../../client/node/events.ts';
 import { participate } from '../../client/node/participate.ts';
 import { relaySender } from '../../client/node/relaySender.ts';
 import { ownTransactions } from '../../client/node/sender.ts';
+import {
+  checkPersonalisation,
+  PERSONALISATIONS,
+  type Personalisation,
+  parsePersonalisation,
+} from '../../client/personalisation/settings.ts';
+import { localSteps as stepsOfRound } from '../../client/training/algorithms/localSteps.ts';
 import { chooseEngine } from '../../client/training/chooseEngine.ts';
 import { createTrainer } from '../../client/training/createTrainer.ts';
+import type { TrainingSettings } from '../../protocol/encoding/manifest.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { ENGINES, type EngineName } from '../../protocol/round/engine/roundEngine.ts';
 import { fetchManifest } from '../node/fetchManifest.ts';
 import { modelMaterial } from '../node/modelMaterial.ts';
 import { nodeSeed } from '../node/nodeSeed.ts';
 import { openNode } from '../node/openNode.ts';
+import { holdOutOwn } from '../node/ownData.ts';
 import { stopSignal, untilStopped } from '../node/untilStopped.ts';
 import { type ModelFileOptions, withModelFiles } from '../options/modelFiles.ts';
 import { type FactsOptions, type NodeOptions, withNode } from '../options/shared.ts';
 import { externalTrainer, type TrainerFlags, withTrainer } from '../options/trainer.ts';
-import { ether, httpUrl, integer, oneOf } from '../options/values.ts';
+import { decimal, ether, httpUrl, integer, oneOf } from '../options/values.ts';
 import { FactsFile } from '../output/factsFile.ts';
 import { describeParticipantEvent, nodeLog } from '../output/nodeLog.ts';
 
@@ -39,6 +48,9 @@ interface ClientOptions extends NodeOptions, FactsOptions, TrainerFlags, ModelFi
   readonly engine: EngineName;
   readonly exit: boolean;
   readonly relay?: string;
+  readonly localSteps?: number;
+  readonly personalise?: Personalisation;
+  readonly heldOut: number;
 }
 
 const EXAMPLES = `
@@ -74,6 +86,18 @@ export function addClientCommand(program: Command): void {
       '--relay <url>',
       "have an aggregator's node submit what this node signs, so that it needs no coin for gas",
       httpUrl,
+    )
+    .option('--local-steps <n>', "this device's own number of minibatches, under fednova and fedprox", integer(1))
+    .option(
+      '--personalise <method>',
+      `also make a model of one's own: ${PERSONALISATIONS.join(', ')} (docs/algorithms.md)`,
+      parsePersonalisation,
+    )
+    .option(
+      '--held-out <share>',
+      'with --personalise: share of the own samples to measure it with',
+      decimal(0.001, 0.999),
+      0.2,
     )
     .option('--exit', 'end when the last round is final instead of going on to serve payloads', false)
     .addHelpText('after', EXAMPLES)
@@ -124,12 +148,15 @@ async function runClient(options: ClientOptions): Promise<void> {
             cacheFolder: options.cache,
             data: manifest.data,
           });
-    const train = attack === undefined || silo === undefined ? silo?.train : corruptData(attack, silo.train);
+    const { personalise, localSteps } = options;
+    checkOwnTraining(manifest.training, options);
+    const own = silo && personalise ? holdOutOwn(silo, options.heldOut, options.dataSeed) : silo;
+    const train = attack === undefined || own === undefined ? own?.train : corruptData(attack, own.train);
     const trainer = createTrainer({
       manifest,
       material: await modelMaterial(manifest, options, payloads),
       ...(train && { train }),
-      ...(silo && { test: silo.test }),
+      ...(own && { test: own.test }),
       ...(external && { external }),
     });
     // Who asks this node to end does not wait for hours of somebody else's training.
@@ -159,6 +186,8 @@ async function runClient(options: ClientOptions): Promise<void> {
         signal,
         pollMs: options.pollMs,
         ...(attack === undefined ? {} : { attack }),
+        ...(localSteps !== undefined && { localSteps }),
+        ...(personalise && { personalise }),
         ...(options.relay === undefined
           ? {}
           : {
@@ -179,6 +208,19 @@ async function runClient(options: ClientOptions): Promise<void> {
   } finally {
     await node.close();
   }
+}
+
+/** @throws AssayError `LOCAL_STEPS` or `PERSONALISATION` for what the federation or the engine does not do */
+function checkOwnTraining(training: TrainingSettings, { localSteps, personalise, trainer }: ClientOptions): void {
+  stepsOfRound(training, localSteps, 1);
+  if (personalise === undefined) return;
+  checkPersonalisation(personalise, training);
+  if (trainer === undefined) return;
+  throw new AssayError('PERSONALISATION', {
+    summary: 'the built-in engine makes personal models; an external trainer keeps its own in its memory',
+    expected: '--personalise without --trainer',
+    received: `--personalise ${personalise.method} with --trainer`,
+  });
 }
 
 /** @throws AssayError `DATA_OPTIONS` where it is not clear what is trained on */

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { createFederation } from '../../chain/createFederation.ts';
 import { deployAssay } from '../../chain/deploy.ts';
+import { checkAlgorithmServer } from '../../client/training/algorithms/checkServerStep.ts';
 import { checkServerStep } from '../../protocol/aggregation/serverStep.ts';
 import { openPayloadStore } from '../../storage/payloadStore.ts';
 import { connectKubo } from '../../storage/sources/kuboNode.ts';
@@ -81,6 +82,7 @@ async function runDeploy(options: DeployCommandOptions): Promise<void> {
   // Before a chain is waited for and contracts are paid for.
   planRule(options);
   checkServerStep(planServerStep(options));
+  checkAlgorithmServer(preset.manifest.training, options.server);
   const state = await openStateFolder(options.state, { owner: 'assay deploy' });
   try {
     const connection = await openChain(options, say);
