@@ -8,6 +8,7 @@ import { addDemoCommand } from './commands/demo.ts';
 import { addDeployCommand } from './commands/deploy.ts';
 import { addDisputeCommand } from './commands/dispute.ts';
 import { addExportCommand } from './commands/export.ts';
+import { addGenerateCommand } from './commands/generate.ts';
 import { addKeysCommand } from './commands/keys.ts';
 import { addLeaveCommand } from './commands/leave.ts';
 import { addModelCommand } from './commands/model.ts';
@@ -40,6 +41,7 @@ addWatchCommand(program);
 addExportCommand(program);
 addStatusCommand(program);
 addModelCommand(program);
+addGenerateCommand(program);
 addLeaveCommand(program);
 addRewardsCommand(program);
 

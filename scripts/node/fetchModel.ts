@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { Federation } from '../../chain/federation.ts';
+import type { ModelMaterial } from '../../client/training/tfjs/engine.ts';
 import type { Hex } from '../../protocol/encoding/bytes.ts';
 import { fixedToFloat } from '../../protocol/encoding/fixedPoint.ts';
 import type { Manifest } from '../../protocol/encoding/manifest.ts';
@@ -12,9 +13,11 @@ import { AssayError } from '../../protocol/errors.ts';
 import { layoutOf } from '../../protocol/round/parameters.ts';
 import { verifyModel } from '../../protocol/round/verifyModel.ts';
 import { openPayloadStore } from '../../storage/payloadStore.ts';
+import type { ModelFileOptions } from '../options/modelFiles.ts';
 import { type ChainOptions, type SourceOptions, withChain, withSources } from '../options/shared.ts';
 import { integer } from '../options/values.ts';
 import { fetchManifest } from './fetchManifest.ts';
+import { modelMaterial } from './modelMaterial.ts';
 import { openChain } from './openNode.ts';
 import { nodePayloads } from './sources.ts';
 
@@ -37,6 +40,8 @@ export interface FetchedModel {
   readonly round: number;
   /** `[d]`, manifest order. */
   readonly weights: Float32Array;
+  /** What the manifest leaves to be brought along. */
+  readonly material: ModelMaterial;
   /** Where it comes from, for the files it is written into. */
   readonly metadata: {
     readonly federation: string;
@@ -49,7 +54,7 @@ export interface FetchedModel {
 
 /** @throws AssayError ROUND, PAYLOAD_UNAVAILABLE, MODEL_ROOT when what was served is not what the chain says */
 export async function fetchModel(
-  options: ChainOptions & SourceOptions & ModelChoice,
+  options: ChainOptions & SourceOptions & ModelChoice & ModelFileOptions,
   say: (text: string) => void,
 ): Promise<FetchedModel> {
   const connection = await openChain(options, say);
@@ -61,6 +66,7 @@ export async function fetchModel(
   try {
     const payloads = await nodePayloads(federation, await openPayloadStore(scratch), options, undefined);
     const manifest = await fetchManifest(federation, payloads, AbortSignal.abort(), say);
+    const material = await modelMaterial(manifest, options, payloads);
     const { cid, publisher } = await federation.locateModel(root);
     await payloads.fetch(cid, {
       expectedBytes: modelPayloadLength(layout),
@@ -70,6 +76,7 @@ export async function fetchModel(
     return {
       manifest,
       round,
+      material,
       weights: fixedToFloat(model, parameters.modelFractionBits),
       metadata: {
         federation: federation.address,

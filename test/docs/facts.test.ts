@@ -50,6 +50,7 @@ describe('docs/spec/facts.md', () => {
       'watch',
       'export',
       'model',
+      'generate',
       'leave',
       'rewardsFund',
       'rewardsWithdraw',
