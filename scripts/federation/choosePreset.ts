@@ -15,7 +15,16 @@ import type { TextData } from '../../protocol/encoding/manifest.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { completeManifest } from './draftManifest.ts';
 
-export const PRESETS = ['mnist', 'mnist-cnn', 'lenet', 'fedavg-cnn', 'digits', 'mlp', 'code', 'lstm'] as const;
+export const PRESETS = [
+  'mnist',
+  'mnist-cnn',
+  'lenet',
+  'fedavg-cnn',
+  'digits-vae',
+  'mlp',
+  'code-transformer',
+  'char-lstm',
+] as const;
 
 export interface PresetOptions {
   readonly name: string;
@@ -51,11 +60,11 @@ export async function choosePreset(options: PresetOptions): Promise<Preset> {
       return lenet(name);
     case 'fedavg-cnn':
       return fedAvgCnn(name);
-    case 'digits':
+    case 'digits-vae':
       return digitsVae(name);
-    case 'code':
+    case 'code-transformer':
       return codeTransformer(name, tokenizer ?? missingTokenizer(options.model));
-    case 'lstm':
+    case 'char-lstm':
       return charLstm(name, tokenizer ?? missingTokenizer(options.model));
     case 'mlp':
       if (features !== undefined && classes !== undefined) return tabularMlp(name, { features, classes, hidden });

@@ -45,9 +45,9 @@ describe('the model of a new federation', () => {
 
   it('asks for what a preset needs', async () => {
     await expectError(() => choose({ model: 'mlp', features: 3 }), 'MODEL_OPTIONS', /--features N and --classes N/);
-    await expectError(() => choose({ model: 'code' }), 'MODEL_OPTIONS', /--tokenizer FILE/);
+    await expectError(() => choose({ model: 'code-transformer' }), 'MODEL_OPTIONS', /--tokenizer FILE/);
     const nothing = join(folder, 'nothing.json');
-    await expectError(() => choose({ model: 'code', tokenizer: nothing }), 'JSON_FILE', /ENOENT/);
+    await expectError(() => choose({ model: 'code-transformer', tokenizer: nothing }), 'JSON_FILE', /ENOENT/);
   });
 
   it('fills in what follows from the model, and leaves what the draft says', async () => {
