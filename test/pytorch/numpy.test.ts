@@ -76,7 +76,7 @@ describe('numpy trainer', function () {
   });
 
   it("does this device's own number of steps", async () => {
-    const trainer = external();
+    const trainer = external(smallManifest({ algorithm: { kind: 'fedprox', proximal: 0.1 } }));
     const weights = await trainer.init('steps');
     const { steps } = await trainer.train({ weights, round: 1, seed: 's', localSteps: 5 });
     expect(steps).to.equal(5);

@@ -7,6 +7,7 @@ import { manifestDimension } from '../../../protocol/encoding/manifest.ts';
 import { AssayError } from '../../../protocol/errors.ts';
 import type { AnyDataset } from '../../datasets/text/textDataset.ts';
 import { deriveSeed, type SeedPart } from '../../random.ts';
+import { localSteps as checkedLocalSteps } from '../algorithms/localSteps.ts';
 import type {
   EvaluateTask,
   Evaluation,
@@ -110,6 +111,8 @@ export class ExternalTrainer implements Trainer {
   async train(task: TrainTask): Promise<TrainResult> {
     const started = performance.now();
     const { weights, previousWeights, memory, serverLearningRate, localSteps } = task;
+    // Whether this device may have a number of its own is the federation's matter, whatever trains.
+    if (localSteps !== undefined) checkedLocalSteps(this.#options.manifest.training, localSteps, 1);
     const seed = deriveSeed(task.seed, TRAINER_PROTOCOL, 'train', task.round);
     const config = {
       ...(localSteps === undefined ? {} : { localSteps }),

@@ -99,6 +99,28 @@ class Task:
         return tensors["tokens"], meta
 
 
+    def require(self, **known):
+        """Refuses a manifest that asks for something else: task.require(models=["mlp"], optimizers=["sgd"], ...)."""
+        training = self.manifest["training"]
+        asked = {
+            "models": self.manifest["model"]["kind"],
+            "tasks": self.manifest["task"],
+            "optimizers": training["optimizer"],
+            "algorithms": training.get("algorithm", {"kind": "fedavg"})["kind"],
+        }
+        for what, values in known.items():
+            if asked[what] not in values:
+                raise ValueError("this trainer knows the %s %s, not %s" % (what, ", ".join(values), asked[what]))
+        if training.get("personal"):
+            raise ValueError("this trainer keeps no head at home")
+
+    def steps(self, size):
+        """(steps, passes) of this round for that many samples: passes over the data, or a number of minibatches."""
+        per_pass = -(-size // self.config["batchSize"])
+        steps = self.config.get("localSteps") or self.config["localEpochs"] * per_pass
+        return steps, -(-steps // per_pass)
+
+
 class Trained:
     """The result of `train`. `memory`: tensors to be handed to the next round's task; they stay on this machine."""
 

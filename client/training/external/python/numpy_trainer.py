@@ -3,7 +3,7 @@
     npx assay trainer check 'python3 client/training/external/python/numpy_trainer.py'
 
 Minibatch SGD with heavy-ball momentum (Polyak 1964) on softmax cross-entropy, as the built-in engine does it; the same
-weights and one full batch give the same step up to rounding.
+weights and one full batch give the same step up to rounding. FedAvg, Reptile and FedProx; it refuses what it does not know.
 """
 
 import math
@@ -29,17 +29,16 @@ class NumpyMlp(assay_trainer.Trainer):
         return weights
 
     def train(self, task):
+        task.require(models=["mlp"], optimizers=["sgd"], algorithms=["fedavg", "reptile", "fedprox"])
         x, y, _ = task.samples("train")
         config = task.config
         size, batch = len(y), config["batchSize"]
         rate, momentum = config["learningRate"], config.get("momentum", 0)
+        proximal = config.get("algorithm", {}).get("proximal", 0)
         random = numpy.random.default_rng([*task.seed, task.round])
         weights = {name: value.copy() for name, value in task.weights.items()}
         velocity = {name: numpy.zeros_like(value) for name, value in weights.items()}
-        # Either passes over the data, or a number of minibatches whatever the data's size.
-        per_epoch = math.ceil(size / batch)
-        total = config.get("localSteps") or config["localEpochs"] * per_epoch
-        epochs = math.ceil(total / per_epoch)
+        total, epochs = task.steps(size)
         step = 0
         for epoch in range(1, epochs + 1):
             order = random.permutation(size)
@@ -49,7 +48,10 @@ class NumpyMlp(assay_trainer.Trainer):
                     break
                 rows = order[start : start + batch]
                 loss, right, gradients = backward(task.manifest["model"], weights, x[rows], y[rows])
+                clip(gradients, config.get("maxGradientNorm"))
                 for name, gradient in gradients.items():
+                    if proximal:  # FedProx (Li et al. 2020): a pull back to the round's model
+                        gradient = gradient + proximal * (weights[name] - task.weights[name])
                     velocity[name] = momentum * velocity[name] + gradient
                     weights[name] -= rate * velocity[name]
                 losses, hits, seen, step = losses + loss * len(rows), hits + right, seen + len(rows), step + 1
@@ -61,6 +63,16 @@ class NumpyMlp(assay_trainer.Trainer):
         logits, _ = forward(task.manifest["model"], task.weights, x)
         loss, right, _ = cross_entropy(logits, y)
         return assay_trainer.Evaluated(len(y), loss, right / len(y))
+
+
+def clip(gradients, limit):
+    """Scales all gradients down together to an L2 norm of at most `limit` (Pascanu et al. 2013)."""
+    if limit is None:
+        return
+    norm = math.sqrt(sum(float((gradient**2).sum()) for gradient in gradients.values()))
+    if norm > limit:
+        for gradient in gradients.values():
+            gradient *= limit / norm
 
 
 def layers(model):

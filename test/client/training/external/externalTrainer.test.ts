@@ -65,7 +65,8 @@ describe('external trainer', function () {
       });
 
       it('tells the trainer all it needs', async () => {
-        const trainer = start('shows', { mode });
+        const manifest = smallManifest({ algorithm: { kind: 'fedprox', proximal: 0.1 } });
+        const trainer = start('shows', { mode, manifest: { ...manifest, engine: 'trainer/1' } });
         await trainer.train({ ...task, localSteps: 7, serverLearningRate: 0.5, previousWeights: weights });
         const told = JSON.parse(await said('task'));
         expect(told).to.include({ protocol: 'trainer/1', verb: 'train', round: 3 });
@@ -230,6 +231,10 @@ describe('external trainer', function () {
       expect(log.join('\n')).to.match(/started for each task/);
       await trainer.train(task);
     });
+  });
+
+  it("leaves the number of local steps to the federation's algorithm", async () => {
+    await expectError(() => start('').train({ ...task, localSteps: 7 }), 'LOCAL_STEPS', /under fedavg/);
   });
 
   it('evaluates nothing without held-out samples', async () => {
