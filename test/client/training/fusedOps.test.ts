@@ -254,6 +254,18 @@ describe('fused operations', () => {
     tf.backend().disposeData(out.dataId);
   });
 
+  it('let NaN through to the loss, and look into no future', () => {
+    const labels = tf.tensor1d([0, 1], 'int32');
+    const logits = tf.tensor2d([1, Number.NaN, 0, 0, 1, 2], [2, 3]);
+    expect(fused.crossEntropy(logits, labels).dataSync()[0]).to.deep.equal(Number.NaN);
+    expect(fused.binaryCrossEntropy(logits, tf.zeros([2, 3])).dataSync()[0]).to.deep.equal(Number.NaN);
+    const qkv = tf.tensor3d(values('future', 19 * 12), [1, 19, 12]);
+    const firstFive = tf.grad((x) => tf.sum(tf.slice(fused.causalAttention(x as Tensor3D, 2), [0, 0, 0], [1, 5, 4])));
+    const gradient = firstFive(qkv).dataSync<'float32'>();
+    expect(gradient.subarray(48, 60).some((value) => value !== 0)).to.equal(true);
+    expect(gradient.subarray(60).every((value) => value === 0)).to.equal(true);
+  });
+
   it('refuse ids and labels that do not exist, and say which', () => {
     const table = tf.zeros([4, 2]) as Tensor2D;
     const wrong = tf.tensor1d([0, 3, 4], 'int32');

@@ -8,7 +8,7 @@
  * qkv is `[batch, time, 3 width]`: queries, keys and values beside each other, each `heads` parts of `size` numbers.
  */
 import { multiply } from './gemm';
-import { exp4, laneMax, laneSum, loadSome, logPositive, storeSome } from './vectorMath';
+import { expBounded4, laneMax, laneSum, loadSome, logPositive, storeSome } from './vectorMath';
 
 /** Queries of a block: its scores against 512 keys are 32 KiB. */
 const BLOCK: i32 = 16;
@@ -45,12 +45,20 @@ function gatherColumns(from: usize, step: usize, time: i32, size: i32, to: usize
   }
 }
 
-/** -infinity behind position `own`, up to whole vectors of `keys` positions. */
+/** Puts `value` behind position `own`, up to whole vectors. */
 // @ts-ignore: decorator
 @inline
-function hideFuture(scores: usize, own: i32, keys: i32): void {
-  const end = scores + (<usize>padded(keys) << 2);
-  for (let at = scores + (<usize>(own + 1) << 2); at < end; at += 4) store<f32>(at, -Infinity);
+function fillVector(row: usize, own: i32, value: f32): void {
+  for (let j = own + 1; (j & 3) != 0; j++) store<f32>(row + (<usize>j << 2), value);
+}
+
+/** No weight on the future: zeros behind position `own`, up to whole vectors of `seen` positions. */
+// @ts-ignore: decorator
+@inline
+function forgetFuture(row: usize, own: i32, seen: i32): void {
+  fillVector(row, own, 0);
+  const from = <usize>padded(own + 1) << 2;
+  memory.fill(row + from, 0, (<usize>padded(seen) << 2) - from);
 }
 
 /** out `[batch, time, width]`; `logs` `[batch, heads, time]`: log of the sum of exponentials of each row of scores. */
@@ -81,8 +89,9 @@ export function causalAttention(
         );
         for (let i = 0; i < rows; i++) {
           const row = scores + <usize>i * scoreRow;
-          hideFuture(row, i0 + i, seen);
-          store<f32>(logs + (<usize>(i0 + i) << 2), softmaxRow(row, padded(seen)));
+          fillVector(row, i0 + i, -Infinity);
+          store<f32>(logs + (<usize>(i0 + i) << 2), softmaxRow(row, padded(i0 + i + 1)));
+          forgetFuture(row, i0 + i, seen);
         }
         multiply(
           scores, scoreRow, v, step, 0, o + <usize>i0 * outStep, outStep,
@@ -97,12 +106,12 @@ export function causalAttention(
 function softmaxRow(row: usize, n: i32): f32 {
   const end = row + (<usize>n << 2);
   let most = v128.load(row);
-  for (let at = row + 16; at < end; at += 16) most = f32x4.max(most, v128.load(at));
+  for (let at = row + 16; at < end; at += 16) most = f32x4.pmax(most, v128.load(at));
   const peak = laneMax(most);
   const peaks = f32x4.splat(peak);
   let sum = f32x4.splat(0);
   for (let at = row; at < end; at += 16) {
-    const e = exp4(f32x4.sub(v128.load(at), peaks));
+    const e = expBounded4(f32x4.sub(v128.load(at), peaks));
     sum = f32x4.add(sum, e);
     v128.store(at, e);
   }
@@ -163,15 +172,16 @@ export function causalAttentionGradient(
         for (let i = 0; i < rows; i++) {
           const row = scores + <usize>i * scoreRow;
           const slope = slopes + <usize>i * scoreRow;
-          hideFuture(row, i0 + i, seen);
           const log = f32x4.splat(load<f32>(logs + (<usize>(i0 + i) << 2)));
           const mean = f32x4.splat(load<f32>(means + (<usize>(i0 + i) << 2)));
-          const bytes = <usize>padded(seen) << 2;
+          const bytes = <usize>padded(i0 + i + 1) << 2;
           for (let j: usize = 0; j < bytes; j += 16) {
-            const p = exp4(f32x4.sub(v128.load(row + j), log));
+            const p = expBounded4(f32x4.sub(v128.load(row + j), log));
             v128.store(row + j, p);
             v128.store(slope + j, f32x4.mul(p, f32x4.sub(v128.load(slope + j), mean)));
           }
+          forgetFuture(row, i0 + i, seen);
+          forgetFuture(slope, i0 + i, seen);
         }
         multiply(
           slopes, scoreRow, k, step, 0, dq + <usize>i0 * step, step,

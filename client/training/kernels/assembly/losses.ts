@@ -5,7 +5,7 @@
  *     cross-entropy         -log softmax(x)[label]            (softmax(x) - [label]) / rows
  *     binary cross-entropy  log(1 + e^x) - t x                (sigmoid(x) - t) / rows
  */
-import { exp4, laneMax, laneSum, loadSome, logPositive, storeSome } from './vectorMath';
+import { expBounded4, laneMax, laneSum, loadSome, logPositive, storeSome } from './vectorMath';
 
 /**
  * Mean cross-entropy in nats of logits `[rows, classes]` under `labels` int32 `[rows]`, written to `loss`; its gradient
@@ -17,7 +17,6 @@ export function crossEntropy(logits: usize, labels: usize, rows: i32, classes: i
   const rest = classes - whole;
   const share = f32x4.splat(1 / <f32>rows);
   const lowest = f32x4.splat(-Infinity);
-  // With no gradient wanted the exponentials go nowhere.
   let total: f64 = 0;
   let hits = 0;
   for (let row = 0; row < rows; row++, logits += <usize>classes << 2) {
@@ -25,7 +24,7 @@ export function crossEntropy(logits: usize, labels: usize, rows: i32, classes: i
     if (<u32>label >= <u32>classes) return -1 - row;
     let most = lowest;
     let at = logits;
-    for (let j = 0; j < whole; j += 4, at += 16) most = f32x4.max(most, v128.load(at));
+    for (let j = 0; j < whole; j += 4, at += 16) most = f32x4.pmax(most, v128.load(at));
     let peak = laneMax(most);
     for (let j = 0; j < rest; j++) peak = max(peak, load<f32>(at + (<usize>j << 2)));
     const peaks = f32x4.splat(peak);
@@ -33,7 +32,7 @@ export function crossEntropy(logits: usize, labels: usize, rows: i32, classes: i
     at = logits;
     let out = gradient;
     for (let j = 0; j < whole; j += 4, at += 16) {
-      const e = exp4(f32x4.sub(v128.load(at), peaks));
+      const e = expBounded4(f32x4.sub(v128.load(at), peaks));
       sum = f32x4.add(sum, e);
       if (gradient != 0) {
         v128.store(out, e);
@@ -41,12 +40,12 @@ export function crossEntropy(logits: usize, labels: usize, rows: i32, classes: i
       }
     }
     if (rest > 0) {
-      // A lane beyond the end must add nothing: e^(-infinity) is 0.
+      // A lane beyond the end must add nothing: e^-87 is nothing beside the 1 of the largest.
       let x = f32x4.sub(loadSome(at, rest), peaks);
       if (rest < 2) x = f32x4.replace_lane(x, 1, -Infinity);
       if (rest < 3) x = f32x4.replace_lane(x, 2, -Infinity);
       x = f32x4.replace_lane(x, 3, -Infinity);
-      const e = exp4(x);
+      const e = expBounded4(x);
       sum = f32x4.add(sum, e);
       if (gradient != 0) storeSome(out, e, rest);
     }
@@ -94,7 +93,7 @@ function log1p4(u: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function logisticLoss4(x: v128, t: v128, u: v128): v128 {
-  return f32x4.sub(f32x4.add(f32x4.max(x, f32x4.splat(0)), log1p4(u)), f32x4.mul(x, t));
+  return f32x4.sub(f32x4.add(f32x4.pmax(x, f32x4.splat(0)), log1p4(u)), f32x4.mul(x, t));
 }
 
 /** sigmoid(x) from u = e^-|x|: 1 / (1 + u), or u / (1 + u) where x < 0. */
@@ -125,7 +124,7 @@ export function binaryCrossEntropy(logits: usize, targets: usize, rows: i32, wid
     for (let j = 0; j < whole; j += 4, logits += 16, targets += 16) {
       const x = v128.load(logits);
       const t = v128.load(targets);
-      const u = exp4(f32x4.neg(f32x4.abs(x)));
+      const u = expBounded4(f32x4.neg(f32x4.abs(x)));
       sum = f32x4.add(sum, logisticLoss4(x, t, u));
       // A true comparison is -1.
       right = i32x4.sub(right, i32x4.eq(f32x4.gt(x, zero), f32x4.gt(t, half)));
@@ -137,7 +136,7 @@ export function binaryCrossEntropy(logits: usize, targets: usize, rows: i32, wid
     if (rest > 0) {
       const x = loadSome(logits, rest);
       const t = loadSome(targets, rest);
-      const u = exp4(f32x4.neg(f32x4.abs(x)));
+      const u = expBounded4(f32x4.neg(f32x4.abs(x)));
       const value = logisticLoss4(x, t, u);
       total += <f64>f32x4.extract_lane(value, 0);
       if (rest > 1) total += <f64>f32x4.extract_lane(value, 1);

@@ -43,7 +43,7 @@ function geluSlope4(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function activated(kind: i32, x: v128): v128 {
-  if (kind == RELU) return f32x4.max(x, f32x4.splat(0));
+  if (kind == RELU) return f32x4.pmax(x, f32x4.splat(0));
   if (kind == TANH) return tanh4(x);
   if (kind == SIGMOID) return sigmoid4(x);
   if (kind == GELU) return gelu4(x);

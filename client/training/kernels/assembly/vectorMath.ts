@@ -25,12 +25,36 @@ const SMALLEST: f32 = -104.5;
 const SIGMOID_END: f32 = 88;
 /** From here on tanh is 1 in single precision. */
 const TANH_ONE: f32 = 9.02;
+/**
+ * 1.5 2^23: added to a number below 2^22 it leaves the nearest integer in the lowest bits, as a sum that rounds must.
+ * Rounding and conversion as WASM defines them cost a dozen instructions instead.
+ */
+const ROUNDER: f32 = 12582912;
+const ONE_BITS: i32 = 0x3f800000;
 
+// `pmin` and `pmax` are one instruction each where `min` and `max` are six; a NaN that stands first stays.
+
+/** x / ln2 to the nearest integer, plus `ROUNDER`. */
 // @ts-ignore: decorator
 @inline
-function reduced(x: v128, n: v128): v128 {
+function rounded(x: v128): v128 {
+  return f32x4.add(f32x4.mul(x, f32x4.splat(LOG2_E)), f32x4.splat(ROUNDER));
+}
+
+/** x - n ln2 for the integer of `rounded`. */
+// @ts-ignore: decorator
+@inline
+function reduced(x: v128, sum: v128): v128 {
+  const n = f32x4.sub(sum, f32x4.splat(ROUNDER));
   const high = f32x4.sub(x, f32x4.mul(n, f32x4.splat(LN2_HIGH)));
   return f32x4.sub(high, f32x4.mul(n, f32x4.splat(LN2_LOW)));
+}
+
+/** 2^n for the integer of `rounded`, -126 <= n <= 127: its lowest bits become the exponent. */
+// @ts-ignore: decorator
+@inline
+function powerOfTwo(sum: v128): v128 {
+  return i32x4.add(i32x4.shl(sum, 23), i32x4.splat(ONE_BITS));
 }
 
 /** e^r - 1 for |r| <= ln2/2. */
@@ -45,36 +69,38 @@ function expm1Reduced(r: v128): v128 {
   return f32x4.add(f32x4.mul(q, square), r);
 }
 
-/** 2^n for integers -126 <= n <= 127. */
-// @ts-ignore: decorator
-@inline
-function powerOfTwo(n: v128): v128 {
-  return i32x4.shl(i32x4.add(n, i32x4.splat(127)), 23);
-}
-
 /** e^x: infinite and zero where single precision ends, NaN of NaN. */
 // @ts-ignore: decorator
 @inline
 export function exp4(x: v128): v128 {
-  const bounded = f32x4.min(f32x4.max(x, f32x4.splat(SMALLEST)), f32x4.splat(LARGEST));
-  const n = f32x4.nearest(f32x4.mul(bounded, f32x4.splat(LOG2_E)));
-  const p = expm1Reduced(reduced(bounded, n));
+  const bounded = f32x4.pmin(f32x4.pmax(x, f32x4.splat(SMALLEST)), f32x4.splat(LARGEST));
+  const sum = rounded(bounded);
+  const p = expm1Reduced(reduced(bounded, sum));
   // 2^n as a product of two: n itself reaches beyond both ends of the exponents that exist.
-  const whole = i32x4.trunc_sat_f32x4_s(n);
+  const whole = i32x4.sub(sum, f32x4.splat(ROUNDER));
   const half = i32x4.shr_s(whole, 1);
-  const sum = f32x4.add(p, f32x4.splat(1));
-  return f32x4.mul(f32x4.mul(sum, powerOfTwo(half)), powerOfTwo(i32x4.sub(whole, half)));
+  const result = f32x4.add(p, f32x4.splat(1));
+  return f32x4.mul(f32x4.mul(result, powerOfTwo(half)), powerOfTwo(i32x4.sub(whole, half)));
+}
+
+/** e^x for x <= 88; nothing, -infinity included, comes below e^-87. */
+// @ts-ignore: decorator
+@inline
+export function expBounded4(x: v128): v128 {
+  const bounded = f32x4.pmax(x, f32x4.splat(-87));
+  const sum = rounded(bounded);
+  const scale = powerOfTwo(sum);
+  return f32x4.add(f32x4.mul(expm1Reduced(reduced(bounded, sum)), scale), scale);
 }
 
 /** 1 / (1 + e^-x), at least 1 / (1 + e^88): one factor 2^n is enough. */
 // @ts-ignore: decorator
 @inline
 export function sigmoid4(x: v128): v128 {
-  const bounded = f32x4.min(f32x4.max(f32x4.neg(x), f32x4.splat(-SIGMOID_END)), f32x4.splat(SIGMOID_END));
-  const n = f32x4.nearest(f32x4.mul(bounded, f32x4.splat(LOG2_E)));
-  const scale = powerOfTwo(i32x4.trunc_sat_f32x4_s(n));
-  const p = expm1Reduced(reduced(bounded, n));
-  const e = f32x4.add(f32x4.mul(p, scale), scale);
+  const bounded = f32x4.pmin(f32x4.pmax(f32x4.neg(x), f32x4.splat(-SIGMOID_END + 1)), f32x4.splat(SIGMOID_END));
+  const sum = rounded(bounded);
+  const scale = powerOfTwo(sum);
+  const e = f32x4.add(f32x4.mul(expm1Reduced(reduced(bounded, sum)), scale), scale);
   return f32x4.div(f32x4.splat(1), f32x4.add(f32x4.splat(1), e));
 }
 
@@ -83,21 +109,22 @@ export function sigmoid4(x: v128): v128 {
 @inline
 export function tanh4(x: v128): v128 {
   const size = f32x4.abs(x);
-  const twice = f32x4.min(f32x4.add(size, size), f32x4.splat(2 * TANH_ONE));
-  const n = f32x4.nearest(f32x4.mul(twice, f32x4.splat(LOG2_E)));
-  const scale = powerOfTwo(i32x4.trunc_sat_f32x4_s(n));
+  const twice = f32x4.pmin(f32x4.add(size, size), f32x4.splat(2 * TANH_ONE));
+  const sum = rounded(twice);
+  const scale = powerOfTwo(sum);
   // 2^n (1 + p) - 1, its parts ordered so that n = 0 keeps every digit of p.
-  const p = expm1Reduced(reduced(twice, n));
+  const p = expm1Reduced(reduced(twice, sum));
   const expm1 = f32x4.add(f32x4.mul(p, scale), f32x4.sub(scale, f32x4.splat(1)));
   const result = f32x4.div(expm1, f32x4.add(expm1, f32x4.splat(2)));
   return v128.bitselect(x, result, f32x4.splat(-0.0));
 }
 
 /**
- * Natural logarithm of a positive normal number, in double precision: x = 2^n m with m in [sqrt 1/2, sqrt 2), and
+ * Natural logarithm of a positive normal number (or infinity, or NaN), in double precision: x = 2^n m with m in [sqrt 1/2, sqrt 2), and
  * ln m = 2 artanh s with s = (m - 1) / (m + 1), |s| < 0.172: the series is left after s^15 at 1e-14.
  */
 export function logPositive(x: f64): f64 {
+  if (!(x < Infinity)) return x;
   const bits = reinterpret<u64>(x);
   let n = <i32>((bits >> 52) & 0x7ff) - 1023;
   let m = reinterpret<f64>((bits & 0x000fffffffffffff) | 0x3ff0000000000000);
@@ -149,6 +176,6 @@ export function laneSum(v: v128): f32 {
 // @ts-ignore: decorator
 @inline
 export function laneMax(v: v128): f32 {
-  const halves = f32x4.max(v, v128.shuffle<i32>(v, v, 2, 3, 0, 1));
+  const halves = f32x4.pmax(v, v128.shuffle<i32>(v, v, 2, 3, 0, 1));
   return max(f32x4.extract_lane(halves, 0), f32x4.extract_lane(halves, 1));
 }
