@@ -67,6 +67,26 @@ describe('client kernels', () => {
     expect([...transposed]).to.deep.equal(new Array(15).fill(4));
   });
 
+  it('multiplies batches that broadcast', () => {
+    const a = values(2 * 1 * 4 * 5);
+    const b = values(3 * 5 * 6);
+    const product = tf.tidy(() => tf.matMul(tf.tensor4d(a, [2, 1, 4, 5]), tf.tensor3d(b, [3, 5, 6]) as never));
+    expect(product.shape).to.deep.equal([2, 3, 4, 6]);
+    const sums = product.dataSync();
+    for (let i = 0, at = 0; i < 2; i++) {
+      for (let j = 0; j < 3; j++) {
+        for (let row = 0; row < 4; row++) {
+          for (let column = 0; column < 6; column++, at++) {
+            let expected = 0;
+            for (let k = 0; k < 5; k++) expected += a[(i * 4 + row) * 5 + k]! * b[(j * 5 + k) * 6 + column]!;
+            expect(sums[at]).to.be.closeTo(expected, 1e-5);
+          }
+        }
+      }
+    }
+    product.dispose();
+  });
+
   it('refuses the gradient of convolution in three dimensions, which is another one every time', () =>
     expectError(
       () =>
