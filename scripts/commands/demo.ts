@@ -46,6 +46,7 @@ export function addDemoCommand(program: Command): void {
       decimal(0.01, 1000),
       0.5,
     )
+    .option('--local-steps <n>', "minibatches of a client in a round; default: the model's", integer(1))
     .option('--seed <text>', 'seed of the first model, the silos, training and rounding', 'assay')
     .option('--lying-aggregator', 'an aggregator publishes one wrong coordinate in one round', false)
     .option('--lying-client', 'a client lies about the norm of its update, far beyond the bound', false)

@@ -24,6 +24,8 @@ export interface DemoOptions extends FactsOptions, EngineOptions, RuleSettings, 
   /** L2 norm, or 'none'; the model's own when left out. */
   readonly normBound?: string;
   readonly alpha: number;
+  /** Minibatches of a client in a round; the model's own when left out. */
+  readonly localSteps?: number;
   readonly seed: string;
   readonly lyingAggregator: boolean;
   readonly lyingClient: boolean;

@@ -5,6 +5,7 @@ import { auditFederation } from '../../auditor/auditFederation.ts';
 import { type AuditReport, jsonReport } from '../../auditor/report/auditReport.ts';
 import { htmlReport } from '../../auditor/report/htmlReport.ts';
 import { parseLoneAttack } from '../../client/attacks/registry.ts';
+import type { Preset } from '../../client/models/presets.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { writeFileAtomic } from '../../storage/atomicFile.ts';
 import { fetchModel } from '../node/fetchModel.ts';
@@ -52,7 +53,7 @@ export async function runDemo(options: DemoOptions): Promise<void> {
   try {
     say(`chain       ${chain.url}, ${chain.name}, empty`);
     const cacheFolder = join('.cache', 'datasets');
-    const preset = await task.prepare(options, cacheFolder);
+    const preset = withLocalSteps(await task.prepare(options, cacheFolder), options);
     const setting = await prepareSetting(folder, chain, castOf(options), demoFederation(options), preset, seed);
     const { aggregators, others } = setting;
     const everybody = [...aggregators, ...setting.clients, ...others];
@@ -93,6 +94,12 @@ const ROGUE_PLANS: Readonly<Record<Rogue, string>> = {
   'withholding-client': 'reveals an update that it shows to nobody',
   'framing-challenger': 'accuses an honest participant',
 };
+
+function withLocalSteps(preset: Preset, { localSteps }: DemoOptions): Preset {
+  if (localSteps === undefined) return preset;
+  const { localEpochs: _, ...training } = preset.manifest.training;
+  return { ...preset, manifest: { ...preset.manifest, training: { ...training, localSteps } } };
+}
 
 /** A federation of rogues has a second aggregator that stands by, and a watchtower. */
 function castOf(options: DemoOptions): Cast {

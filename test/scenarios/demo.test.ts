@@ -140,4 +140,41 @@ describe('scenario: the demonstration', function () {
     expect(facts.audit.ok).to.equal(true);
     expect(output).to.contain('Justice   done');
   });
+
+  it('companies federate a model of code: measured by silo, against each alone and all in one place', async () => {
+    const small = ['--clients', '2', '--rounds', '2', '--local-steps', '6'];
+    const { status, output, facts } = await demo('code', '--task', 'code', ...small);
+    expect(status, output).to.equal(0);
+    expect(facts.audit).to.deep.equal({ ok: true, findings: [] });
+    const { steps, silos, centralised, rounds, completions } = facts.code!;
+    expect(steps).to.equal(12);
+    expect(silos.map(({ name }) => name)).to.deep.equal(['@openzeppelin/contracts', 'viem']);
+    expect(rounds.map(({ round }) => round)).to.deep.equal([0, 1, 2]);
+    // Measured twice, by the aggregator and from the model that was fetched: the same bits.
+    expect(rounds.slice(1).map(({ union }) => union)).to.deep.equal(facts.rounds.map(({ loss }) => Math.exp(loss)));
+    const all = [
+      centralised.union,
+      ...silos.map(({ aloneUnion }) => aloneUnion),
+      ...rounds.slice(1).map(({ union }) => union),
+    ];
+    for (const perplexity of all) expect(perplexity, 'learnt something').to.be.within(20, rounds[0]!.union - 20);
+    for (const { aloneOwn, aloneUnion } of silos) expect(aloneOwn).to.be.lessThan(aloneUnion);
+    for (const { completion } of completions) expect(completion.length).to.be.greaterThan(20);
+    expect(output).to.match(
+      /\[ROUND 2\/2\] aggregate_train: Received 2 results and 0 failures \| perplexity \d+\.\d\d \|/,
+    );
+    expect(output).to.contain('export function |');
+  });
+
+  it('hospitals federate a model that draws digits, and the sheet is there', async () => {
+    const small = ['--clients', '3', '--rounds', '2', '--local-steps', '10'];
+    const { status, output, facts } = await demo('digits', '--task', 'digits', ...small);
+    expect(status, output).to.equal(0);
+    expect(facts.audit).to.deep.equal({ ok: true, findings: [] });
+    const [first, second] = facts.rounds as [DemoFacts['rounds'][0], DemoFacts['rounds'][0]];
+    expect(second.loss, 'a better bound').to.be.lessThan(first.loss);
+    const png = await readFile(facts.digits!.sheet);
+    expect([png.readUInt32BE(16), png.readUInt32BE(20)], 'ten by ten').to.deep.equal([302, 302]);
+    expect(output).to.match(/ELBO -\d+\.\d/);
+  });
 });

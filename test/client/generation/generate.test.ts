@@ -1,8 +1,10 @@
 /** What a model generates: with small models whose right answer is known, and with a real one for its shapes and bits. */
 import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
+import { countClasses } from '../../../client/datasets/dataset.ts';
 import { continueText } from '../../../client/generation/continueText.ts';
 import { drawImages } from '../../../client/generation/drawImages.ts';
+import { fillClasses } from '../../../client/generation/fillClasses.ts';
 import { isGenerator, type OpenModel, openModel } from '../../../client/generation/openModel.ts';
 import type { ImageGenerator, LanguageModel } from '../../../client/models/model.ts';
 import { describeModel } from '../../../client/models/registry.ts';
@@ -125,6 +127,26 @@ describe('generating', () => {
       expect(draw('one')).to.not.deep.equal(draw('two'));
       const images = draw('one');
       expect(images.subarray(0, 36), 'two of the same class').to.not.deep.equal(images.subarray(36, 72));
+    });
+
+    it('fills up the classes that a silo lacks, and leaves its own samples as they are', async () => {
+      const x = Uint8Array.from({ length: 5 * 36 }, (_, i) => i);
+      const silo = {
+        name: 'silo',
+        features: 36,
+        classes: 3,
+        size: 5,
+        x,
+        y: Uint8Array.of(2, 0, 0, 0, 2),
+        scale: 1 / 255,
+      };
+      const full = fillClasses(open, silo, 3, createRandom('fill'));
+      expect(countClasses(full)).to.deep.equal([3, 3, 3]);
+      expect([...full.x.subarray(0, 5 * 36)]).to.deep.equal([...x]);
+      expect([...full.y]).to.deep.equal([2, 0, 0, 0, 2, 1, 1, 1, 2]);
+      expect([...full.x.subarray(5 * 36)]).to.deep.equal([...drawImages(open, [1, 1, 1, 2], createRandom('fill'))]);
+      expect(fillClasses(open, silo, 0, createRandom('fill')).size, 'nothing to draw').to.equal(5);
+      await expectError(() => fillClasses(open, { ...silo, classes: 4 }, 3, createRandom('fill')), 'GENERATED_SHAPE');
     });
 
     it('refuses a class that is not there', async () => {

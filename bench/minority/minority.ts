@@ -1,0 +1,142 @@
+/**
+ * `npm run bench:minority`: what a federated generator is worth to those who lack classes. Silos of digits that miss most
+ * kinds federate a variational autoencoder; each then draws the kinds it lacks from it. A classifier is trained with and
+ * without the drawn samples: by each silo alone, and federated.
+ *
+ * Federated averaging in floating point, without chain, attackers or quantisation: the question is the data.
+ */
+import { parseArgs } from 'node:util';
+import { countClasses, type Dataset } from '../../client/datasets/dataset.ts';
+import { loadMnist } from '../../client/datasets/mnist.ts';
+import { takeSilo } from '../../client/datasets/partition/partition.ts';
+import { fillClasses } from '../../client/generation/fillClasses.ts';
+import { isGenerator, openModel } from '../../client/generation/openModel.ts';
+import { digitsVae, mnistMlp } from '../../client/models/presets.ts';
+import { createRandom } from '../../client/random.ts';
+import { createEngine, type Engine } from '../../client/training/tfjs/engine.ts';
+import type { Manifest } from '../../protocol/encoding/manifest.ts';
+import { table } from '../../scripts/output/text.ts';
+import { writeFileAtomic } from '../../storage/atomicFile.ts';
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '1,2,3' },
+    silos: { type: 'string', default: '10' },
+    alpha: { type: 'string', default: '0.1' },
+    'vae-rounds': { type: 'string', default: '20' },
+    rounds: { type: 'string', default: '10' },
+    'local-epochs': { type: 'string', default: '10' },
+    'per-class': { type: 'string', default: '80' },
+    json: { type: 'string' },
+  },
+});
+const [silos, alpha, vaeRounds, rounds, localEpochs, perClass] = [
+  values.silos,
+  values.alpha,
+  values['vae-rounds'],
+  values.rounds,
+  values['local-epochs'],
+  values['per-class'],
+].map(Number) as [number, number, number, number, number, number];
+
+/** Digits of a kind below this many count as lacking. */
+const LACKING = 5;
+
+interface Outcome {
+  readonly seed: string;
+  /** Evidence lower bound of the federated generator on held-out digits, nats. */
+  readonly elbo: number;
+  /** Kinds that a silo lacks, mean over silos. */
+  readonly lacking: number;
+  /** Accuracy on all held-out digits, 0..1: mean over silos of models trained alone. */
+  readonly alone: { readonly own: number; readonly filled: number };
+  /** Accuracy of the federated classifier. */
+  readonly federated: { readonly own: number; readonly filled: number };
+}
+
+const say = (line: string): void => {
+  process.stderr.write(`${line}\n`);
+};
+
+const { train, test } = await loadMnist('.cache/datasets');
+const generator = await createEngine(digitsVae().manifest);
+const classifier = await createEngine(mnistMlp().manifest);
+const lone = await createEngine(withEpochs(mnistMlp().manifest, localEpochs));
+const outcomes: Outcome[] = [];
+for (const seed of values.seeds.split(',')) outcomes.push(await measure(seed));
+const report = describe(outcomes);
+process.stdout.write(`${report}\n`);
+if (values.json !== undefined)
+  await writeFileAtomic(values.json, `${JSON.stringify({ settings: values, outcomes }, null, 2)}\n`);
+
+async function measure(seed: string): Promise<Outcome> {
+  const own = Array.from({ length: silos }, (_, i) => takeSilo(train, { kind: 'dirichlet', alpha }, i, silos, seed));
+  const weights = federate(generator, own, vaeRounds, seed, 'generator');
+  const elbo = -generator.evaluate(test, weights).loss;
+  const open = await openModel(generator.model.spec, weights);
+  isGenerator(open, 'image-generation');
+  const filled = own.map((silo, i) => fillClasses(open, silo, perClass, createRandom(seed, 'draw', i)));
+  open.close();
+  const alone = (data: readonly Dataset[]) =>
+    mean(
+      data.map((silo, i) => {
+        const trained = lone.train(silo, { weights: lone.init(seed), round: 1, seed: `${seed}/${i}` }).weights;
+        return lone.evaluate(test, trained).accuracy;
+      }),
+    );
+  const together = (data: readonly Dataset[]) =>
+    classifier.evaluate(test, federate(classifier, data, rounds, seed, 'classifier')).accuracy;
+  const outcome: Outcome = {
+    seed,
+    elbo,
+    lacking: mean(own.map((silo) => countClasses(silo).filter((count) => count < LACKING).length)),
+    alone: { own: alone(own), filled: alone(filled) },
+    federated: { own: together(own), filled: together(filled) },
+  };
+  say(JSON.stringify(outcome));
+  return outcome;
+}
+
+/** Federated averaging (McMahan et al. 2017), all silos alike. */
+function federate(engine: Engine, data: readonly Dataset[], count: number, seed: string, what: string): Float32Array {
+  let weights = engine.init(seed);
+  for (let round = 1; round <= count; round++) {
+    const sum = new Float64Array(weights.length);
+    data.forEach((silo, i) => {
+      engine.train(silo, { weights, round, seed: `${seed}/${what}/${i}` }).weights.forEach((value, k) => {
+        sum[k]! += value / data.length;
+      });
+    });
+    weights = Float32Array.from(sum);
+    if (round % 5 === 0) say(`seed ${seed}: ${what}, round ${round} of ${count}`);
+  }
+  return weights;
+}
+
+function withEpochs(manifest: Manifest, epochs: number): Manifest {
+  return { ...manifest, training: { ...manifest.training, localEpochs: epochs } };
+}
+
+function mean(numbers: readonly number[]): number {
+  return numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
+}
+
+function describe(all: readonly Outcome[]): string {
+  const row = (name: string, of: (outcome: Outcome) => { readonly own: number; readonly filled: number }) => {
+    const [before, after] = [mean(all.map((one) => of(one).own)), mean(all.map((one) => of(one).filled))];
+    const gains = all.map((one) => of(one).filled - of(one).own);
+    return [name, before, after, after - before, Math.min(...gains)].map((value) =>
+      typeof value === 'number' ? value.toFixed(4) : value,
+    );
+  };
+  const rows = [
+    ['classifier', 'own samples', 'with drawn ones', 'gain', 'least gain of a seed'],
+    row('each silo alone (mean over silos)', ({ alone }) => alone),
+    row('federated', ({ federated }) => federated),
+  ];
+  const [heading, ...body] = rows as [string[], ...string[][]];
+  return [
+    `accuracy on 2,000 held-out digits, mean over ${all.length} seeds; ${silos} silos, Dirichlet(${alpha}), a silo lacks ${mean(all.map(({ lacking }) => lacking)).toFixed(1)} of 10 kinds; generator: ${vaeRounds} rounds, ELBO ${mean(all.map(({ elbo }) => elbo)).toFixed(1)}`,
+    ...table([heading, ...body]),
+  ].join('\n');
+}
