@@ -33,7 +33,9 @@ export function pythonCommand(python: string, script: string, ...args: readonly 
 export function needPython(context: Mocha.Context, ...modules: readonly string[]): string {
   const python = findPython(...modules);
   if (python !== undefined) return python;
-  console.log(`    skipped: no python3 with ${modules.join(' and ')} here (set ASSAY_PYTHON, or run .ci/python.sh)`);
+  console.log(
+    `    skipped: no python3 with ${modules.join(' and ')} here (ASSAY_PYTHON names one; .ci/python.sh makes one with numpy and Flower)`,
+  );
   context.skip();
 }
 
