@@ -1,12 +1,16 @@
+import { readFile, stat } from 'node:fs/promises';
 import { expect } from 'chai';
 import type { RoundView } from '../../../chain/convert.ts';
+import { decodeSafetensors } from '../../../client/export/safetensors.ts';
 import { loadClientKernels } from '../../../client/node/clientKernels.ts';
 import type { ParticipantContext } from '../../../client/node/participate.ts';
+import { PERSONAL_MODEL_FILE } from '../../../client/node/personalModel.ts';
 import { readSubmission, writeSubmission } from '../../../client/node/submissionState.ts';
 import { fetchBaseModel, trainUpdate } from '../../../client/node/trainUpdate.ts';
-import type { TrainTask } from '../../../client/training/trainer.ts';
+import type { LocalMemory, Trainer, TrainTask } from '../../../client/training/trainer.ts';
+import { commitModel } from '../../../protocol/commitment/merkle.ts';
 import { commitUpdate } from '../../../protocol/commitment/merkleSum.ts';
-import { viewInt16 } from '../../../protocol/encoding/vectors.ts';
+import { encodeModel, viewInt16 } from '../../../protocol/encoding/vectors.ts';
 import type { FetchWish } from '../../../storage/payloadAccess.ts';
 import { expectError } from '../support/expectError.ts';
 import {
@@ -29,6 +33,23 @@ describe('client node: from the base model to a stored update', () => {
   const viewOf = (number: number, opening = number) => ({ ...federation.chain.view, number, opening }) as RoundView;
   const train = (number: number, change: Partial<ParticipantContext> = {}, previous: Int32Array | null = null) =>
     trainUpdate({ ...federation.context, ...change }, viewOf(number), MODEL, previous);
+
+  /** A trainer that notes its tasks and changes nothing. */
+  const recorder = (seen: TrainTask[], keep: (task: TrainTask) => LocalMemory = () => ({})): Trainer => ({
+    ...federation.context.trainer,
+    train: async (task) => {
+      seen.push(task);
+      return {
+        weights: task.weights.slice(),
+        memory: keep(task),
+        samples: 1,
+        steps: 1,
+        loss: 0,
+        accuracy: 0,
+        seconds: 0,
+      };
+    },
+  });
 
   it('what it returns is on the disk: the payload under its root, the salt, the rounding error', async () => {
     const { store, state } = federation;
@@ -81,6 +102,78 @@ describe('client node: from the base model to a stored update', () => {
     expect((await train(2)).residualBefore).to.equal(null);
     await writeSubmission(federation.state, { ...(await train(3)), stage: 'revealed' });
     expect((await train(4)).residualBefore).to.equal('residual-3-3.f32');
+  });
+
+  it('scaffold is told the model of the round before, from the chain, and the server step between them', async () => {
+    const seen: TrainTask[] = [];
+    const before = MODEL.map((weight) => weight - 2 ** 23);
+    const root = commitModel(before, LAYOUT);
+    const { cid } = await federation.store.put(encodeModel(before, LAYOUT));
+    const { training } = federation.context.manifest;
+    const { localEpochs: _epochs, ...steps } = training;
+    const manifest = {
+      ...federation.context.manifest,
+      training: { ...steps, localSteps: 5, algorithm: { kind: 'scaffold' as const } },
+    };
+    const asked: unknown[] = [];
+    const chain = Object.assign(Object.create(federation.context.federation as object), {
+      round: async (number: number) => ({ ...viewOf(number), baseModelRoot: root }),
+      locateModel: async (...args: unknown[]) => {
+        asked.push(args);
+        return { round: 0, cid, publisher: null };
+      },
+    }) as ParticipantContext['federation'];
+    const trainer = recorder(seen);
+    await train(1, { manifest, trainer, federation: chain });
+    await train(2, { manifest, trainer, federation: chain });
+    expect(seen[0]).to.include({ previousWeights: null, serverLearningRate: 1, memory: null });
+    expect(asked).to.deep.equal([[root, 1]]);
+    expect(seen[1]!.previousWeights!.map((weight, k) => seen[1]!.weights[k]! - weight)).to.deep.equal(
+      new Float32Array(DIMENSION).fill(0.5),
+    );
+    await train(2, { trainer, federation: chain });
+    expect(seen[2]!.previousWeights, 'nobody else asks for it').to.equal(null);
+  });
+
+  it('what training keeps comes back in the next round when the update was sent, and leaves no trace when not', async () => {
+    const seen: TrainTask[] = [];
+    const trainer = recorder(seen, ({ round }) => ({ control: Float32Array.of(Number(round), 0.5) }));
+    const first = await train(1, { trainer });
+    await writeSubmission(federation.state, { ...first, stage: 'revealed' });
+    const second = await train(2, { trainer });
+    expect(seen.map(({ memory }) => memory)).to.deep.equal([null, { control: Float32Array.of(1, 0.5) }]);
+    expect(second).to.include({ memoryBefore: 'memory-1-1.safetensors', memoryAfter: 'memory-2-2.safetensors' });
+    // Round 2 was stored and never revealed: round 3 goes on from round 1.
+    await train(3, { trainer });
+    expect(seen[2]!.memory).to.deep.equal({ control: Float32Array.of(1, 0.5) });
+  });
+
+  it('a model of its own is written, measured and kept beside what training keeps', async () => {
+    const seen: TrainTask[] = [];
+    const whole = new Float32Array(DIMENSION).fill(0.25);
+    const asked: unknown[] = [];
+    const trainer: Trainer = {
+      ...recorder(seen, () => ({ control: Float32Array.of(7) })),
+      personalise: async ({ settings, memory }) => {
+        asked.push([settings.method, Object.keys(memory ?? {}).sort()]);
+        const after = { loss: 0.1, accuracy: 0.9, samples: 10 };
+        return { weights: whole, memory: { personal: whole }, before: null, after };
+      },
+    };
+    const personalise = { method: 'ditto' as const, epochs: 1, strength: 0.1 };
+    await writeSubmission(federation.state, { ...(await train(1, { trainer, personalise })), stage: 'revealed' });
+    await train(2, { trainer, personalise });
+    expect(asked).to.deep.equal([
+      ['ditto', ['control']],
+      ['ditto', ['control', 'personal']],
+    ]);
+    expect(seen[1]!.memory).to.deep.equal({ control: Float32Array.of(7), personal: whole });
+    const path = federation.state.file(PERSONAL_MODEL_FILE);
+    const written = decodeSafetensors(await readFile(path));
+    expect(written.weights).to.deep.equal(whole);
+    expect(written.metadata).to.include({ method: 'ditto', round: '2' });
+    expect((await stat(path)).mode & 0o777).to.equal(0o600);
+    expect(federation.events.filter(({ type }) => type === 'personalised')).to.have.length(2);
   });
 
   it("an attack sees the federation's last step, from the second round on", async () => {

@@ -1,6 +1,8 @@
 import { expect } from 'chai';
+import { mnistCnn } from '../../../client/models/presets.ts';
 import { cellKey, ruleLabel } from '../../../client/simulation/cell.ts';
-import { cellsOf, parseGrid } from '../../../client/simulation/grid.ts';
+import { cellManifest } from '../../../client/simulation/cellParameters.ts';
+import { cellsOf, checkGrid, parseGrid } from '../../../client/simulation/grid.ts';
 import { expectError } from '../support/expectError.ts';
 import { smallCell, smallGrid } from './support.ts';
 
@@ -27,6 +29,38 @@ describe('client simulation: the grid', () => {
     for (const change of [{ rounds: 4 }, { seeds: [2] }, { normBound: 1 }, { view: 'lone' }, { attacks: ['mimic'] }]) {
       expect(cellKey(smallCell(change)), JSON.stringify(change)).to.not.equal(key);
     }
+  });
+
+  it('has algorithms as an axis; a cell without one is known as before there were any', () => {
+    const grid = smallGrid({
+      hidden: [4],
+      training: { localSteps: 2, batchSize: 8, learningRate: 0.2 },
+      heldOutPerParticipant: 0.2,
+      algorithms: ['fedavg', 'scaffold', { kind: 'fedprox', proximal: 0.1 }, 'fedper'],
+    });
+    const cells = cellsOf(grid);
+    expect(new Set(cells.map(cellKey)).size).to.equal(4);
+    expect(cells.map(ruleLabel)).to.deep.equal([
+      'nnm+trimmed-mean / fedavg',
+      'nnm+trimmed-mean / scaffold',
+      'nnm+trimmed-mean / fedprox (proximal 0.1)',
+      'nnm+trimmed-mean / fedper',
+    ]);
+    expect(smallCell()).to.not.have.any.keys('algorithm', 'model', 'personalisation', 'heldOutPerParticipant');
+    // Written out, the same grid again: what the options of the command replace is checked once more.
+    expect(checkGrid(grid, 'again')).to.deep.equal(grid);
+  });
+
+  it('the manifest of a cell is what its model, training and algorithm say', () => {
+    const data = { features: 784, classes: 10 };
+    const cnn = cellManifest(smallCell({ model: 'mnist-cnn' }), data);
+    expect(cnn).to.deep.include({ task: 'classification', model: mnistCnn().manifest.model });
+    const adam = { localEpochs: 1, batchSize: 8, learningRate: 0.01, optimizer: 'adam', maxGradientNorm: 1 };
+    expect(cellManifest(smallCell({ training: adam }), data).training).to.deep.equal(adam);
+    const change = { hidden: [4], algorithms: ['fedper'], heldOutPerParticipant: 0.2 };
+    const fedper = cellManifest(smallCell(change), data);
+    expect(fedper.training.personal).to.deep.equal({ kind: 'fedper' });
+    expect(fedper.tensors.map(({ name }) => name)).to.deep.equal(['hidden1/bias', 'hidden1/kernel']);
   });
 
   it('says what is wrong and where, before anything runs', async () => {
@@ -57,6 +91,16 @@ describe('client simulation: the grid', () => {
     await wrong({ rounds: '3' }, 'GRID', /Expected: number\n.*Received: "3"/);
     await wrong({ rounds: undefined }, 'GRID', /Expected: number\n.*Received: nothing/);
     await wrong({ alphas: [Number.NaN] }, 'GRID', /Received: NaN/);
+    const epochs = { localEpochs: 1, batchSize: 8, learningRate: 1 };
+    await wrong({ algorithms: ['scaffold'], training: epochs }, 'MANIFEST', /scaffold needs localSteps/);
+    const moments = { optimizer: 'fedAvgM', momentum: 0.5 };
+    await wrong({ algorithms: ['scaffold'], server: moments }, 'ALGORITHM_SERVER', /fedAvgM/);
+    await wrong({ algorithms: [{ kind: 'fedprox' }] }, 'GRID', /algorithms\.0/);
+    await wrong({ training: { ...epochs, deviceSteps: [3] } }, 'LOCAL_STEPS', /3 local steps under fedavg/);
+    await wrong({ personalisation: ['ditto'] }, 'GRID', /heldOutPerParticipant/);
+    await wrong({ algorithms: ['fedper'] }, 'GRID', /nothing would be trained jointly/);
+    await wrong({ model: { kind: 'magic' } }, 'MODEL_UNKNOWN', /magic/);
+    await wrong({ model: 'resnet' }, 'GRID', /wrong at model/);
     await expectError(() => parseGrid('{', 'grid.json'), 'GRID', /grid\.json is not JSON/);
     await expectError(() => parseGrid('[]', 'grid.json'), 'GRID', /grid\.json is wrong/);
   });

@@ -75,6 +75,66 @@ describe('client simulation: one run', function () {
     expect(adam.modelRoot).to.not.equal((await run({ rounds: 12 })).modelRoot);
   });
 
+  it('every algorithm runs, each with a model of its own; equal devices make fednova fedavg', async () => {
+    const training = { localSteps: 4, batchSize: 8, learningRate: 0.1 };
+    const settings = { training, byzantine: 0, rules: ['fedavg'], alphas: [0.3], hidden: [4] };
+    const roots = new Map<string, string>();
+    for (const algorithm of [
+      { kind: 'fedavg' },
+      { kind: 'fedprox', proximal: 0.5 },
+      { kind: 'scaffold' },
+      { kind: 'per-fedavg', innerLearningRate: 0.1 },
+    ]) {
+      roots.set(algorithm.kind, (await run({ ...settings, algorithms: [algorithm] })).modelRoot);
+    }
+    expect(new Set(roots.values()).size).to.equal(4);
+    const fednova = [{ kind: 'fednova', referenceSteps: 4 }];
+    expect((await run({ ...settings, algorithms: fednova })).modelRoot).to.equal(roots.get('fedavg'));
+    const unequal = { ...settings, training: { ...training, deviceSteps: [2, 9] }, algorithms: fednova };
+    expect((await run(unequal)).modelRoot).to.not.equal(roots.get('fedavg'));
+    expect((await run({ ...settings })).modelRoot, 'the default').to.equal(roots.get('fedavg'));
+  });
+
+  it('scaffold remembers from round to round, and goes with attackers', async () => {
+    const training = { localSteps: 4, batchSize: 8, learningRate: 0.1 };
+    const settings = { training, attacks: ['signFlipping'], alphas: [0.3], rounds: 8, algorithms: ['scaffold'] };
+    const result = await run(settings);
+    expect(result.finalAccuracy).to.be.above(0.6);
+    expect(await run(settings)).to.deep.equal(result);
+    // In the first round there is nothing to correct with.
+    const one = { ...settings, rounds: 1 };
+    expect((await run(one)).modelRoot).to.equal((await run({ ...one, algorithms: ['fedavg'] })).modelRoot);
+  });
+
+  it('measures personal models on samples that were kept from training, of the honest only', async () => {
+    const settings = {
+      alphas: [0.3],
+      hidden: [4],
+      attacks: ['signFlipping'],
+      heldOutPerParticipant: 0.25,
+      personalisation: ['fine-tuning', { method: 'ditto', epochs: 2, strength: 0.5 }, 'fedper', 'fedrep'],
+    };
+    const shared = await run(settings);
+    expect(shared.participants!.map(({ index }) => index)).to.deep.equal([0, 1, 2, 3, 4]);
+    for (const { samples, heldOut, personal, shared: accuracy } of shared.participants!) {
+      expect(heldOut / (samples + heldOut)).to.be.within(0.1, 0.4);
+      expect(personal).to.have.all.keys('fine-tuning', 'ditto');
+      for (const value of [accuracy, ...Object.values(personal)]) expect(value).to.be.within(0, 1);
+    }
+    const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    expect(mean(shared.participants!.map(({ personal }) => personal.ditto!))).to.be.above(
+      mean(shared.participants!.map((each) => each.shared)),
+    );
+    const heads = await run({ ...settings, algorithms: ['fedper'] });
+    expect(heads.participants![0]!.personal).to.have.all.keys('fine-tuning', 'ditto', 'fedper');
+    expect(heads.backdoorSuccess, 'without a head nothing is predicted').to.equal(null);
+    // With the own head and without training, fedper is the federation's model as its participants use it.
+    expect(heads.participants!.map(({ personal }) => personal.fedper)).to.deep.equal(
+      heads.participants!.map((each) => each.shared),
+    );
+    expect(heads.finalAccuracy).to.be.closeTo(mean(heads.participants!.map((each) => each.shared)), 1e-12);
+  });
+
   it('krum leaves all but one out of every round, plain averaging nobody', async () => {
     const krum = await run({ rules: ['krum'], byzantine: 1 });
     expect(krum.leftOut.reduce((sum, part) => sum + part, 0)).to.be.closeTo(6, 1e-9);
