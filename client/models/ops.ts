@@ -3,6 +3,12 @@ import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@te
 /** What a dense layer may apply to its sums; `gelu` is the tanh form (Hendrycks and Gimpel 2016, section 2). */
 export type Activation = 'linear' | 'relu' | 'tanh' | 'sigmoid' | 'gelu';
 
+/** How many predictions were right, of how many: a loss adds its own to the one it is handed. */
+export interface Score {
+  right: number;
+  of: number;
+}
+
 export interface Conv2dOptions {
   /** Pixels from one window to the next, the same in both directions. */
   readonly strides: number;
@@ -44,8 +50,24 @@ export interface Ops {
    * output.
    */
   lstm(x: Tensor3D, kernel: Tensor2D, recurrent: Tensor2D, bias: Tensor1D): Tensor3D;
-  /** Mean over rows of `-log softmax(logits)[label]`, in nats: logits `[n, c]`, labels int32 `[n]`. */
-  crossEntropy(logits: Tensor2D, labels: Tensor1D): Scalar;
-  /** `-log` likelihood of `targets` in [0, 1] under `sigmoid(logits)`, both `[b, n]`: summed over n, mean over b, in nats. */
-  binaryCrossEntropy(logits: Tensor2D, targets: Tensor2D): Scalar;
+  /**
+   * Mean over rows of `-log softmax(logits)[label]`, in nats: logits `[n, c]`, labels int32 `[n]`. A hit is a row whose
+   * largest logit is at its label; of equal ones the first counts.
+   */
+  crossEntropy(logits: Tensor2D, labels: Tensor1D, score?: Score): Scalar;
+  /**
+   * `-log` likelihood of `targets` in [0, 1] under `sigmoid(logits)`, both `[b, n]`: summed over n, mean over b, in nats.
+   * A hit is a logit on the same side of 0 as its target is of 1/2.
+   */
+  binaryCrossEntropy(logits: Tensor2D, targets: Tensor2D, score?: Score): Scalar;
+  /**
+   * Points of normal distributions, one per row (Kingma and Welling 2014, section 2.4): `mean + exp(logVariance / 2)
+   * noise`, all `[b, n]`. Noise is data.
+   */
+  gaussianPoint(mean: Tensor2D, logVariance: Tensor2D, noise: Tensor2D): Tensor2D;
+  /**
+   * How far they are from the standard normal distribution (Kingma and Welling 2014, appendix B): `1/2 (mean^2 +
+   * exp(logVariance) - 1 - logVariance)`, summed over n, mean over b, in nats.
+   */
+  gaussianDivergence(mean: Tensor2D, logVariance: Tensor2D): Scalar;
 }

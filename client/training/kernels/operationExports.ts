@@ -2,6 +2,7 @@
 export interface OperationExports {
   activate(kind: number, x: number, y: number, n: number): void;
   activationGradient(kind: number, dy: number, known: number, dx: number, n: number): void;
+  geluAndSlope(x: number, y: number, slope: number, n: number): void;
   columnSums(x: number, rows: number, width: number, stride: number, out: number): void;
   rowSums(x: number, rows: number, width: number, out: number): void;
   sumOfSquares(x: number, n: number): number;
@@ -82,6 +83,17 @@ export interface OperationExports {
     drecurrent: number,
     scratch: number,
     gemmScratch: number,
+  ): void;
+  gaussianPoint(mean: number, logs: number, noise: number, n: number, point: number, part: number): void;
+  gaussianPointGradient(dy: number, part: number, n: number, dlogs: number): void;
+  gaussianDivergence(
+    mean: number,
+    logs: number,
+    n: number,
+    rows: number,
+    loss: number,
+    dmean: number,
+    dlogs: number,
   ): void;
   crossEntropy(logits: number, labels: number, rows: number, classes: number, loss: number, gradient: number): number;
   binaryCrossEntropy(

@@ -3,7 +3,7 @@ import type { Dataset } from '../../datasets/dataset.ts';
 import type { Classifier, Compute } from '../../models/model.ts';
 import { permutation } from '../../random.ts';
 import type { Objective } from './objective.ts';
-import { allOf, countHits, takeSamples } from './samples.ts';
+import { allOf, takeSamples } from './samples.ts';
 
 /** Softmax cross-entropy over classes, in nats per sample; a hit is a sample whose largest logit is at its label. */
 export function classificationObjective(compute: Compute, model: Classifier, dataset: Dataset): Objective {
@@ -19,10 +19,7 @@ export function classificationObjective(compute: Compute, model: Classifier, dat
     },
     loss(weights, { inputs }, score) {
       const [samples, labels] = inputs as [Tensor2D, Tensor1D];
-      const logits = model.logits(compute, weights, samples);
-      score.right += countHits(logits.dataSync<'float32'>(), model.classes, labels.dataSync<'int32'>());
-      score.of += labels.size;
-      return ops.crossEntropy(logits, labels);
+      return ops.crossEntropy(model.logits(compute, weights, samples), labels, score);
     },
   };
 }

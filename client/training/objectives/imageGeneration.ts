@@ -36,22 +36,12 @@ export function imageGenerationObjective(compute: Compute, model: ImageGenerator
         count: rows.length,
       };
     },
-    loss(weights, { inputs, count }, score) {
+    loss(weights, { inputs }, score) {
       const [samples, labels, noise] = inputs as [Tensor2D, Tensor2D, Tensor2D];
       const { mean, logVariance } = model.encode(compute, weights, samples, labels);
-      const deviation = tf.exp(tf.mul(logVariance, 0.5));
-      const points = tf.add(mean, tf.mul(deviation, noise)) as Tensor2D;
-      const logits = model.decode(compute, weights, points, labels);
-      score.right += countPixels(logits.dataSync<'float32'>(), samples.dataSync<'float32'>());
-      score.of += samples.size;
-      const spread = tf.sub(tf.add(tf.square(mean), tf.square(deviation)), tf.add(logVariance, 1));
-      return tf.add(ops.binaryCrossEntropy(logits, samples), tf.mul(tf.sum(spread), 0.5 / count)) as Scalar;
+      const logits = model.decode(compute, weights, ops.gaussianPoint(mean, logVariance, noise), labels);
+      const unlike = ops.binaryCrossEntropy(logits, samples, score);
+      return tf.add(unlike, ops.gaussianDivergence(mean, logVariance)) as Scalar;
     },
   };
-}
-
-function countPixels(logits: Float32Array, targets: Float32Array): number {
-  let right = 0;
-  for (let i = 0; i < targets.length; i++) if (logits[i]! > 0 === targets[i]! > 0.5) right++;
-  return right;
 }

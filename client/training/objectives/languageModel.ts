@@ -3,7 +3,6 @@ import type { TextDataset } from '../../datasets/text/textDataset.ts';
 import type { Compute, LanguageModel } from '../../models/model.ts';
 import { permutation } from '../../random.ts';
 import type { Objective } from './objective.ts';
-import { countHits } from './samples.ts';
 
 /** Tokens per step of an evaluation. */
 const EVALUATION_TOKENS = 4096;
@@ -46,9 +45,7 @@ export function languageModelObjective(compute: Compute, model: LanguageModel, d
     loss(weights, { inputs }, score) {
       const [seen, next] = inputs as [Tensor2D, Tensor1D];
       const logits = tf.reshape(model.logits(compute, weights, seen), [next.size, model.vocabulary]) as Tensor2D;
-      score.right += countHits(logits.dataSync<'float32'>(), model.vocabulary, next.dataSync<'int32'>());
-      score.of += next.size;
-      return ops.crossEntropy(logits, next);
+      return ops.crossEntropy(logits, next, score);
     },
   };
 }

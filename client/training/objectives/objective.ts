@@ -1,5 +1,6 @@
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 import type { NamedTensors } from '../../models/model.ts';
+import type { Score } from '../../models/ops.ts';
 import type { Random } from '../../random.ts';
 
 /** A minibatch as tensors, in the order in which its objective's `loss` wants them. */
@@ -7,12 +8,6 @@ export interface Batch {
   readonly inputs: readonly Tensor[];
   /** What the mean of the loss is over: samples, tokens or images. */
   readonly count: number;
-}
-
-/** How many predictions were right, of how many. */
-export interface Score {
-  right: number;
-  of: number;
 }
 
 /** What is minimised on a data set: how batches are taken from it, and the loss of one. */

@@ -17,15 +17,3 @@ export function takeSamples(tf: TensorFlow, { x, features, scale }: Dataset, row
 export function allOf(count: number): Uint32Array {
   return Uint32Array.from({ length: count }, (_, row) => row);
 }
-
-/** Rows of `logits` whose largest value is at the row's label; the lower class wins a tie. */
-export function countHits(logits: Float32Array, classes: number, labels: ArrayLike<number>): number {
-  let hits = 0;
-  for (let row = 0; row < labels.length; row++) {
-    const start = row * classes;
-    let best = 0;
-    for (let c = 1; c < classes; c++) if (logits[start + c]! > logits[start + best]!) best = c;
-    if (best === labels[row]) hits++;
-  }
-  return hits;
-}

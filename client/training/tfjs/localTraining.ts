@@ -3,10 +3,11 @@ import { type TrainingSettings, tensorSlices } from '../../../protocol/encoding/
 import { AssayError } from '../../../protocol/errors.ts';
 import type { AnyDataset } from '../../datasets/text/textDataset.ts';
 import type { Compute, Model, NamedTensors } from '../../models/model.ts';
+import type { Score } from '../../models/ops.ts';
 import { createRandom, type SeedPart } from '../../random.ts';
 import type { NamedVectors } from '../modelParts.ts';
 import { createObjective } from '../objectives/createObjective.ts';
-import type { Batch, Objective, Score } from '../objectives/objective.ts';
+import type { Batch, Objective } from '../objectives/objective.ts';
 import type { Optimizer, OptimizerSettings } from '../optimizers/optimizer.ts';
 import type { Evaluation, TrainProgress } from '../trainer.ts';
 

@@ -195,6 +195,30 @@ describe('fused operations', () => {
           ),
       }),
     ),
+    ...[1, 7, 16].flatMap((width): Case[] => [
+      {
+        name: `gaussian point of ${width}`,
+        shapes: [
+          [3, width],
+          [3, width],
+        ],
+        run: (ops, [mean, logVariance]) =>
+          ops.gaussianPoint(
+            mean as Tensor2D,
+            tf.mul(logVariance!, 3) as Tensor2D,
+            tf.tensor2d(values('noise', 3 * width), [3, width]),
+          ),
+      },
+      {
+        name: `gaussian divergence of ${width}`,
+        shapes: [
+          [3, width],
+          [3, width],
+        ],
+        run: (ops, [mean, logVariance]) =>
+          ops.gaussianDivergence(mean as Tensor2D, tf.mul(logVariance!, 3) as Tensor2D),
+      },
+    ]),
   ];
 
   it('give what plain TF.js operations give, values and gradients, for odd and even sizes', function () {
@@ -252,6 +276,22 @@ describe('fused operations', () => {
     expect(of(1)[2]).to.deep.equal(Number.NaN);
     tensor.dispose();
     tf.backend().disposeData(out.dataId);
+  });
+
+  it('count what was right as plain operations do: the first of equal logits, pixels on their side of one half', () => {
+    const rows = tf.tensor2d([2, 2, 1, 0, 2, 2, 5, 1, 1, 0, -1, 5].concat([-1, -1, -1]), [5, 3]);
+    const labels = tf.tensor1d([0, 2, 0, 2, 0], 'int32');
+    const logits = tf.tensor2d([...values('sides', 18), 0, 1, -1], [3, 7]);
+    const targets = tf.tensor2d([...values('other sides', 18).map(Math.abs), 0.2, 0.5, 0], [3, 7]);
+    const scores = [fused, composed].map((ops) => {
+      const classes = { right: 0, of: 0 };
+      ops.crossEntropy(rows, labels, classes);
+      const pixels = { right: 1, of: 2 };
+      ops.binaryCrossEntropy(logits, targets, pixels);
+      return { classes, pixels };
+    });
+    expect(scores[0]!.classes).to.deep.equal({ right: 4, of: 5 });
+    expect(scores[0]).to.deep.equal(scores[1]);
   });
 
   it('let NaN through to the loss, and look into no future', () => {

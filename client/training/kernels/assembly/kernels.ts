@@ -9,7 +9,7 @@ export { convolutionScratchBytes, convolve, convolveFilterGradient, convolveInpu
 export { avgPool, avgPoolGradient, maxPool, maxPoolGradient } from './pooling';
 export { depthwise, depthwiseFilterGradient, depthwiseInputGradient } from './depthwise';
 export { segmentSum } from './segments';
-export { activate, activationGradient, scale } from './nonlinear';
+export { activate, activationGradient, geluAndSlope, scale } from './nonlinear';
 export { attentionScratchBytes, causalAttention, causalAttentionGradient } from './attention';
 export { gatherRows, sumRowsById } from './embedding';
 export { layerNorm, layerNormGradient } from './layerNorm';
@@ -17,3 +17,4 @@ export { binaryCrossEntropy, crossEntropy } from './losses';
 export { lstm, lstmGradient, lstmScratchBytes } from './lstm';
 export { adam, sgdMomentum, sgdPlain } from './optimizers';
 export { columnSums, rowSums, sumOfSquares } from './sums';
+export { gaussianDivergence, gaussianPoint, gaussianPointGradient } from './gaussian';

@@ -1,6 +1,6 @@
 /**
- * Activations and their gradients. relu, tanh and sigmoid know their derivative from what came out, gelu from what went
- * in:
+ * Activations and their gradients. relu, tanh and sigmoid know their derivative from what came out; gelu's is made with its
+ * value:
  *
  *     relu: [y > 0]    tanh: 1 - y^2    sigmoid: y (1 - y)
  *     gelu(x) = x s, s = sigmoid(2 u), u = sqrt(2/pi) (x + 0.044715 x^3)    gelu'(x) = s + 2 x s (1 - s) u'
@@ -30,14 +30,27 @@ function gelu4(x: v128): v128 {
 
 // @ts-ignore: decorator
 @inline
-function geluSlope4(x: v128): v128 {
+function geluWithSlope(x: v128, y: usize, slope: usize, count: i32): void {
   const cubic = f32x4.mul(f32x4.mul(x, x), f32x4.splat(CUBIC));
   const one = f32x4.splat(1);
-  const twice = f32x4.mul(f32x4.mul(f32x4.add(cubic, one), x), f32x4.splat(TWICE_ROOT));
-  const s = sigmoid4(twice);
-  const slope = f32x4.mul(f32x4.add(f32x4.mul(cubic, f32x4.splat(3)), one), f32x4.splat(TWICE_ROOT));
-  const bend = f32x4.mul(f32x4.mul(x, f32x4.mul(s, f32x4.sub(one, s))), slope);
-  return f32x4.add(s, bend);
+  const s = sigmoid4(f32x4.mul(f32x4.mul(f32x4.add(cubic, one), x), f32x4.splat(TWICE_ROOT)));
+  const value = f32x4.mul(x, s);
+  const rise = f32x4.mul(f32x4.add(f32x4.mul(cubic, f32x4.splat(3)), one), f32x4.splat(TWICE_ROOT));
+  const bend = f32x4.mul(f32x4.mul(value, f32x4.sub(one, s)), rise);
+  if (count >= 4) {
+    v128.store(y, value);
+    v128.store(slope, f32x4.add(s, bend));
+  } else {
+    storeSome(y, value, count);
+    storeSome(slope, f32x4.add(s, bend), count);
+  }
+}
+
+/** y = gelu(x), and its derivative, which shares the exponential, to `slope`; either may be x. */
+export function geluAndSlope(x: usize, y: usize, slope: usize, n: i32): void {
+  let i = 0;
+  for (; i + 4 <= n; i += 4, x += 16, y += 16, slope += 16) geluWithSlope(v128.load(x), y, slope, 4);
+  geluWithSlope(loadSome(x, n - i), y, slope, n - i);
 }
 
 // @ts-ignore: decorator
@@ -50,14 +63,14 @@ function activated(kind: i32, x: v128): v128 {
   return x;
 }
 
-/** dy times the derivative, from `known`: the output, for gelu the input. */
+/** dy times the derivative, from `known`: the output, for gelu the derivative itself. */
 // @ts-ignore: decorator
 @inline
 function slanted(kind: i32, dy: v128, known: v128): v128 {
   if (kind == RELU) return v128.and(dy, f32x4.gt(known, f32x4.splat(0)));
   if (kind == TANH) return f32x4.mul(dy, f32x4.sub(f32x4.splat(1), f32x4.mul(known, known)));
   if (kind == SIGMOID) return f32x4.mul(dy, f32x4.mul(known, f32x4.sub(f32x4.splat(1), known)));
-  if (kind == GELU) return f32x4.mul(dy, geluSlope4(known));
+  if (kind == GELU) return f32x4.mul(dy, known);
   return dy;
 }
 

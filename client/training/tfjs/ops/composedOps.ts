@@ -1,6 +1,7 @@
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { TensorFlow } from '../../../models/model.ts';
 import type { Activation, Ops } from '../../../models/ops.ts';
+import { countHits, countPixels } from './hits.ts';
 
 /** Added to the variance before its root is taken. */
 const LAYER_NORM_EPSILON = 1e-5;
@@ -93,14 +94,22 @@ export function composedOps(tf: TensorFlow): Ops {
       return tf.stack(states, 1) as Tensor3D;
     },
 
-    crossEntropy(logits, labels) {
+    crossEntropy(logits, labels, score) {
+      if (score !== undefined) {
+        score.right += countHits(logits.dataSync<'float32'>(), logits.shape[1], labels.dataSync<'int32'>());
+        score.of += labels.size;
+      }
       const chosen = tf.mul(tf.logSoftmax(logits), tf.oneHot(labels, logits.shape[1]));
       return tf.neg(tf.mean(tf.sum(chosen, 1))) as Scalar;
     },
 
     // log(1 + e^x) - t x, written so that no exponential overflows. The derivative sigmoid(x) - t is right at 0 too,
     // where the parts have none.
-    binaryCrossEntropy(logits, targets) {
+    binaryCrossEntropy(logits, targets, score) {
+      if (score !== undefined) {
+        score.right += countPixels(logits.dataSync<'float32'>(), targets.dataSync<'float32'>());
+        score.of += targets.size;
+      }
       const batch = logits.shape[0];
       const loss = tf.customGrad((x, save) => {
         (save as (tensors: Tensor[]) => void)([x as Tensor, targets]);
@@ -112,6 +121,14 @@ export function composedOps(tf: TensorFlow): Ops {
         };
       });
       return loss(logits) as Scalar;
+    },
+
+    gaussianPoint: (mean, logVariance, noise) =>
+      tf.add(mean, tf.mul(tf.exp(tf.mul(logVariance, 0.5)), noise)) as Tensor2D,
+
+    gaussianDivergence(mean, logVariance) {
+      const spread = tf.sub(tf.add(tf.square(mean), tf.exp(logVariance)), tf.add(logVariance, 1));
+      return tf.mul(tf.sum(spread), 0.5 / mean.shape[0]) as Scalar;
     },
   };
 

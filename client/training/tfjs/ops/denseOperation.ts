@@ -39,10 +39,11 @@ export function fusedDense(context: FusedContext): Ops['dense'] {
     const shape = [...x.shape.slice(0, -1), outputs];
     const recording = context.recording();
     const sums = multiply(x, kernel, bias, context.blank(shape), [rows, outputs, inputs, 0, 0]);
-    // gelu's derivative needs what went in; the others make do with what came out.
+    // gelu's derivative is made with its value; the others make do with what came out.
     const apart = activation === 'gelu' && recording;
     const y = apart ? context.blank(shape) : sums;
-    if (kind !== 0) exports.activate(kind, at(sums), at(y), sums.size);
+    if (apart) exports.geluAndSlope(at(sums), at(y), at(sums), sums.size);
+    else if (kind !== 0) exports.activate(kind, at(sums), at(y), sums.size);
     if (!recording) return y;
 
     const saved = kind === 0 || apart ? [x, kernel] : [x, kernel, y];
@@ -73,12 +74,16 @@ export function fusedGelu(context: FusedContext): Ops['gelu'] {
   const kind = ACTIVATION_NUMBERS.gelu;
   return (x) => {
     const y = context.blank(x.shape);
-    exports.activate(kind, at(x), at(y), x.size);
-    if (!context.recording()) return y;
-    context.record('FusedGelu', { x }, y, [x], [], (dy) => ({
+    if (!context.recording()) {
+      exports.activate(kind, at(x), at(y), x.size);
+      return y;
+    }
+    const slope = context.blank(x.shape);
+    exports.geluAndSlope(at(x), at(y), at(slope), x.size);
+    context.record('FusedGelu', { x }, y, [], [slope], (dy) => ({
       x: () => {
         const dx = context.blank(x.shape);
-        exports.activationGradient(kind, at(dy), at(x), at(dx), x.size);
+        exports.activationGradient(kind, at(dy), at(slope), at(dx), x.size);
         return dx;
       },
     }));

@@ -1,6 +1,7 @@
 import type { TensorFlow } from '../../../models/model.ts';
 import type { Ops } from '../../../models/ops.ts';
 import { fusedDense, fusedGelu } from './denseOperation.ts';
+import { fusedGaussianDivergence, fusedGaussianPoint } from './gaussianOperations.ts';
 import { fusedAvgPool, fusedConv2d, fusedMaxPool } from './imageOperations.ts';
 import { fusedLayerNorm } from './layerNormOperation.ts';
 import { fusedBinaryCrossEntropy, fusedCrossEntropy } from './lossOperations.ts';
@@ -29,5 +30,7 @@ export function fusedOps(tf: TensorFlow): Ops {
     lstm: fusedLstm(context, dense, embedded),
     crossEntropy: fusedCrossEntropy(context),
     binaryCrossEntropy: fusedBinaryCrossEntropy(context),
+    gaussianPoint: fusedGaussianPoint(context),
+    gaussianDivergence: fusedGaussianDivergence(context),
   };
 }

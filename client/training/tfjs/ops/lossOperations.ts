@@ -1,28 +1,18 @@
-import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
+import type { Scalar } from '@tensorflow/tfjs-core';
 import { AssayError } from '../../../../protocol/errors.ts';
-import type { Ops } from '../../../models/ops.ts';
+import type { Ops, Score } from '../../../models/ops.ts';
 import type { FusedContext } from './tapeOperation.ts';
 
-/**
- * A loss whose kernel writes the gradient beside the value: back, it is only multiplied by what comes from above, which
- * is 1 where the loss is what is trained on.
- */
-function record(context: FusedContext, name: string, logits: Tensor, loss: Tensor, gradient: Tensor): void {
-  const { exports, at } = context;
-  context.record(name, { logits }, loss, [], [gradient], (dy) => ({
-    logits: () => {
-      if (context.floats(at(dy), 1)[0] === 1) return context.share(gradient, logits.shape);
-      const scaled = context.blank(logits.shape);
-      exports.scale(at(gradient), at(dy), at(scaled), gradient.size);
-      return scaled;
-    },
-  }));
+function count(score: Score | undefined, right: number, of: number): void {
+  if (score === undefined) return;
+  score.right += right;
+  score.of += of;
 }
 
-/** Softmax cross-entropy with its gradient. */
+/** Softmax cross-entropy; its kernel writes the gradient beside the value. */
 export function fusedCrossEntropy(context: FusedContext): Ops['crossEntropy'] {
   const { exports, at } = context;
-  return (logits, labels) => {
+  return (logits, labels, score) => {
     const [rows, classes] = logits.shape;
     const gradient = context.recording() ? context.blank([rows, classes]) : undefined;
     const loss = context.blank([]);
@@ -38,7 +28,12 @@ export function fusedCrossEntropy(context: FusedContext): Ops['crossEntropy'] {
         fix: 'check that data and model have the same classes',
       });
     }
-    if (gradient !== undefined) record(context, 'FusedCrossEntropy', logits, loss, gradient);
+    count(score, hits, rows);
+    if (gradient !== undefined) {
+      context.record('FusedCrossEntropy', { logits }, loss, [], [gradient], (dy) => ({
+        logits: () => context.times(gradient, dy),
+      }));
+    }
     return loss as Scalar;
   };
 }
@@ -46,7 +41,7 @@ export function fusedCrossEntropy(context: FusedContext): Ops['crossEntropy'] {
 /** Binary cross-entropy of logits with its gradient by the logits; targets are data. */
 export function fusedBinaryCrossEntropy(context: FusedContext): Ops['binaryCrossEntropy'] {
   const { exports, at } = context;
-  return (logits, targets) => {
+  return (logits, targets, score) => {
     const [rows, width] = logits.shape;
     if (targets.size !== logits.size || targets.dtype !== 'float32') {
       throw new AssayError('KERNEL_SHAPES', {
@@ -58,15 +53,13 @@ export function fusedBinaryCrossEntropy(context: FusedContext): Ops['binaryCross
     }
     const gradient = context.recording() ? context.blank([rows, width]) : undefined;
     const loss = context.blank([]);
-    exports.binaryCrossEntropy(
-      at(logits),
-      at(targets),
-      rows,
-      width,
-      at(loss),
-      gradient === undefined ? 0 : at(gradient),
-    );
-    if (gradient !== undefined) record(context, 'FusedBinaryCrossEntropy', logits, loss, gradient);
+    const to = gradient === undefined ? 0 : at(gradient);
+    count(score, exports.binaryCrossEntropy(at(logits), at(targets), rows, width, at(loss), to), logits.size);
+    if (gradient !== undefined) {
+      context.record('FusedBinaryCrossEntropy', { logits }, loss, [], [gradient], (dy) => ({
+        logits: () => context.times(gradient, dy),
+      }));
+    }
     return loss as Scalar;
   };
 }

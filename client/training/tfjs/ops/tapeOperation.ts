@@ -33,6 +33,8 @@ export interface FusedContext extends KernelContext {
   blank(shape: readonly number[], dtype?: DataType): Tensor;
   /** Another tensor with the same values in the same memory. */
   share(tensor: Tensor, shape?: readonly number[]): Tensor;
+  /** `gradient` times the scalar that comes from above: 1 where the loss is what is trained on, and then for free. */
+  times(gradient: Tensor, dy: Tensor): Tensor;
   /** Whether somebody will ask for gradients of what is computed now. */
   recording(): boolean;
   /**
@@ -65,6 +67,12 @@ export function fusedContext(tf: TensorFlow): FusedContext {
     share(tensor, shape = tensor.shape) {
       backend.incRef(tensor.dataId);
       return engine.makeTensorFromTensorInfo({ dataId: tensor.dataId, shape: [...shape], dtype: tensor.dtype });
+    },
+    times(gradient, dy) {
+      if (kernels.floats(kernels.address(dy), 1)[0] === 1) return context.share(gradient);
+      const scaled = context.blank(gradient.shape);
+      kernels.exports.scale(kernels.address(gradient), kernels.address(dy), kernels.address(scaled), gradient.size);
+      return scaled;
     },
     recording: () => engine.isTapeOn(),
     record(name, inputs, output, saved, own, gradient) {
