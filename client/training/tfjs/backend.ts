@@ -4,7 +4,7 @@ import { AssayError } from '../../../protocol/errors.ts';
 import type { TensorFlow } from '../../models/model.ts';
 import { loadTrainingKernels } from '../kernels/kernelModule.ts';
 import { registerKernels } from '../kernels/registerKernels.ts';
-import { refuseWrongKernels } from './refusedKernels.ts';
+import { refuseMissingKernels, refuseWrongKernels } from './refusedKernels.ts';
 
 /**
  * Name and version of the kernel set. Another set gives other bits: raise the number whenever a kernel or gradient
@@ -51,5 +51,6 @@ async function load(): Promise<TensorFlow> {
   }
   refuseWrongKernels(tf);
   registerKernels(loadTrainingKernels(tf));
+  refuseMissingKernels(tf);
   return tf;
 }

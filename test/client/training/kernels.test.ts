@@ -87,17 +87,31 @@ describe('client kernels', () => {
     product.dispose();
   });
 
-  it('refuses the gradient of convolution in three dimensions, which is another one every time', () =>
-    expectError(
+  for (const [what, attempt, text] of [
+    [
+      'the gradient of convolution in three dimensions, which is another one every time',
       () =>
-        tf.tidy(() =>
-          tf.grad((x: Tensor) => tf.sum(tf.conv3d(x as never, tf.ones([2, 2, 2, 1, 1]), 1, 'valid')))(
-            tf.ones([1, 3, 3, 3, 1]),
-          ),
-        ),
-      'KERNEL_REFUSED',
+        tf.grad((x: Tensor) => tf.conv3d(x as never, tf.ones([2, 2, 2, 1, 1]), 1, 'valid'))(tf.ones([1, 3, 3, 3, 1])),
       /Conv3DBackpropInputV2.*varies/,
-    ));
+    ],
+    [
+      'the gradient of mirroring, which TF.js has wrong',
+      () => tf.grad((x: Tensor) => tf.mirrorPad(x as never, [[1, 1]], 'reflect'))(tf.ones([3])),
+      /gradient of MirrorPad.*mirrored/,
+    ],
+    [
+      'a gradient that TF.js does not have',
+      () => tf.grad((x: Tensor) => tf.topk(x, 2).values)(tf.ones([3])),
+      /gradient of TopK, which TF.js does not have/,
+    ],
+    [
+      'a kernel that the backend does not have',
+      () => tf.einsum('ij,jk->ik', tf.ones([2, 2]), tf.ones([2, 2])),
+      /kernel Einsum, which this engine does not have/,
+    ],
+  ] as const) {
+    it(`refuses ${what}, and says what to do`, () => expectError(() => tf.tidy(attempt), 'KERNEL_REFUSED', text));
+  }
 
   it('the fused product adds its bias once, batched and transposed', () => {
     for (const [aShape, bShape, transposeA, transposeB] of [
