@@ -25,10 +25,17 @@ import {
   withFacts,
   withKey,
 } from '../options/shared.ts';
+import { externalTrainer, type TrainerFlags, withTrainerCommand } from '../options/trainer.ts';
 import { collect, httpUrl, integer, oneOf } from '../options/values.ts';
 import { writeFacts } from '../output/facts.ts';
 
-interface DeployCommandOptions extends ChainOptions, KeyOptions, FederationSettings, FactsOptions, PresetOptions {
+interface DeployCommandOptions
+  extends ChainOptions,
+    KeyOptions,
+    FederationSettings,
+    FactsOptions,
+    PresetOptions,
+    TrainerFlags {
   readonly state: string;
   readonly seed: string;
   readonly factory?: string;
@@ -69,6 +76,7 @@ export function addDeployCommand(program: Command): void {
     .option('--factory <address>', 'use this factory instead of deploying the contracts again')
     .option('--kubo-rpc <url>', 'also pin manifest and first model in this Kubo daemon', httpUrl)
     .option('--member <address>', 'put this account on the allow-list; repeatable', collect, []);
+  withTrainerCommand(command, 'take the first weights from this command instead of the built-in engine');
   withFacts(withConfigFile(command)).addHelpText('after', EXAMPLES).action(runDeploy);
 }
 
@@ -83,12 +91,13 @@ async function runDeploy(options: DeployCommandOptions): Promise<void> {
   planRule(options);
   checkServerStep(planServerStep(options));
   checkAlgorithmServer(preset.manifest.training, options.server);
+  const external = externalTrainer(options, say);
   const state = await openStateFolder(options.state, { owner: 'assay deploy' });
   try {
     const connection = await openChain(options, say);
     const signer = await openSigner(connection, options, options.state);
     const store = await openPayloadStore(state.file('payloads'));
-    const genesis = await storeGenesis(store, preset.manifest, options.seed, preset.maxUpdateNorm, material);
+    const genesis = await storeGenesis(store, preset.manifest, options.seed, preset.maxUpdateNorm, material, external);
     const stored = [genesis.manifestCid, genesis.modelCid];
     if (options.baseFile !== undefined) {
       const { cid } = await store.put(new Uint8Array(await readFile(options.baseFile)));

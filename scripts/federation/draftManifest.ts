@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { ModelSpec } from '../../client/models/model.ts';
 import { loadModelFile, readModelFile } from '../../client/models/modelFile.ts';
 import { describeModel } from '../../client/models/registry.ts';
+import { TRAINER_PROTOCOL } from '../../client/training/external/task.ts';
 import { ENGINE } from '../../client/training/tfjs/backend.ts';
 import { payloadCid } from '../../protocol/encoding/cid.ts';
 import {
@@ -29,7 +30,8 @@ type Fields = Record<string, unknown>;
 /**
  * A manifest from a draft that has at least `model`, `training` and `data`. Filled in where they are left out: `format`,
  * `name`, `engine`, `task`, `tensors`, `data.tokenizer`, a language model's `vocabulary` and `context`, the `sha256` of a
- * model file, the `cid` and `sha256` of a base. What stands in the draft stays, and is checked.
+ * model file, the `cid` and `sha256` of a base. A draft of engine `trainer/1` that has `task` and `tensors` is left as it is:
+ * its model may be of a kind that only its trainers know. What stands in the draft stays, and is checked.
  *
  * @throws AssayError MANIFEST, MODEL_UNKNOWN, MODEL_SETTINGS, MODEL_FILE
  */
@@ -42,6 +44,9 @@ export async function completeManifest(draft: unknown, parts: DraftParts): Promi
     });
   }
   const data = isFields(draft.data) && parts.tokenizer ? { tokenizer: parts.tokenizer, ...draft.data } : draft.data;
+  // What participants train with programs of their own may be a model that only those know; then nothing follows from it.
+  const foreign = draft.engine === TRAINER_PROTOCOL && draft.tensors !== undefined && draft.task !== undefined;
+  if (foreign) return checkManifest({ format: MANIFEST_FORMAT, name: parts.name, ...draft, data });
   const spec = await completeModel(draft.model, data, parts);
   const model = describeModel(spec);
   const personal = isFields(draft.training) && draft.training.personal !== undefined;

@@ -35,17 +35,24 @@ export function withTrainerLimits(command: Command): Command {
     .option('--trainer-env <name>', 'let the trainer see this variable of the environment; repeatable', collect, []);
 }
 
-/** The trainer itself, and where its data is. */
-export function withTrainer(command: Command): Command {
+/** The trainer itself. */
+export function withTrainerCommand(command: Command, description: string): Command {
   return withTrainerLimits(
     command
-      .option('--trainer <command>', 'train and evaluate with this command instead of the built-in engine')
+      .option('--trainer <command>', description)
       .addOption(
         new Option('--trainer-mode <mode>', 'persistent, folder (a process for each task), or auto: what it can')
           .argParser(oneOf('auto', 'persistent', 'folder'))
           .default('auto'),
-      )
-      .option('--data <folder>', "with --trainer, instead of a data set: the trainer's own data, in its own form"),
+      ),
+  );
+}
+
+/** The trainer itself, and where its data is. */
+export function withTrainer(command: Command): Command {
+  return withTrainerCommand(command, 'train and evaluate with this command instead of the built-in engine').option(
+    '--data <folder>',
+    "with --trainer, instead of a data set: the trainer's own data, in its own form",
   );
 }
 
