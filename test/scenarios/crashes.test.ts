@@ -1,9 +1,13 @@
 /** `kill -9` at every stage, start again: the node goes on where it was, sends nothing twice and loses nothing. */
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { loadSilo } from '../../client/datasets/loadSilo.ts';
+import { PERSONAL_MODEL_FILE } from '../../client/node/personalModel.ts';
+import { parsePersonalisation } from '../../client/personalisation/settings.ts';
 import { createTrainer } from '../../client/training/createTrainer.ts';
+import type { Manifest } from '../../protocol/encoding/manifest.ts';
+import { holdOutOwn } from '../../scripts/node/ownData.ts';
 import { openDesk, runAggregator, startAggregator, startParticipant } from './support/inProcess.ts';
 import { type AssayProcess, type Line, nodeArgs, nodeFolder, startAssay } from './support/processes.ts';
 import { startProxy } from './support/proxy.ts';
@@ -20,7 +24,7 @@ const TABLE = [
 ].join('\n');
 
 describe('scenario: nodes that are killed', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   let world: World;
   useWorld((started) => {
     world = started;
@@ -51,19 +55,23 @@ describe('scenario: nodes that are killed', function () {
       return nodes;
     };
 
-    const calm = await world.federation({ rounds });
+    // What scaffold and ditto keep from round to round must come through every kill as well.
+    const changeManifest = (manifest: Manifest): Manifest => {
+      const { localEpochs: _epochs, ...training } = manifest.training;
+      return { ...manifest, training: { ...training, localSteps: 6, algorithm: { kind: 'scaffold' } } };
+    };
+    const personalise = parsePersonalisation('ditto?strength=0.5');
+    const calm = await world.federation({ rounds, changeManifest });
     await startAggregator(world, calm);
     await others(calm);
     const silo = { dataset, partition: 'by-file', silo: 0, silos: 1, seed: 'assay', cacheFolder: world.folder };
-    const trainer = createTrainer({
-      manifest: calm.manifest,
-      ...(await loadSilo({ ...silo, data: calm.manifest.data })),
-    });
+    const own = holdOutOwn(await loadSilo({ ...silo, data: calm.manifest.data }), 0.2, 'assay');
+    const trainer = createTrainer({ manifest: calm.manifest, ...own });
     world.test.add(() => trainer.close());
-    const undisturbed = await startParticipant(world, calm, { seed: 'victim', change: { trainer } });
+    const undisturbed = await startParticipant(world, calm, { seed: 'victim', change: { trainer, personalise } });
     await undisturbed.ended;
 
-    const fed = await world.federation({ rounds });
+    const fed = await world.federation({ rounds, changeManifest });
     const aggregator = await startAggregator(world, fed);
     await others(fed);
     const victim = await nodeFolder(world, fed);
@@ -76,6 +84,8 @@ describe('scenario: nodes that are killed', function () {
       dataset,
       '--seed',
       'victim',
+      '--personalise',
+      'ditto?strength=0.5',
     ];
     const left = new Set<string>(STAGES);
     let killWhenTaken: (() => void) | undefined;
@@ -114,6 +124,9 @@ describe('scenario: nodes that are killed', function () {
       const [disturbed, reference] = [await fed.federation.round(round), await calm.federation.round(round)];
       expect(disturbed.modelRoot, `model of round ${round}`).to.equal(reference.modelRoot);
     }
+    const personal = [victim.folder, undisturbed.folder].map((folder) => readFile(join(folder, PERSONAL_MODEL_FILE)));
+    const [disturbed, reference] = await Promise.all(personal);
+    expect(disturbed!.equals(reference!), 'the own model').to.equal(true);
     expect((await world.audit(fed)).findings).to.deep.equal([]);
   });
 
