@@ -24,10 +24,13 @@ export function mnistMlp(name = 'mnist'): Preset {
   return preset(name, model, SGD, MNIST, 3);
 }
 
-/** MNIST digits, two small convolutions: more right digits than the MLP with less than half of its parameters. */
+/**
+ * MNIST digits, two small convolutions: more right digits than the MLP with less than half of its parameters. Chosen with
+ * `assay simulate` for ten clients of whom two attack: with fewer local epochs it ends lower under a robust rule.
+ */
 export function mnistCnn(name = 'mnist'): Preset {
   const stages = [conv(8, 'same'), MAX_POOL, conv(16, 'same'), MAX_POOL, dense(24)];
-  return preset(name, mnistNetwork(stages), SGD, MNIST, 3);
+  return preset(name, mnistNetwork(stages), { ...SGD, localEpochs: 4 }, MNIST, 5);
 }
 
 /** LeNet-5 (LeCun et al. 1998) with rectifiers and largest values instead of its squashing functions and means. */
