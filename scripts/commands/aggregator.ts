@@ -76,10 +76,14 @@ async function runAggregator(options: AggregatorOptions): Promise<void> {
     const evaluation =
       manifest === undefined
         ? undefined
-        : await evaluator(options.evaluate ?? null, options.cache, manifest, federation.parameters, {
-            material: await modelMaterial(manifest, options, payloads),
-            ...(external && { external }),
-          });
+        : await evaluator(
+            options.evaluate ?? null,
+            options.cache,
+            manifest,
+            federation.parameters,
+            { material: await modelMaterial(manifest, options, payloads), ...(external && { external }) },
+            log.say,
+          );
     try {
       const { stake, ...registration } = await ensureRegistered(
         federation,

@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { attacks } from '../../client/attacks/registry.ts';
 import { cellsOf, checkGrid, type Grid, parseGrid } from '../../client/simulation/grid.ts';
 import { type FinishedCell, Journal } from '../../client/simulation/journal.ts';
+import { MODEL_PRESETS } from '../../client/simulation/modelChoice.ts';
 import { runGrid } from '../../client/simulation/runGrid.ts';
 import { writeFileAtomic } from '../../storage/atomicFile.ts';
 import { lockFolder } from '../../storage/folderLock.ts';
@@ -33,6 +34,8 @@ interface SimulateOptions extends FactsOptions {
   readonly rule: readonly string[];
   readonly attack: readonly string[];
   readonly alpha: readonly string[];
+  readonly algorithm: readonly string[];
+  readonly model?: string;
   readonly seed: readonly string[];
   readonly participants?: number;
   readonly byzantine?: number;
@@ -58,6 +61,13 @@ export function addSimulateCommand(program: Command): void {
     .argument('[grid]', "grid of experiments, a JSON file; without one: the demonstration's federation")
     .option('--rule <name>', "aggregation rule instead of the grid's; repeatable", collect, [])
     .option('--attack <name>', "attack instead of the grid's, or none; repeatable", collect, [])
+    .option(
+      '--algorithm <kind>',
+      'fedavg, scaffold, reptile, fedper or fedrep (others in a grid file); repeatable',
+      collect,
+      [],
+    )
+    .option('--model <preset>', `model: ${MODEL_PRESETS.join(', ')}`)
     .option('--alpha <a>', 'Dirichlet concentration of the label skew, or iid; repeatable', collect, [])
     .option('--seed <text>', 'seed; repeatable', collect, [])
     .option('--participants <n>', 'participants', integer(1))
@@ -127,9 +137,11 @@ async function runSimulate(path: string | undefined, options: SimulateOptions): 
 
 /** The grid of the file, or the default one, with what the options replace. */
 async function readGrid(path: string | undefined, options: SimulateOptions): Promise<Grid> {
-  const { rule, attack, alpha, seed, participants, byzantine, rounds } = options;
+  const { rule, algorithm, model, attack, alpha, seed, participants, byzantine, rounds } = options;
   const changes = {
     ...(rule.length > 0 ? { rules: rule } : {}),
+    ...(algorithm.length > 0 ? { algorithms: algorithm } : {}),
+    ...(model === undefined ? {} : { model }),
     ...(attack.length > 0 ? { attacks: attack } : {}),
     ...(alpha.length > 0 ? { alphas: alpha.map((text) => (text === 'iid' ? text : Number(text))) } : {}),
     ...(seed.length > 0 ? { seeds: seed } : {}),

@@ -3,9 +3,11 @@
  */
 import type { Metrics } from '../../aggregator/aggregateRound.ts';
 import { loadDataset, parseDataset } from '../../client/datasets/loadSilo.ts';
+import { type AnyDataset, bitsPerByte, isText } from '../../client/datasets/text/textDataset.ts';
 import { createTrainer, type TrainerOptions } from '../../client/training/createTrainer.ts';
 import { fixedToFloat } from '../../protocol/encoding/fixedPoint.ts';
 import type { Manifest } from '../../protocol/encoding/manifest.ts';
+import { AssayError } from '../../protocol/errors.ts';
 import type { LearningParameters } from '../../protocol/round/parameters.ts';
 
 export interface Evaluator {
@@ -20,17 +22,31 @@ export async function evaluator(
   manifest: Manifest,
   parameters: Pick<LearningParameters, 'modelFractionBits'>,
   means: Pick<TrainerOptions, 'external' | 'material'> = {},
+  say: (text: string) => void = () => undefined,
 ): Promise<Evaluator> {
-  const samples =
+  if (manifest.training.personal !== undefined && means.external === undefined) {
+    throw new AssayError('NO_HEAD', {
+      summary: "without a head this federation's model predicts nothing: every participant keeps its own",
+      expected: 'an aggregator that does not evaluate',
+      received: `--evaluate in a federation with training.personal of kind ${manifest.training.personal.kind}`,
+      fix: 'leave --evaluate out; participants measure it under their own heads with --personalise',
+    });
+  }
+  const data: { readonly train?: AnyDataset; readonly test?: AnyDataset } =
     dataset === null
       ? {}
       : await loadDataset(parseDataset(dataset), { cacheFolder, seed: 'assay', data: manifest.data });
-  const trainer = createTrainer({ manifest, ...samples, ...means });
+  const trainer = createTrainer({ manifest, ...data, ...means });
+  const text = data.test !== undefined && isText(data.test) ? data.test : undefined;
   return {
     async evaluate(model) {
       const { accuracy, loss, samples } = await trainer.evaluate({
         weights: fixedToFloat(model, parameters.modelFractionBits),
       });
+      if (text !== undefined) {
+        const [perToken, perByte] = [Math.exp(loss).toFixed(2), bitsPerByte(loss, text).toFixed(3)];
+        say(`perplexity ${perToken} per token, ${perByte} bits per byte, on ${samples} held-out tokens`);
+      }
       return { accuracy, loss, samples };
     },
     close: () => trainer.close(),
