@@ -3,12 +3,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { describeModel } from '../../client/models/registry.ts';
-import { floatToFixed } from '../../protocol/encoding/fixedPoint.ts';
-import { checkManifest } from '../../protocol/encoding/manifest.ts';
-import { evaluator } from '../../scripts/node/evaluator.ts';
-import { expectError } from '../client/support/expectError.ts';
-import { smallManifest } from '../client/support/smallFederation.ts';
+import { describeModel } from '../../../client/models/registry.ts';
+import { floatToFixed } from '../../../protocol/encoding/fixedPoint.ts';
+import { checkManifest } from '../../../protocol/encoding/manifest.ts';
+import { evaluator } from '../../../scripts/node/evaluator.ts';
+import { expectError } from '../../client/support/expectError.ts';
+import { smallManifest } from '../../client/support/smallFederation.ts';
 
 describe('the evaluation of an aggregator', () => {
   it('tells of text how perplexed the model is, by token and by byte', async () => {
