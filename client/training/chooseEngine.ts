@@ -2,7 +2,7 @@ import { AssayError } from '../../protocol/errors.ts';
 import type { TrainerCommand } from './external/command.ts';
 import { TRAINER_PROTOCOL } from './external/task.ts';
 import { ENGINE } from './tfjs/backend.ts';
-import { installedPackage, type PackageLoader, TFJS_NODE } from './tfjsNode/kit.ts';
+import { INSTALL, installedPackage, type PackageLoader, TFJS_NODE } from './tfjsNode/kit.ts';
 
 /** Which engine trains, and one line for people that says so and why. */
 export interface EngineChoice {
@@ -40,7 +40,7 @@ export function chooseEngine(
         summary: `the federation trains with ${TFJS_NODE}, which is not installed here`,
         expected: 'the package @tensorflow/tfjs-node',
         received: 'none',
-        fix: 'run: npm install --no-save @tensorflow/tfjs-node; or train with a command of your own: --trainer',
+        fix: `${INSTALL}; or train with a command of your own: --trainer`,
       });
     }
     case TRAINER_PROTOCOL: {

@@ -18,17 +18,26 @@ export interface PackageLoader {
   load(): unknown;
 }
 
+/** What to do where it is missing. Not beside Assay: the next `npm ci` would remove it. */
+export const INSTALL = `in a folder of its own run: npm install ${PACKAGE}; then name the folder in ASSAY_TFJS_NODE`;
+
 const require = createRequire(import.meta.url);
 
+/** Beside Assay, or in the folder that `ASSAY_TFJS_NODE` names: with 500 MB it may well have a place of its own. */
 export const installedPackage: PackageLoader = {
   find() {
-    try {
-      return require.resolve(PACKAGE);
-    } catch {
-      return undefined;
+    for (const folder of [process.env.ASSAY_TFJS_NODE, import.meta.dirname]) {
+      try {
+        if (folder) return require.resolve(PACKAGE, { paths: [folder] });
+      } catch {
+        // not there
+      }
     }
+    return undefined;
   },
-  load: () => require(PACKAGE),
+  load() {
+    return require(this.find()!);
+  },
 };
 
 /**
@@ -38,7 +47,7 @@ export const installedPackage: PackageLoader = {
  * @throws AssayError ENGINE_UNAVAILABLE when it is not installed, or does not load
  */
 export function tfjsNodeKit(loader: PackageLoader = installedPackage): EngineKit {
-  if (loader.find() === undefined) throw unavailable('it is not installed', `run: npm install --no-save ${PACKAGE}`);
+  if (loader.find() === undefined) throw unavailable('it is not installed', INSTALL);
   restoreUtilities();
   let tf: TensorFlow;
   try {
@@ -62,11 +71,12 @@ export function tfjsNodeKit(loader: PackageLoader = installedPackage): EngineKit
   };
 }
 
-/** The last release of tfjs-node uses two functions that Node 23 took out of `util`; without them its loading throws. */
+/** The last release of tfjs-node uses two old functions of `util`; Node 23 has one of them no more, and loading throws. */
 function restoreUtilities(): void {
   const old = util as unknown as Record<string, unknown>;
   old.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
-  old.isArray ??= Array.isArray;
+  // Node 24 still has this one, and warns of it.
+  old.isArray = Array.isArray;
 }
 
 function unavailable(why: string, fix: string, cause?: unknown): AssayError {
