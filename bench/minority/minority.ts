@@ -97,17 +97,28 @@ async function measure(seed: string): Promise<Outcome> {
   return outcome;
 }
 
-/** Federated averaging (McMahan et al. 2017), all silos alike. */
-function federate(engine: Engine, data: readonly Dataset[], count: number, seed: string, what: string): Float32Array {
+/** Federated averaging (McMahan et al. 2017), all silos alike, with the server momentum of Hsu, Qi and Brown 2019. */
+function federate(
+  engine: Engine,
+  data: readonly Dataset[],
+  count: number,
+  seed: string,
+  what: 'generator' | 'classifier',
+): Float32Array {
+  const momentum = what === 'generator' ? 0.5 : 0;
   let weights = engine.init(seed);
+  const velocity = new Float64Array(weights.length);
   for (let round = 1; round <= count; round++) {
     const sum = new Float64Array(weights.length);
     data.forEach((silo, i) => {
       engine.train(silo, { weights, round, seed: `${seed}/${what}/${i}` }).weights.forEach((value, k) => {
-        sum[k]! += value / data.length;
+        sum[k]! += (value - weights[k]!) / data.length;
       });
     });
-    weights = Float32Array.from(sum);
+    weights = weights.map((value, k) => {
+      velocity[k] = momentum * velocity[k]! + sum[k]!;
+      return value + velocity[k]!;
+    });
     if (round % 5 === 0) say(`seed ${seed}: ${what}, round ${round} of ${count}`);
   }
   return weights;

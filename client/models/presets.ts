@@ -92,8 +92,8 @@ export function codeTransformer(name: string, tokenizer: TextData['tokenizer'], 
 /** Drawing MNIST digits by their class: a conditional variational autoencoder, 16 latent coordinates. */
 export function digitsVae(name = 'digits'): Preset {
   const model = { kind: 'vae', inputs: 784, classes: 10, hidden: [256], latent: 16 };
-  const training: TrainingSettings = { localEpochs: 2, batchSize: 32, learningRate: 0.001, optimizer: 'adam' };
-  return preset(name, model, training, MNIST, 10);
+  const training: TrainingSettings = { localEpochs: 2, batchSize: 32, learningRate: 0.002, optimizer: 'adam' };
+  return preset(name, model, training, MNIST, 20);
 }
 
 const MAX_POOL = { kind: 'maxPool', size: 2, strides: 2 } as const;
