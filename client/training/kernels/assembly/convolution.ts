@@ -6,10 +6,12 @@
  *     dF = X'^T dY             summed block by block
  *     dX = fold(dY F^T)
  *
- * Where `isWinograd` says so, an algorithm with fewer multiplications takes over.
+ * Where `isWinograd` says so, an algorithm with fewer multiplications takes over; where `isDirect` does, one that writes no
+ * windows out.
  */
 import { gemmScratchBytes, multiply } from './gemm';
 import { reluInPlace } from './activations';
+import { directConvolve, directFilterGradient, directScratchBytes, isDirect } from './directConvolution';
 import { fold, Geometry, unfold } from './unfold';
 import {
   isWinograd, winogradConvolve, winogradFilterGradient, winogradInputGradient, winogradScratchBytes,
@@ -28,7 +30,8 @@ function blockWindows(g: Geometry): i32 {
 export function convolutionScratchBytes(geometry: usize): usize {
   const g = changetype<Geometry>(geometry);
   if (isWinograd(g)) return winogradScratchBytes(g);
-  return gemmScratchBytes() + ((<usize>blockWindows(g) * g.window()) << 2);
+  const bytes = gemmScratchBytes() + ((<usize>blockWindows(g) * g.window()) << 2);
+  return isDirect(g) ? max(bytes, directScratchBytes(g)) : bytes;
 }
 
 /** `bias` [filters] or 0; `relu`: writes max(y, 0). */
@@ -36,6 +39,10 @@ export function convolve(x: usize, filter: usize, bias: usize, y: usize, geometr
   const g = changetype<Geometry>(geometry);
   if (isWinograd(g)) {
     winogradConvolve(x, filter, bias, y, g, relu, scratch);
+    return;
+  }
+  if (isDirect(g)) {
+    directConvolve(x, filter, bias, y, g, relu, scratch);
     return;
   }
   const window = g.window();
@@ -59,6 +66,10 @@ export function convolveFilterGradient(x: usize, dy: usize, dFilter: usize, geom
   const g = changetype<Geometry>(geometry);
   if (isWinograd(g)) {
     winogradFilterGradient(x, dy, dFilter, g, scratch);
+    return;
+  }
+  if (isDirect(g)) {
+    directFilterGradient(x, dy, dFilter, g, scratch);
     return;
   }
   const window = g.window();

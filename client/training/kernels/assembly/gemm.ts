@@ -7,7 +7,8 @@
  * other gives single numbers, each spread over a vector. A transposed operand is a matter of strides for the second and
  * of packing for the first, so all four products run at the same speed.
  *
- * Every result is the sum over k in ascending order, in blocks of `blockLength(k)`: the order depends on nothing but k.
+ * Every result is the sum over k in ascending order, in blocks whose length follows from the sizes: the order depends on
+ * nothing else.
  * Without fused multiply-add and relaxed SIMD the bits are the same on every machine.
  */
 
@@ -19,6 +20,10 @@ const COLUMNS: i32 = 8;
 const DEEPEST: i32 = 512;
 /** Rows of a block: with 512 columns half a megabyte, which stays in the second-level cache. */
 const TALLEST: i32 = 256;
+/** For up to this many rows and from this many columns on inner blocks are short: they fit the second-level cache. */
+const FEW_ROWS: i32 = 64;
+const WIDE: i32 = 256;
+const SHALLOW: i32 = 64;
 /** From this many columns on numbers that lie apart are packed, too. */
 const PACK_FROM: i32 = 16;
 /** Up to this many rows vectors are read where they lie. */
@@ -83,7 +88,8 @@ function product(
   const numbers = scratch + VECTORS_BYTES;
   const tile = numbers + NUMBERS_BYTES;
   const edgeBias = tile + TILE_BYTES;
-  const depth = blockLength(k);
+  // Few rows use a big matrix of vectors but once: it is read in the order in which it lies.
+  const depth = vColumn == 4 && m <= FEW_ROWS && n >= WIDE ? min(SHALLOW, blockLength(k)) : blockLength(k);
   const inRows = sInner == 4;
   const packNumbers = !inRows && (n >= PACK_FROM || (m & 3) != 0);
   for (let k0 = 0; k0 < k; k0 += depth) {

@@ -49,16 +49,19 @@ export function unfold(x: usize, g: Geometry, first: i32, count: i32, to: usize)
   let ox = first % g.outWidth;
   for (; count > 0; count--) {
     const left = ox * g.strideX - g.padLeft;
-    const right = left + (g.filterWidth - 1) * g.dilationX;
-    const inside = g.dilationX == 1 && left >= 0 && right < g.width;
+    // Columns of the window that are in the image, where they lie side by side.
+    const before = <usize>min(g.filterWidth, max(0, -left)) * channelBytes;
+    const after = max(before, <usize>min(g.filterWidth, max(0, g.width - left)) * channelBytes);
     for (let ky = 0; ky < g.filterHeight; ky++) {
       const iy = oy * g.strideY - g.padTop + ky * g.dilationY;
       const row = image + <usize>iy * rowBytes;
       if (iy < 0 || iy >= g.height) {
         zeroRun(to, runBytes);
         to += runBytes;
-      } else if (inside) {
-        copyRun(row + <usize>left * channelBytes, to, runBytes);
+      } else if (g.dilationX == 1) {
+        if (before > 0) zeroRun(to, before);
+        copyRun(row + <usize>left * channelBytes + before, to + before, after - before);
+        if (after < runBytes) zeroRun(to + after, runBytes - after);
         to += runBytes;
       } else {
         for (let kx = 0, ix = left; kx < g.filterWidth; kx++, ix += g.dilationX, to += channelBytes) {
@@ -88,14 +91,15 @@ export function fold(from: usize, g: Geometry, first: i32, count: i32, x: usize)
   let ox = first % g.outWidth;
   for (; count > 0; count--) {
     const left = ox * g.strideX - g.padLeft;
-    const right = left + (g.filterWidth - 1) * g.dilationX;
-    const inside = g.dilationX == 1 && left >= 0 && right < g.width;
+    // Columns of the window that are in the image, where they lie side by side.
+    const before = <usize>min(g.filterWidth, max(0, -left)) * channelBytes;
+    const after = max(before, <usize>min(g.filterWidth, max(0, g.width - left)) * channelBytes);
     for (let ky = 0; ky < g.filterHeight; ky++) {
       const iy = oy * g.strideY - g.padTop + ky * g.dilationY;
       const row = image + <usize>iy * rowBytes;
       if (iy < 0 || iy >= g.height) from += runBytes;
-      else if (inside) {
-        addRun(from, row + <usize>left * channelBytes, runBytes);
+      else if (g.dilationX == 1) {
+        addRun(from + before, row + <usize>left * channelBytes + before, after - before);
         from += runBytes;
       } else {
         for (let kx = 0, ix = left; kx < g.filterWidth; kx++, ix += g.dilationX, from += channelBytes) {

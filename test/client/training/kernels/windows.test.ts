@@ -50,6 +50,8 @@ const CONVOLUTIONS: readonly Windows[] = [
   windows('2 14 14 24 3 3 16', { padding: 'same' }),
   windows('2 9 11 10 3 3 13', { padding: 'same' }),
   windows('3 10 9 8 3 3 8'),
+  windows('3 12 21 3 4 2 10', { stride: 2, padding: 'same' }),
+  windows('2 6 9 40 4 4 19'), // too long a window for the direct way
   windows('1 3 2 8 5 5 8', { padding: 'same' }), // smaller than the window
   windows('300 5 5 3 3 3 2'), // more windows than a block holds
 ];
