@@ -54,6 +54,7 @@ describe('docs/spec/facts.md', () => {
       'leave',
       'rewardsFund',
       'rewardsWithdraw',
+      'trainerCheck', // compared in test/client/training/external/checkTrainer.test.ts
     ];
     expect(Object.keys(factsExamples())).to.have.members(commands);
   });

@@ -1,6 +1,6 @@
 import type { AssayError } from '../../../protocol/errors.ts';
 import { createRandom } from '../../random.ts';
-import type { LocalMemory, TrainResult } from '../trainer.ts';
+import type { LocalMemory, TrainResult, TrainTask } from '../trainer.ts';
 import { ExternalTrainer, type ExternalTrainerOptions, type TrainerMode } from './externalTrainer.ts';
 
 /** One thing a trainer must or should do. */
@@ -84,6 +84,7 @@ export async function checkTrainer(
         });
       }
     }
+    await row('unknown algorithm', () => refusesUnknown({ ...options, mode: modes[0]! }, task));
     const before = await row('evaluate', async () => {
       const value = await trainer.evaluate({ weights: start });
       const asked = options.test?.size;
@@ -162,6 +163,22 @@ async function findModes(
   // One way is enough; that the other is missing matters little.
   for (const { row, short } of failures) add(found.length > 0 ? { ...row, outcome: 'warning', detail: short } : row);
   return found;
+}
+
+/** Whoever ignores the federation's algorithm trains something else, and nobody would notice. */
+async function refusesUnknown(options: ExternalTrainerOptions, task: TrainTask) {
+  const training = { ...options.manifest.training, algorithm: { kind: 'no-such-algorithm' } };
+  const trainer = new ExternalTrainer({ ...options, manifest: { ...options.manifest, training: training as never } });
+  try {
+    await trainer.train(task);
+  } catch (error) {
+    if ((error as AssayError).code !== 'TRAINER_FAILED') throw error;
+    return { value: true, detail: 'refused' };
+  } finally {
+    await trainer.close();
+  }
+  const detail = 'it trains under an algorithm that does not exist, so it ignores the one of the federation';
+  return { value: false, detail, outcome: 'warning' as const };
 }
 
 function same(first: Float32Array, second: Float32Array) {

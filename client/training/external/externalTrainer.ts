@@ -223,11 +223,12 @@ export class ExternalTrainer implements Trainer {
         this.#mode = 'persistent';
       } catch (error) {
         this.#refuseClosed();
-        const { code } = error as AssayError;
+        const { code, details } = error as AssayError;
         if (code === 'TRAINER_START') throw error;
         await this.#drop();
         this.#mode = 'folder';
-        this.#say('does not stay and speak frames; it is started for each task');
+        const why = details.received?.split('\n')[0] ?? details.summary;
+        this.#say(`does not stay and speak frames (${why}); it is started for each task`);
         return this.#inFolder(task);
       }
     }

@@ -1,11 +1,15 @@
 /** `assay trainer check`: what it says about trainers that are right, and about those that are not. */
 import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { checkTrainer } from '../../../../client/training/external/checkTrainer.ts';
 import { parseCommand } from '../../../../client/training/external/command.ts';
 import { syntheticData } from '../../../../client/training/external/syntheticData.ts';
+import { expectFields, factsExample, readFacts } from '../../../docs/factsExamples.ts';
 import { smallManifest } from '../../support/smallFederation.ts';
 
 const SCRIPT = fileURLToPath(new URL('./trainers/node.mjs', import.meta.url));
@@ -33,6 +37,7 @@ describe('trainer check', function () {
       train: 'ok',
       'train again': 'ok',
       'train, in a folder': 'ok',
+      'unknown algorithm': 'warning', // it knows none and looks at none
       evaluate: 'ok',
       rounds: 'warning', // its loss never falls
     });
@@ -54,7 +59,11 @@ describe('trainer check', function () {
   });
 
   it('the command prints a table and ends with status 1 where a trainer is not usable', async () => {
-    const run = promisify(execFile)(process.execPath, [ENTRY, 'trainer', 'check', `node '${SCRIPT}' missing`]);
+    const folder = mkdtempSync(join(tmpdir(), 'assay-check-'));
+    after(() => rmSync(folder, { recursive: true, force: true }));
+    const json = join(folder, 'facts.json');
+    const line = `node '${SCRIPT}' missing`;
+    const run = promisify(execFile)(process.execPath, [ENTRY, 'trainer', 'check', line, '--json', json]);
     const { code, stdout } = await run.then(
       ({ stdout }) => ({ code: 0, stdout }),
       (error: { code: number; stdout: string }) => error,
@@ -63,5 +72,6 @@ describe('trainer check', function () {
     expect(stdout).to.match(/✖ init .*does not hold the manifest's tensors\n.*4 tensors.*\n.*missing: output\/kernel/);
     expect(stdout).to.match(/✖ train .*\n/);
     expect(stdout).to.match(/not usable: \d+ checks, \d+ failed/);
+    expectFields(await readFacts(json), factsExample('trainerCheck'), 'trainer check');
   });
 });
