@@ -1,13 +1,11 @@
 /** The engines that live in Node: the same training, on different kernels. */
 import { describeModel } from '../../client/models/registry.ts';
 import { plainOptimizer } from '../../client/training/optimizers/plainOptimizer.ts';
-import { ENGINE } from '../../client/training/tfjs/backend.ts';
-import { createEngine } from '../../client/training/tfjs/engine.ts';
+import { embeddedKit } from '../../client/training/tfjs/engine.ts';
 import { type EngineKit, type LocalTraining, localTraining } from '../../client/training/tfjs/localTraining.ts';
 import { composedOps } from '../../client/training/tfjs/ops/composedOps.ts';
 import { installedPackage, tfjsNodeKit } from '../../client/training/tfjsNode/kit.ts';
-import type { TrainingManifest } from '../../client/training/trainer.ts';
-import { type EngineName, SETTINGS, type TrainCase } from './plan.ts';
+import type { EngineName, TrainCase } from './plan.ts';
 import { loadStockTensorFlow } from './stockTensorFlow.ts';
 
 export type NodeEngine = Exclude<EngineName, 'pytorch'>;
@@ -19,10 +17,7 @@ export interface OpenEngine {
 
 /** @throws whatever keeps the engine from loading */
 export async function openEngine(engine: NodeEngine): Promise<OpenEngine> {
-  if (engine === 'embedded') {
-    return { version: ENGINE, create: async (bench) => (await createEngine(manifestOf(bench))).local };
-  }
-  const kit = engine === 'stock' ? await stockKit() : nativeKit();
+  const kit = engine === 'embedded' ? await embeddedKit() : engine === 'stock' ? await stockKit() : nativeKit();
   return { version: kit.name, create: async (bench) => localTraining(kit, describeModel(bench.model), null) };
 }
 
@@ -38,18 +33,4 @@ async function stockKit(): Promise<EngineKit> {
 function nativeKit(): EngineKit {
   if (installedPackage.find() === undefined) throw new Error('@tensorflow/tfjs-node is not installed');
   return tfjsNodeKit();
-}
-
-function manifestOf(bench: TrainCase): TrainingManifest {
-  const { task, model } = bench;
-  const described = describeModel(model);
-  return {
-    task,
-    model,
-    tensors: described.tensors.map(({ name, shape }) => ({ name, shape: [...shape] })),
-    training: { ...SETTINGS, learningRate: bench.learningRate, localSteps: 1 },
-    // The data are handed over as they are: what a manifest says of them does not matter here.
-    data: { features: 784, classes: 10 },
-    engine: ENGINE,
-  };
 }

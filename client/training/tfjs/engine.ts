@@ -57,7 +57,8 @@ export async function createEngine(manifest: TrainingManifest, material: ModelMa
   return engineOf(kind === 'tfjs-node' ? tfjsNodeKit() : await embeddedKit(), manifest, material);
 }
 
-async function embeddedKit(): Promise<EngineKit> {
+/** TF.js on its WASM backend with the kernels of our own. */
+export async function embeddedKit(): Promise<EngineKit> {
   const tf = await loadTensorFlow();
   return {
     name: ENGINE,
