@@ -30,6 +30,7 @@ export interface OperationExports {
   gatherRows(table: number, rows: number, width: number, ids: number, n: number, out: number): number;
   sumRowsById(dy: number, ids: number, n: number, rows: number, width: number, table: number): void;
   attentionScratchBytes(time: number, size: number): number;
+  attentionGradientScratchBytes(time: number, size: number): number;
   causalAttention(
     qkv: number,
     batch: number,
@@ -37,24 +38,23 @@ export interface OperationExports {
     heads: number,
     size: number,
     out: number,
-    logs: number,
+    stats: number,
     scratch: number,
-    gemmScratch: number,
   ): void;
   causalAttentionGradient(
     dout: number,
     qkv: number,
     out: number,
-    logs: number,
+    stats: number,
     batch: number,
     time: number,
     heads: number,
     size: number,
     dqkv: number,
     scratch: number,
-    gemmScratch: number,
   ): void;
-  lstmScratchBytes(batch: number, time: number, units: number): number;
+  lstmScratchBytes(units: number): number;
+  lstmGradientScratchBytes(batch: number, time: number, units: number): number;
   lstm(
     drive: number,
     ids: number,
@@ -66,7 +66,7 @@ export interface OperationExports {
     before: number,
     gates: number,
     cells: number,
-    gemmScratch: number,
+    scratch: number,
   ): void;
   lstmGradient(
     dout: number,

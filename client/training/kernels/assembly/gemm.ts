@@ -161,7 +161,7 @@ function packNumberPanels(from: usize, step: usize, rows: i32, inner: i32, to: u
 }
 
 /** Eight numbers for each of `inner` steps, side by side; columns that are not there become zero. */
-function packVectorPanel(from: usize, innerStep: usize, columnStep: usize, columns: i32, inner: i32, to: usize): void {
+export function packVectorPanel(from: usize, innerStep: usize, columnStep: usize, columns: i32, inner: i32, to: usize): void {
   const end = to + (<usize>inner << 5);
   if (columns < COLUMNS) {
     for (; to < end; to += 32, from += innerStep) {

@@ -10,11 +10,13 @@ export { avgPool, avgPoolGradient, maxPool, maxPoolGradient } from './pooling';
 export { depthwise, depthwiseFilterGradient, depthwiseInputGradient } from './depthwise';
 export { segmentSum } from './segments';
 export { activate, activationGradient, geluAndSlope, scale } from './nonlinear';
-export { attentionScratchBytes, causalAttention, causalAttentionGradient } from './attention';
+export {
+  attentionGradientScratchBytes, attentionScratchBytes, causalAttention, causalAttentionGradient,
+} from './attention';
 export { gatherRows, sumRowsById } from './embedding';
 export { layerNorm, layerNormGradient } from './layerNorm';
 export { binaryCrossEntropy, crossEntropy } from './losses';
-export { lstm, lstmGradient, lstmScratchBytes } from './lstm';
+export { lstm, lstmGradient, lstmGradientScratchBytes, lstmScratchBytes } from './lstm';
 export { adam, sgdMomentum, sgdPlain } from './optimizers';
 export { columnSums, rowSums, sumOfSquares } from './sums';
 export { gaussianDivergence, gaussianPoint, gaussianPointGradient } from './gaussian';

@@ -11,11 +11,18 @@
  * one product over all steps.
  */
 import { multiply } from './gemm';
+import { multiplyPanels, packPanels, panelNumbers } from './panels';
 import { sigmoid4, tanh4, loadSome, storeSome } from './vectorMath';
 
-/** Bytes of `scratch` of the gradient, before that of the matrix product. */
-export function lstmScratchBytes(batch: i32, time: i32, units: i32): usize {
-  return (<usize>(4 * units * units) + <usize>(2 * batch * units) + <usize>time * <usize>(batch * 4 * units)) << 2;
+/** Bytes of `scratch`: R packed, and a tile. */
+export function lstmScratchBytes(units: i32): usize {
+  return <usize>(panelNumbers(units, 4 * units) + 32) << 2;
+}
+
+/** Bytes of `scratch` of the gradient: the same of R transposed, what flows back, all dz. */
+export function lstmGradientScratchBytes(batch: i32, time: i32, units: i32): usize {
+  const flowing = 2 * batch * units + 32;
+  return (<usize>(panelNumbers(4 * units, units) + flowing) + <usize>time * <usize>(batch * 4 * units)) << 2;
 }
 
 /** Where the drive of an example at a time stands. `ids` 0: positions in order. */
@@ -32,23 +39,20 @@ function driveOf(drive: usize, ids: usize, position: usize, row: usize): usize {
  */
 export function lstm(
   drive: usize, ids: usize, recurrent: usize, batch: i32, time: i32, units: i32,
-  out: usize, before: usize, gates: usize, cells: usize, gemmScratch: usize,
+  out: usize, before: usize, gates: usize, cells: usize, scratch: usize,
 ): void {
   const row = <usize>(4 * units) << 2;
   const stateBytes = <usize>units << 2;
   const step = <usize>batch * stateBytes;
+  const tile = scratch + (<usize>panelNumbers(units, 4 * units) << 2);
+  packPanels(recurrent, row, 4, units, 4 * units, scratch);
   memory.fill(before, 0, step);
   for (let t = 0; t < time; t++) {
     for (let b = 0; b < batch; b++) {
       memory.copy(gates + <usize>b * row, driveOf(drive, ids, <usize>(b * time + t), row), row);
     }
     // The first step starts from zeros.
-    if (t > 0) {
-      multiply(
-        before, stateBytes, recurrent, row, 0, gates, row,
-        batch, 4 * units, units, false, false, true, gemmScratch,
-      );
-    }
+    if (t > 0) multiplyPanels(before, stateBytes, scratch, units, gates, row, batch, 4 * units, units, true, tile);
     const after: usize = t + 1 < time ? before + step : 0;
     for (let b = 0; b < batch; b++, gates += row, cells += stateBytes) {
       const state = out + <usize>(b * time + t) * stateBytes;
@@ -105,10 +109,11 @@ export function lstmGradient(
   const stateBytes = <usize>units << 2;
   const step = <usize>batch * stateBytes;
   const turned = scratch;
-  const dState = turned + <usize>units * row;
+  const dState = turned + (<usize>panelNumbers(4 * units, units) << 2);
   const dCell = dState + step;
-  const dz = dCell + step;
-  transpose(recurrent, units, 4 * units, turned);
+  const tile = dCell + step;
+  const dz = tile + 128;
+  packPanels(recurrent, 4, row, 4 * units, units, turned);
   memory.fill(dState, 0, step);
   memory.fill(dCell, 0, step);
   if (ids != 0) memory.fill(ddrive, 0, <usize>rows * row);
@@ -126,10 +131,8 @@ export function lstmGradient(
       else addRow(to, own, units);
     }
     if (t > 0) {
-      multiply(
-        dz + first * row, row, turned, stateBytes, 0, dState, stateBytes,
-        batch, units, 4 * units, false, false, false, gemmScratch,
-      );
+      const from = dz + first * row;
+      multiplyPanels(from, row, turned, 4 * units, dState, stateBytes, batch, units, 4 * units, false, tile);
     }
   }
   if (time == 1) memory.fill(drecurrent, 0, <usize>units * row);
@@ -190,23 +193,6 @@ function stepBackward(
       storeSome(dz + 2 * quarter, dg, count);
       storeSome(dz + 3 * quarter, dO, count);
       storeSome(dCell, dPrevious, count);
-    }
-  }
-}
-
-/** to `[columns, rows]` = the transpose of from `[rows, columns]`, columns a multiple of 4. */
-function transpose(from: usize, rows: i32, columns: i32, to: usize): void {
-  const toRow = <usize>rows << 2;
-  for (let i = 0; i < rows; i++, to += 4) {
-    let at = to;
-    for (let j = 0; j < columns; j += 4, from += 16) {
-      const v = v128.load(from);
-      store<f32>(at, f32x4.extract_lane(v, 0));
-      store<f32>(at + toRow, f32x4.extract_lane(v, 1));
-      at += toRow << 1;
-      store<f32>(at, f32x4.extract_lane(v, 2));
-      store<f32>(at + toRow, f32x4.extract_lane(v, 3));
-      at += toRow << 1;
     }
   }
 }

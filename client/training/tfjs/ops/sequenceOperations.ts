@@ -38,17 +38,9 @@ export function fusedEmbedding(context: FusedContext, embedded: Embedded): Ops['
   };
 }
 
-/** Causal attention; scores are made a block at a time, and again for the gradient: never `[b, heads, t, t]`. */
+/** Causal attention; scores are made four queries at a time, and again for the gradient: never `[b, heads, t, t]`. */
 export function fusedAttention(context: FusedContext): Ops['causalAttention'] {
   const { exports, at } = context;
-
-  /** Room for the scores of a block, and for the product behind it. */
-  function room(time: number, size: number): readonly [scratch: number, gemmScratch: number] {
-    const own = Math.ceil(exports.attentionScratchBytes(time, size) / 16) * 16;
-    const scratch = context.scratch(own + exports.gemmScratchBytes());
-    return [scratch, scratch + own];
-  }
-
   return (qkv, heads) => {
     const [batch, time, triple] = qkv.shape;
     const size = triple / 3 / heads;
@@ -61,18 +53,19 @@ export function fusedAttention(context: FusedContext): Ops['causalAttention'] {
       });
     }
     const out = context.blank([batch, time, triple / 3]);
-    const logs = context.blank([batch, heads, time]);
-    exports.causalAttention(at(qkv), batch, time, heads, size, at(out), at(logs), ...room(time, size));
+    const stats = context.blank([batch, heads, time, 2]);
+    const scratch = context.scratch(exports.attentionScratchBytes(time, size));
+    exports.causalAttention(at(qkv), batch, time, heads, size, at(out), at(stats), scratch);
     if (!context.recording()) {
-      logs.dispose();
+      stats.dispose();
       return out as Tensor3D;
     }
-    context.record('FusedAttention', { qkv }, out, [qkv, out], [logs], (dy) => ({
+    context.record('FusedAttention', { qkv }, out, [qkv, out], [stats], (dy) => ({
       qkv: () => {
         const dqkv = context.blank(qkv.shape);
+        const room = context.scratch(exports.attentionGradientScratchBytes(time, size));
         exports.causalAttentionGradient(
-          ...([at(dy), at(qkv), at(out), at(logs), batch, time, heads, size, at(dqkv)] as const),
-          ...room(time, size),
+          ...([at(dy), at(qkv), at(out), at(stats), batch, time, heads, size, at(dqkv), room] as const),
         );
         return dqkv;
       },
@@ -100,7 +93,7 @@ export function fusedLstm(context: FusedContext, dense: Ops['dense'], embedded: 
     const idsAt = ids === null ? 0 : at(ids);
     exports.lstm(
       ...([at(drive), idsAt, at(recurrent), batch, time, units, at(out)] as const),
-      ...([at(before), at(gates), at(cells), context.scratch(exports.gemmScratchBytes())] as const),
+      ...([at(before), at(gates), at(cells), context.scratch(exports.lstmScratchBytes(units))] as const),
     );
     if (!context.recording()) {
       for (const tensor of own) tensor.dispose();
@@ -110,7 +103,7 @@ export function fusedLstm(context: FusedContext, dense: Ops['dense'], embedded: 
     context.record('FusedLstm', { drive, recurrent }, out, saved, own, (dy) => {
       const ddrive = context.blank(drive.shape);
       const drecurrent = context.blank(recurrent.shape);
-      const bytes = Math.ceil(exports.lstmScratchBytes(batch, time, units) / 16) * 16;
+      const bytes = Math.ceil(exports.lstmGradientScratchBytes(batch, time, units) / 16) * 16;
       const scratch = context.scratch(bytes + exports.gemmScratchBytes());
       exports.lstmGradient(
         ...([at(dy), at(recurrent), idsAt, at(before), at(gates), at(cells), batch, time, units, rows] as const),

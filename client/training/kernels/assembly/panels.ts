@@ -1,0 +1,64 @@
+/**
+ * Products with an operand that is packed once and used many times: the matrix of a recurrence, the keys of a head. A
+ * panel holds eight columns, `inner` steps of 32 bytes; columns that are not there are zeros.
+ */
+import { packVectorPanel, rowTile } from './gemm';
+
+// @ts-ignore: decorator
+@inline
+export function upTo8(n: i32): i32 {
+  return (n + 7) & ~7;
+}
+
+// @ts-ignore: decorator
+@inline
+export function upTo4(n: i32): i32 {
+  return (n + 3) & ~3;
+}
+
+/** Numbers that the panels of a `[inner, columns]` matrix take. */
+// @ts-ignore: decorator
+@inline
+export function panelNumbers(inner: i32, columns: i32): i32 {
+  return inner * upTo8(columns);
+}
+
+/** Packs a matrix whose steps and columns are so many bytes apart, one of them 4. */
+export function packPanels(from: usize, innerStep: usize, columnStep: usize, inner: i32, columns: i32, to: usize): void {
+  for (let j = 0; j < columns; j += 8, from += columnStep << 3, to += <usize>inner << 5) {
+    packVectorPanel(from, innerStep, columnStep, min(8, columns - j), inner, to);
+  }
+}
+
+/**
+ * c `[m, n]` = a `[m, inner]` times the first `inner` steps of panels of `packed` steps; with `add`, c += that. What
+ * sticks out of the last tile of c goes through `tile`, 32 numbers.
+ */
+export function multiplyPanels(
+  a: usize, aRow: usize, panels: usize, packed: i32, c: usize, cRow: usize, m: i32, n: i32, inner: i32, add: bool,
+  tile: usize,
+): void {
+  for (let j = 0; j < n; j += 8, panels += <usize>packed << 5) {
+    const columns = min(8, n - j);
+    let row = a;
+    let target = c + (<usize>j << 2);
+    for (let i = 0; i < m; i += 4, row += aRow << 2, target += cRow << 2) {
+      const rows = min(4, m - i);
+      const second = rows > 1 ? row + aRow : row;
+      const third = rows > 2 ? second + aRow : row;
+      const fourth = rows > 3 ? third + aRow : row;
+      if (rows == 4 && columns == 8) {
+        rowTile(row, second, third, fourth, panels, 32, inner, 0, target, cRow, false, add);
+        continue;
+      }
+      rowTile(row, second, third, fourth, panels, 32, inner, 0, tile, 32, false, false);
+      for (let y = 0; y < rows; y++) {
+        for (let x = 0; x < columns; x++) {
+          const to = target + <usize>y * cRow + (<usize>x << 2);
+          const value = load<f32>(tile + (<usize>(8 * y + x) << 2));
+          store<f32>(to, add ? load<f32>(to) + value : value);
+        }
+      }
+    }
+  }
+}
