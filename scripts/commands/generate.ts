@@ -15,6 +15,7 @@ import type { TextData } from '../../protocol/encoding/manifest.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { writeFileAtomic } from '../../storage/atomicFile.ts';
 import { type FetchedModel, fetchModel, type ModelChoice, withModelChoice } from '../node/fetchModel.ts';
+import { refuseBodies } from '../node/refuseBodies.ts';
 import { withConfigFile } from '../options/configFile.ts';
 import { type ModelFileOptions, withModelFiles } from '../options/modelFiles.ts';
 import { type ChainOptions, type FactsOptions, type SourceOptions, withFacts } from '../options/shared.ts';
@@ -76,6 +77,7 @@ async function runGenerate(options: GenerateOptions): Promise<void> {
   const fetched = await fetchModel(options, (text) => process.stderr.write(`${text}\n`));
   const { manifest, weights, metadata, material } = fetched;
   process.stderr.write(`round ${metadata.round}, ${weights.length} parameters, root ${metadata.modelRoot}: verified\n`);
+  refuseBodies(manifest, 'assay generate');
   const whole = wholeModel(manifest.model, weights, material.frozen);
   const open = await openModel(whole.spec, whole.weights);
   try {

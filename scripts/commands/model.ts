@@ -43,12 +43,14 @@ async function runModel(options: ModelOptions): Promise<void> {
   };
   await mkdir(options.out, { recursive: true });
   await write('safetensors', 'model.safetensors', encodeSafetensors({ tensors, weights, metadata }));
-  const whole = wholeModel(manifest.model, weights, material.frozen);
+  // A body under which every participant has its own head is no model of its kind.
+  const isBody = manifest.training.personal !== undefined;
+  const whole = isBody ? { spec: manifest.model, weights } : wholeModel(manifest.model, weights, material.frozen);
   if (whole.weights !== weights) {
     const merged = { tensors: describeModel(whole.spec).tensors, weights: whole.weights, metadata };
     await write('merged', 'merged.safetensors', encodeSafetensors(merged));
   }
-  if (hasLayersForm(whole.spec)) {
+  if (!isBody && hasLayersForm(whole.spec)) {
     const layers = encodeLayersModel(whole.spec, whole.weights, metadata);
     await mkdir(join(options.out, 'tfjs'), { recursive: true });
     await write('layersWeights', join('tfjs', 'weights.bin'), layers.weightsBin);

@@ -7,8 +7,8 @@ import { type AnyDataset, bitsPerByte, isText } from '../../client/datasets/text
 import { createTrainer, type TrainerOptions } from '../../client/training/createTrainer.ts';
 import { fixedToFloat } from '../../protocol/encoding/fixedPoint.ts';
 import type { Manifest } from '../../protocol/encoding/manifest.ts';
-import { AssayError } from '../../protocol/errors.ts';
 import type { LearningParameters } from '../../protocol/round/parameters.ts';
+import { refuseBodies } from './refuseBodies.ts';
 
 export interface Evaluator {
   readonly evaluate: (model: Int32Array) => Promise<Metrics>;
@@ -24,14 +24,7 @@ export async function evaluator(
   means: Pick<TrainerOptions, 'external' | 'material'> = {},
   say: (text: string) => void = () => undefined,
 ): Promise<Evaluator> {
-  if (manifest.training.personal !== undefined && means.external === undefined) {
-    throw new AssayError('NO_HEAD', {
-      summary: "without a head this federation's model predicts nothing: every participant keeps its own",
-      expected: 'an aggregator that does not evaluate',
-      received: `--evaluate in a federation with training.personal of kind ${manifest.training.personal.kind}`,
-      fix: 'leave --evaluate out; participants measure it under their own heads with --personalise',
-    });
-  }
+  if (means.external === undefined) refuseBodies(manifest, '--evaluate');
   const data: { readonly train?: AnyDataset; readonly test?: AnyDataset } =
     dataset === null
       ? {}

@@ -47,6 +47,10 @@ describe('the evaluation of an aggregator', () => {
     const { tensors, training, ...manifest } = smallManifest();
     const body = tensors.filter(({ name }) => name.startsWith('hidden'));
     const personal = { ...manifest, tensors: body, training: { ...training, personal: { kind: 'fedper' as const } } };
-    await expectError(() => evaluator('mnist', 'x', personal, { modelFractionBits: 24 }), 'NO_HEAD', /--personalise/);
+    await expectError(
+      () => evaluator('mnist', 'x', personal, { modelFractionBits: 24 }),
+      'NO_HEAD',
+      /--evaluate needs a whole model[\s\S]*--personalise/,
+    );
   });
 });
