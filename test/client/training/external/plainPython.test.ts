@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import type { Dataset } from '../../../../client/datasets/dataset.ts';
 import { describeModel } from '../../../../client/models/registry.ts';
 import { createTrainer } from '../../../../client/training/createTrainer.ts';
 import { parseCommand } from '../../../../client/training/external/command.ts';
@@ -21,7 +22,8 @@ describe('Python module without packages', function () {
   const tensors = describeModel(model).tensors.map(({ name, shape }) => ({ name, shape: [...shape] }));
   // Every sample in one batch, and no momentum: what the script does.
   const manifest = { ...smallManifest({ batchSize: 60, momentum: 0, localEpochs: 4 }), model, tensors };
-  const data = { train: clouds(60, 'plain'), test: clouds(30, 'plain test') };
+  // As bytes, as images are: what a byte means, its scale, must arrive to the last bit.
+  const data = { train: inBytes(clouds(60, 'plain')), test: inBytes(clouds(30, 'plain test')) };
 
   for (const mode of ['persistent', 'folder'] as const) {
     it(`makes the built-in engine's steps: ${mode}`, async () => {
@@ -67,3 +69,8 @@ describe('Python module without packages', function () {
     });
   }
 });
+
+function inBytes(dataset: Dataset): Dataset {
+  const x = Uint8Array.from(dataset.x, (value) => Math.max(0, Math.min(255, Math.round(60 * (value + 1)))));
+  return { ...dataset, x, scale: 1 / 60 };
+}
