@@ -7,8 +7,8 @@ import { sha256 } from '#sha256';
 import { MAX_PARTICIPANTS } from '../../protocol/aggregation/rule.ts';
 import { toHex } from '../../protocol/encoding/bytes.ts';
 import { canonicalJson, type Json } from '../../protocol/encoding/canonicalJson.ts';
-import { algorithmSchema } from '../../protocol/encoding/manifest.ts';
 import { PERSONALISATIONS, personalisationSchema } from '../personalisation/settings.ts';
+import type { AlgorithmChoice } from '../training/algorithms/algorithmChoice.ts';
 import { MODEL_PRESETS } from './modelChoice.ts';
 
 /** Part of every cell's key: raise it when the same settings give other bits. */
@@ -26,13 +26,6 @@ export const ruleSchema = z.strictObject({
   /** tau of centered-clipping, float units. */
   clipRadius: z.number().positive().optional(),
 });
-
-/** What is trained how: an algorithm of the manifest, or a head that stays at home. */
-export const algorithmChoiceSchema = z.union([
-  z.enum(['fedavg', 'scaffold', 'reptile', 'fedper', 'fedrep']).transform((kind) => ({ kind })),
-  z.strictObject({ kind: z.enum(['fedper', 'fedrep']) }),
-  algorithmSchema,
-]);
 
 const serverSchema = z.strictObject({
   optimizer: z.enum(['fedAvg', 'fedAvgM', 'fedAdagrad', 'fedAdam', 'fedYogi']).default('fedAvg'),
@@ -100,7 +93,6 @@ export const commonShape = {
 };
 
 const commonSchema = z.strictObject(commonShape);
-export type AlgorithmChoice = Readonly<z.output<typeof algorithmChoiceSchema>>;
 export type RuleSpec = Readonly<z.output<typeof ruleSchema>>;
 
 /** The settings of one run. */

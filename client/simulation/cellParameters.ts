@@ -3,23 +3,19 @@ import { minimumUpdates, parseRule, type Rule } from '../../protocol/aggregation
 import { checkServerStep, Q16, type ServerStep } from '../../protocol/aggregation/serverStep.ts';
 import { DEFAULT_MODEL_FRACTION_BITS, DEFAULT_UPDATE_FRACTION_BITS } from '../../protocol/encoding/fixedPoint.ts';
 import { DEFAULT_CHUNK_SIZE } from '../../protocol/encoding/layout.ts';
-import {
-  type Algorithm,
-  checkManifest,
-  type SampleData,
-  type TrainingSettings,
-} from '../../protocol/encoding/manifest.ts';
+import { checkManifest, type SampleData, type TrainingSettings } from '../../protocol/encoding/manifest.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { type LearningParameters, NO_NORM_BOUND } from '../../protocol/round/parameters.ts';
 import { isLone } from '../attacks/attack.ts';
 import { parseAttack } from '../attacks/registry.ts';
 import { describeModel } from '../models/registry.ts';
+import { algorithmFields, keepsHead } from '../training/algorithms/algorithmChoice.ts';
 import { checkAlgorithmServer } from '../training/algorithms/checkServerStep.ts';
 import { localSteps } from '../training/algorithms/localSteps.ts';
 import { ENGINE } from '../training/tfjs/backend.ts';
 import type { TrainingManifest } from '../training/trainer.ts';
 import { normSqBoundOf } from '../update/clipUpdate.ts';
-import type { AlgorithmChoice, Cell } from './cell.ts';
+import type { Cell } from './cell.ts';
 import { chosenModel } from './modelChoice.ts';
 
 /** The cell's rule; f is the cell's number of attackers. */
@@ -86,17 +82,8 @@ export function cellTraining({ training, algorithm }: Pick<Cell, 'training' | 'a
     optimizer,
     ...(optimizer === 'sgd' && { momentum }),
     ...(maxGradientNorm !== undefined && { maxGradientNorm }),
-    ...chosenAlgorithm(algorithm),
+    ...algorithmFields(algorithm),
   };
-}
-
-function chosenAlgorithm(choice: AlgorithmChoice | undefined): Pick<TrainingSettings, 'algorithm' | 'personal'> {
-  if (choice === undefined) return {};
-  return isPersonal(choice) ? { personal: choice } : { algorithm: choice as Algorithm };
-}
-
-function isPersonal(algorithm: AlgorithmChoice | undefined): algorithm is { kind: 'fedper' | 'fedrep' } {
-  return algorithm?.kind === 'fedper' || algorithm?.kind === 'fedrep';
 }
 
 /** @throws AssayError `GRID`, `RULE_NAME`, `RULE_PARAMETERS` or `SERVER_STEP` for a cell that no round could run with. */
@@ -152,7 +139,7 @@ function checkTraining(cell: Cell, refuse: (summary: string, expected: string, r
   const { training } = checkManifest({ format: 'assay-manifest/1', name: 'cell', ...manifest });
   checkAlgorithmServer(training, server.optimizer);
   for (const steps of cell.training.deviceSteps ?? []) localSteps(training, steps, 1);
-  if (heldOutPerParticipant === undefined && (personalisation !== undefined || isPersonal(algorithm))) {
+  if (heldOutPerParticipant === undefined && (personalisation !== undefined || keepsHead(algorithm))) {
     throw refuse(
       'what is personal is measured on samples of each participant, and none are held out',
       '"heldOutPerParticipant": a share between 0 and 1',

@@ -6,7 +6,8 @@ import { z } from 'zod';
 import { AssayError } from '../../protocol/errors.ts';
 import { parseAttack } from '../attacks/registry.ts';
 import { parseSamples } from '../datasets/loadSilo.ts';
-import { algorithmChoiceSchema, type Cell, commonShape, ruleSchema } from './cell.ts';
+import { algorithmChoiceSchema } from '../training/algorithms/algorithmChoice.ts';
+import { type Cell, commonShape, ruleSchema } from './cell.ts';
 import { checkCell } from './cellParameters.ts';
 
 export const GRID_FORMAT = 'assay-grid/1';

@@ -12,6 +12,7 @@ import { choosePreset, PRESETS, type PresetOptions } from '../federation/chooseP
 import { planRule, planServerStep } from '../federation/ruleSettings.ts';
 import { type FederationSettings, planParameters, withFederationSettings } from '../federation/settings.ts';
 import { storeGenesis } from '../federation/storeGenesis.ts';
+import { applyTraining, type TrainingOptions, withTrainingOptions } from '../federation/trainingOptions.ts';
 import { modelMaterial } from '../node/modelMaterial.ts';
 import { openChain, openSigner } from '../node/openNode.ts';
 import { parseAddress } from '../options/address.ts';
@@ -35,6 +36,7 @@ interface DeployCommandOptions
     FederationSettings,
     FactsOptions,
     PresetOptions,
+    TrainingOptions,
     TrainerFlags {
   readonly state: string;
   readonly seed: string;
@@ -47,6 +49,7 @@ const EXAMPLES = `
 Examples:
   $ assay deploy --state nodes/aggregator --model mnist --participants 3 --rounds 5
   $ assay deploy --state nodes/aggregator --model mlp --features 12 --classes 2 --participants 5 --byzantine 1
+  $ assay deploy --state nodes/aggregator --model mnist-cnn --algorithm scaffold --local-steps 60
   $ assay deploy --state nodes/aggregator --manifest draft.json --tokenizer tokenizer.json --norm-bound 5
   $ assay deploy --state nodes/aggregator --model mnist --member 0xAb58.. --member 0x1aE0..
 
@@ -76,6 +79,7 @@ export function addDeployCommand(program: Command): void {
     .option('--factory <address>', 'use this factory instead of deploying the contracts again')
     .option('--kubo-rpc <url>', 'also pin manifest and first model in this Kubo daemon', httpUrl)
     .option('--member <address>', 'put this account on the allow-list; repeatable', collect, []);
+  withTrainingOptions(command);
   withTrainerCommand(command, 'take the first weights from this command instead of the built-in engine');
   withFacts(withConfigFile(command)).addHelpText('after', EXAMPLES).action(runDeploy);
 }
@@ -85,7 +89,7 @@ async function runDeploy(options: DeployCommandOptions): Promise<void> {
     process.stdout.write(`${text}\n`);
   };
   const members = options.member.map(parseAddress);
-  const preset = await choosePreset(options);
+  const preset = applyTraining(await choosePreset(options), options);
   const material = await modelMaterial(preset.manifest, options, null);
   // Before a chain is waited for and contracts are paid for.
   planRule(options);

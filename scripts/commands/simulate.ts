@@ -7,6 +7,7 @@ import { cellsOf, checkGrid, type Grid, parseGrid } from '../../client/simulatio
 import { type FinishedCell, Journal } from '../../client/simulation/journal.ts';
 import { MODEL_PRESETS } from '../../client/simulation/modelChoice.ts';
 import { runGrid } from '../../client/simulation/runGrid.ts';
+import { ALGORITHM_EXPECTED, parseAlgorithm } from '../../client/training/algorithms/algorithmChoice.ts';
 import { writeFileAtomic } from '../../storage/atomicFile.ts';
 import { lockFolder } from '../../storage/folderLock.ts';
 import { stopSignal } from '../node/untilStopped.ts';
@@ -61,12 +62,7 @@ export function addSimulateCommand(program: Command): void {
     .argument('[grid]', "grid of experiments, a JSON file; without one: the demonstration's federation")
     .option('--rule <name>', "aggregation rule instead of the grid's; repeatable", collect, [])
     .option('--attack <name>', "attack instead of the grid's, or none; repeatable", collect, [])
-    .option(
-      '--algorithm <kind>',
-      'fedavg, scaffold, reptile, fedper or fedrep (others in a grid file); repeatable',
-      collect,
-      [],
-    )
+    .option('--algorithm <kind>', `${ALGORITHM_EXPECTED}; repeatable`, collect, [])
     .option('--model <preset>', `model: ${MODEL_PRESETS.join(', ')}`)
     .option('--alpha <a>', 'Dirichlet concentration of the label skew, or iid; repeatable', collect, [])
     .option('--seed <text>', 'seed; repeatable', collect, [])
@@ -140,7 +136,7 @@ async function readGrid(path: string | undefined, options: SimulateOptions): Pro
   const { rule, algorithm, model, attack, alpha, seed, participants, byzantine, rounds } = options;
   const changes = {
     ...(rule.length > 0 ? { rules: rule } : {}),
-    ...(algorithm.length > 0 ? { algorithms: algorithm } : {}),
+    ...(algorithm.length > 0 ? { algorithms: algorithm.map(parseAlgorithm) } : {}),
     ...(model === undefined ? {} : { model }),
     ...(attack.length > 0 ? { attacks: attack } : {}),
     ...(alpha.length > 0 ? { alphas: alpha.map((text) => (text === 'iid' ? text : Number(text))) } : {}),
