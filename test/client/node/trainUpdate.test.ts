@@ -138,7 +138,8 @@ describe('client node: from the base model to a stored update', () => {
   it('what training keeps comes back in the next round when the update was sent, and leaves no trace when not', async () => {
     const seen: TrainTask[] = [];
     const trainer = recorder(seen, ({ round }) => ({ control: Float32Array.of(Number(round), 0.5) }));
-    const first = await train(1, { trainer });
+    const first = await train(1, { trainer, localSteps: 9 });
+    expect(seen[0]!.localSteps, "the device's own number").to.equal(9);
     await writeSubmission(federation.state, { ...first, stage: 'revealed' });
     const second = await train(2, { trainer });
     expect(seen.map(({ memory }) => memory)).to.deep.equal([null, { control: Float32Array.of(1, 0.5) }]);
