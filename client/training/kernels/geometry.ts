@@ -73,6 +73,10 @@ export function createGeometryWriter({ tf, allocate, integers }: KernelContext):
     pooling(name, x, { filterSize, strides, pad, dimRoundingMode, dataFormat = 'NHWC' }) {
       if (dataFormat !== 'NHWC') refuse(name, 'images as [batch, height, width, channels] (NHWC)', dataFormat);
       const info = computePool2DInfo(x as Shape4, filterSize!, strides, 1, pad, dimRoundingMode);
+      const { top, bottom, left, right } = info.padInfo;
+      if (Math.max(top, bottom) >= info.filterHeight || Math.max(left, right) >= info.filterWidth) {
+        refuse(name, 'windows that reach into the image', `zeros around it as wide as a window: ${String(pad)}`);
+      }
       return write(info, 1);
     },
   };
@@ -89,6 +93,6 @@ function refuse(name: string, expected: string, received: string): never {
     summary: `${name} does not take these tensors on this engine`,
     expected,
     received,
-    fix: 'transpose or cast the tensors before the operation',
+    fix: 'transpose, cast or pad the tensors before the operation',
   });
 }

@@ -17,6 +17,9 @@
  *
  *     U [n^2, out/8, in, 8]    the filter, ready to be read as vectors
  *     V [n^2, tiles, in]       the images        M [n^2, tiles, out]    products, or the gradient of the output
+ *
+ * with a gap of one line of the cache after each of the n^2 parts: without it the parts of one tile would fall on few
+ * sets of the first-level cache and drive each other out.
  */
 import { panelTile, rowTile } from './gemm';
 import { collect, gather, scatter, spread, weigh } from './winogradPoints';
@@ -49,13 +52,20 @@ function blockTiles(side: i32, channels: i32, filters: i32): i32 {
   return max(16, min(256, (BLOCK / (pointsOf(side) * (channels + filters))) & ~3));
 }
 
+/** Bytes of one of the n^2 parts of a buffer, the gap included. */
+// @ts-ignore: decorator
+@inline
+function partBytes(rows: i32, columns: i32): usize {
+  return (<usize>(rows * columns) << 2) + 64;
+}
+
 /** Three tiles of 64 vectors to transform in. */
 const TEMPORARY: usize = 3 * 1024;
 
 export function winogradScratchBytes(g: Geometry): usize {
   const tiles = blockTiles(g.filterHeight, g.channels, g.filters);
-  const numbers = pointsOf(g.filterHeight) * (g.channels * g.filters + tiles * (g.channels + g.filters));
-  return TEMPORARY + (<usize>numbers << 2);
+  const part = partBytes(g.channels, g.filters) + partBytes(tiles, g.channels) + partBytes(tiles, g.filters);
+  return TEMPORARY + pointsOf(g.filterHeight) * part;
 }
 
 /** Y, with `bias` (0: none) and `relu`. */
@@ -90,20 +100,23 @@ export function winogradFilterGradient(x: usize, dy: usize, dFilter: usize, g: G
   const all = g.batch * perImage;
   const most = blockTiles(side, g.channels, g.filters);
   const u = scratch + TEMPORARY;
-  const v = u + (<usize>(points * g.channels * g.filters) << 2);
+  const uPart = partBytes(g.channels, g.filters);
+  const v = u + points * uPart;
   const channelBytes = <usize>g.channels << 2;
   const filterBytes = <usize>g.filters << 2;
   for (let first = 0; first < all; first += most) {
     const count = min(most, all - first);
-    const expanded = v + <usize>points * count * channelBytes;
+    const vPart = partBytes(count, g.channels);
+    const mPart = partBytes(count, g.filters);
+    const expanded = v + points * vPart;
     imageToPoints(
       x, g.height, g.width, g.channels, g.padTop, g.padLeft, tilesX, perImage, side, first, count, v, scratch,
     );
     gradientToPoints(dy, g.outHeight, g.outWidth, g.filters, tilesX, perImage, side, first, count, expanded, scratch);
     for (let p = 0; p < points; p++) {
-      const numbers = v + <usize>(p * count) * channelBytes;
-      const vectors = expanded + <usize>(p * count) * filterBytes;
-      const target = u + <usize>(p * g.channels) * filterBytes;
+      const numbers = v + p * vPart;
+      const vectors = expanded + p * mPart;
+      const target = u + p * uPart;
       for (let o: usize = 0; o < filterBytes; o += 32) {
         for (let c: usize = 0; c < channelBytes; c += 16) {
           panelTile(
@@ -126,18 +139,21 @@ function convolveTiles(
   const perImage = ((outHeight + M - 1) / M) * tilesX;
   const all = batch * perImage;
   const most = blockTiles(side, channels, filters);
-  const v = u + (<usize>(points * channels * filters) << 2);
+  const uPart = partBytes(channels, filters);
+  const v = u + points * uPart;
   const channelBytes = <usize>channels << 2;
   const filterBytes = <usize>filters << 2;
   const panelBytes = <usize>channels << 5;
   for (let first = 0; first < all; first += most) {
     const count = min(most, all - first);
-    const products = v + <usize>(points * count) * channelBytes;
+    const vPart = partBytes(count, channels);
+    const mPart = partBytes(count, filters);
+    const products = v + points * vPart;
     imageToPoints(x, height, width, channels, padTop, padLeft, tilesX, perImage, side, first, count, v, temporary);
     for (let p = 0; p < points; p++) {
-      const rows = v + <usize>(p * count) * channelBytes;
-      const target = products + <usize>(p * count) * filterBytes;
-      let panel = u + <usize>(p * channels) * filterBytes;
+      const rows = v + p * vPart;
+      const target = products + p * mPart;
+      let panel = u + p * uPart;
       for (let o: usize = 0; o < filterBytes; o += 32, panel += panelBytes) {
         let t = 0;
         for (; t + 4 <= count; t += 4) {
@@ -181,7 +197,7 @@ function imageToPoints(
   const n = side + 3;
   const pixel = <usize>channels << 2;
   const row = <usize>width * pixel;
-  const pointBytes = <usize>count * pixel;
+  const part = partBytes(count, channels);
   const edge = temporary + 1024;
   for (let t = 0; t < count; t++) {
     const tile = (first + t) % perImage;
@@ -201,7 +217,7 @@ function imageToPoints(
       }
       for (let j = 0; j < n; j++, from += across) spread(side, from, step, temporary + (<usize>j << 4), 128);
       let to = v + <usize>t * pixel + c;
-      for (let i = 0; i < n; i++, to += n * pointBytes) spread(side, temporary + (<usize>i << 7), 16, to, pointBytes);
+      for (let i = 0; i < n; i++, to += n * part) spread(side, temporary + (<usize>i << 7), 16, to, part);
     }
   }
 }
@@ -228,7 +244,7 @@ function pointsToImage(
   const n = side + 3;
   const pixel = <usize>filters << 2;
   const row = <usize>outWidth * pixel;
-  const pointBytes = <usize>count * pixel;
+  const part = partBytes(count, filters);
   const line = temporary + 1024;
   for (let t = 0; t < count; t++) {
     const tile = (first + t) % perImage;
@@ -240,7 +256,7 @@ function pointsToImage(
     for (let c: usize = 0; c < pixel; c += 16) {
       const start = bias == 0 ? f32x4.splat(0) : v128.load(bias + c);
       let from = products + <usize>t * pixel + c;
-      for (let j = 0; j < n; j++, from += pointBytes) gather(side, from, n * pointBytes, temporary + (<usize>j << 4), 128);
+      for (let j = 0; j < n; j++, from += part) gather(side, from, n * part, temporary + (<usize>j << 4), 128);
       for (let i = 0; i < rows; i++) {
         gather(side, temporary + (<usize>i << 7), 16, line, 16);
         let to = corner + <usize>i * row + c;
@@ -261,7 +277,7 @@ function gradientToPoints(
   const n = side + 3;
   const pixel = <usize>filters << 2;
   const row = <usize>outWidth * pixel;
-  const pointBytes = <usize>count * pixel;
+  const part = partBytes(count, filters);
   const edge = temporary + 1024;
   for (let t = 0; t < count; t++) {
     const tile = (first + t) % perImage;
@@ -281,8 +297,8 @@ function gradientToPoints(
       }
       for (let j = 0; j < M; j++, from += across) scatter(side, from, step, temporary + (<usize>j << 4), 128);
       let point = to + <usize>t * pixel + c;
-      for (let i = 0; i < n; i++, point += n * pointBytes) {
-        scatter(side, temporary + (<usize>i << 7), 16, point, pointBytes);
+      for (let i = 0; i < n; i++, point += n * part) {
+        scatter(side, temporary + (<usize>i << 7), 16, point, part);
       }
     }
   }
@@ -297,6 +313,7 @@ function filterToPanels(
   const n = side + 3;
   const taps = side * side;
   const tap = <usize>(channels * filters) << 2;
+  const part = partBytes(channels, filters);
   const row = <usize>filters << 2;
   const inner = turned ? filters : channels;
   const outer = turned ? channels : filters;
@@ -319,7 +336,7 @@ function filterToPanels(
         weigh(side, numbers + (<usize>j << 4), <usize>side << 4, temporary + (<usize>j << 4), 128);
       }
       let to = u + ((<usize>(o >> 3) * inner + i) << 5) + (<usize>(o & 4) << 2);
-      for (let k = 0; k < n; k++, to += n * tap) weigh(side, temporary + (<usize>k << 7), 16, to, tap);
+      for (let k = 0; k < n; k++, to += n * part) weigh(side, temporary + (<usize>k << 7), 16, to, part);
     }
   }
 }
@@ -328,9 +345,10 @@ function filterToPanels(
 function pointsToFilter(u: usize, side: i32, channels: i32, filters: i32, dFilter: usize, temporary: usize): void {
   const n = side + 3;
   const tap = <usize>(channels * filters) << 2;
+  const part = partBytes(channels, filters);
   for (let at: usize = 0; at < tap; at += 16) {
     let from = u + at;
-    for (let j = 0; j < n; j++, from += tap) collect(side, from, n * tap, temporary + (<usize>j << 4), 128);
+    for (let j = 0; j < n; j++, from += part) collect(side, from, n * part, temporary + (<usize>j << 4), 128);
     let to = dFilter + at;
     for (let i = 0; i < side; i++, to += side * tap) collect(side, temporary + (<usize>i << 7), 16, to, tap);
   }

@@ -181,6 +181,13 @@ describe('convolution and pooling', () => {
     sums.dispose();
   });
 
+  it('refuses to pool windows of which nothing is in the image', () =>
+    expectError(
+      () => tf.tidy(() => tf.avgPool(tf.ones<Rank.R4>([1, 4, 4, 2]), 2, 1, 2)),
+      'KERNEL_SHAPES',
+      /AvgPool[\s\S]*reach into the image/,
+    ));
+
   it('refuses images in another order, and says which one', () =>
     expectError(
       () =>
