@@ -2,8 +2,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { describeModel } from '../../../client/models/registry.ts';
+import { parseCommand } from '../../../client/training/external/command.ts';
 import { floatToFixed } from '../../../protocol/encoding/fixedPoint.ts';
 import { checkManifest } from '../../../protocol/encoding/manifest.ts';
 import { evaluator } from '../../../scripts/node/evaluator.ts';
@@ -52,5 +54,24 @@ describe('the evaluation of an aggregator', () => {
       'NO_HEAD',
       /--evaluate needs a whole model[\s\S]*--personalise/,
     );
+  });
+
+  it("is an external trainer's, on data of its own, where there is one", async () => {
+    const script = fileURLToPath(new URL('../../client/training/external/trainers/node.mjs', import.meta.url));
+    const external = (fault: string) => ({
+      external: { command: parseCommand(`'${process.execPath}' '${script}' '${fault}'`), data: '.' },
+    });
+    const manifest = { ...smallManifest(), engine: 'trainer/1' };
+    const parameters = { modelFractionBits: 24 };
+    const right = await evaluator(null, '', manifest, parameters, external(''));
+    const wrong = await evaluator(null, '', manifest, parameters, external('refuses'));
+    try {
+      expect(await right.evaluate(new Int32Array(67))).to.deep.equal({ loss: 0.5, accuracy: 0.75, samples: 40 });
+      await expectError(() => wrong.evaluate(new Int32Array(67)), 'TRAINER_FAILED', /no samples of class 3/);
+    } finally {
+      await right.close();
+      await wrong.close();
+    }
+    await expectError(() => evaluator(null, '', manifest, parameters), 'TRAINER_MISSING');
   });
 });

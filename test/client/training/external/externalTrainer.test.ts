@@ -1,8 +1,10 @@
 /** The contract trainer/1 seen from the host, against a trainer that shares no code with it. */
+import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { parseCommand } from '../../../../client/training/external/command.ts';
 import { ExternalTrainer, type ExternalTrainerOptions } from '../../../../client/training/external/externalTrainer.ts';
@@ -153,6 +155,13 @@ describe('external trainer', function () {
         await pending;
         expect(existsSync(workFolder)).to.equal(false);
         await expectError(() => trainer.init('late'), 'TRAINER_FAILED', /closed/);
+      });
+
+      it('does not outlive a node that just ends', async () => {
+        const owner = fileURLToPath(new URL('./trainers/owner.ts', import.meta.url));
+        const { stdout } = await promisify(execFile)(process.execPath, [owner, SCRIPT, mode]);
+        const child = Number(/child (\d+)/.exec(stdout)![1]);
+        await waitFor(() => !isAlive(child));
       });
 
       it('goes on after a task that failed', async () => {
