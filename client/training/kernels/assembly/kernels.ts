@@ -20,3 +20,9 @@ export { lstm, lstmGradient, lstmGradientScratchBytes, lstmScratchBytes } from '
 export { adam, sgdMomentum, sgdPlain } from './optimizers';
 export { columnSums, rowSums, sumOfSquares } from './sums';
 export { gaussianDivergence, gaussianPoint, gaussianPointGradient } from './gaussian';
+// Not for anybody: see there.
+export {
+  LOG2_E, LN2_HIGH, LN2_LOW, Q0, Q1, Q2, Q3, Q4, SIGMOID_HIGH, SIGMOID_LOW, TWICE_TANH_ONE, ROUNDER, ONE_BITS,
+  ONE, TWO, SIGN,
+} from './vectorMath';
+export { CUBIC, THREE, TWICE_ROOT } from './nonlinear';

@@ -5,7 +5,7 @@
  *     cross-entropy         -log softmax(x)[label]            (softmax(x) - [label]) / rows
  *     binary cross-entropy  log(1 + e^x) - t x                (sigmoid(x) - t) / rows
  */
-import { expBounded4, laneMax, laneSum, loadSome, logPositive, storeSome } from './vectorMath';
+import { expBounded4, laneMax, laneSum, loadSome, logPositive, ONE, storeSome } from './vectorMath';
 
 /**
  * Mean cross-entropy in nats of logits `[rows, classes]` under `labels` int32 `[rows]`, written to `loss`; its gradient
@@ -59,7 +59,7 @@ export function crossEntropy(logits: usize, labels: usize, rows: i32, classes: i
       if (first == label) hits++;
     }
     if (gradient != 0) {
-      const factor = f32x4.mul(f32x4.div(f32x4.splat(1), f32x4.splat(normaliser)), share);
+      const factor = f32x4.mul(f32x4.div(ONE, f32x4.splat(normaliser)), share);
       const begin = gradient;
       for (let j = 0; j < whole; j += 4, gradient += 16) v128.store(gradient, f32x4.mul(v128.load(gradient), factor));
       if (rest > 0) {
@@ -100,9 +100,8 @@ function logisticLoss4(x: v128, t: v128, u: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function logisticGradient4(x: v128, t: v128, u: v128, share: v128): v128 {
-  const one = f32x4.splat(1);
-  const top = v128.bitselect(u, one, f32x4.lt(x, f32x4.splat(0)));
-  return f32x4.mul(f32x4.sub(f32x4.div(top, f32x4.add(one, u)), t), share);
+  const top = v128.bitselect(u, ONE, f32x4.lt(x, f32x4.splat(0)));
+  return f32x4.mul(f32x4.sub(f32x4.div(top, f32x4.add(ONE, u)), t), share);
 }
 
 /**

@@ -12,7 +12,7 @@
  */
 import { multiply } from './gemm';
 import { multiplyPanels, packPanels, panelNumbers } from './panels';
-import { sigmoid4, tanh4, loadSome, storeSome } from './vectorMath';
+import { loadSome, ONE, sigmoid4, storeSome, tanh4 } from './vectorMath';
 
 /** Bytes of `scratch`: R packed, and a tile. */
 export function lstmScratchBytes(units: i32): usize {
@@ -155,7 +155,6 @@ function stepBackward(
   dout: usize, dState: usize, gates: usize, cell: usize, before: usize, dCell: usize, dz: usize, units: i32,
 ): void {
   const quarter = <usize>units << 2;
-  const one = f32x4.splat(1);
   for (let j = 0; j < units; j += 4, dout += 16, dState += 16, gates += 16, cell += 16, dCell += 16, dz += 16) {
     const count = units - j;
     const full = count >= 4;
@@ -174,12 +173,12 @@ function stepBackward(
     }
     const dc = f32x4.add(
       full ? v128.load(dCell) : loadSome(dCell, count),
-      f32x4.mul(f32x4.mul(dh, o), f32x4.sub(one, f32x4.mul(bent, bent))),
+      f32x4.mul(f32x4.mul(dh, o), f32x4.sub(ONE, f32x4.mul(bent, bent))),
     );
-    const di = f32x4.mul(f32x4.mul(dc, g), f32x4.mul(i, f32x4.sub(one, i)));
-    const df = f32x4.mul(f32x4.mul(dc, c), f32x4.mul(f, f32x4.sub(one, f)));
-    const dg = f32x4.mul(f32x4.mul(dc, i), f32x4.sub(one, f32x4.mul(g, g)));
-    const dO = f32x4.mul(f32x4.mul(dh, bent), f32x4.mul(o, f32x4.sub(one, o)));
+    const di = f32x4.mul(f32x4.mul(dc, g), f32x4.mul(i, f32x4.sub(ONE, i)));
+    const df = f32x4.mul(f32x4.mul(dc, c), f32x4.mul(f, f32x4.sub(ONE, f)));
+    const dg = f32x4.mul(f32x4.mul(dc, i), f32x4.sub(ONE, f32x4.mul(g, g)));
+    const dO = f32x4.mul(f32x4.mul(dh, bent), f32x4.mul(o, f32x4.sub(ONE, o)));
     const dPrevious = f32x4.mul(dc, f);
     if (full) {
       v128.store(dz, di);

@@ -7,7 +7,7 @@
  *
  * gelu is its tanh form (Hendrycks and Gimpel 2016): (1 + tanh u) / 2 is sigmoid(2 u).
  */
-import { loadSome, sigmoid4, storeSome, tanh4 } from './vectorMath';
+import { loadSome, ONE, sigmoid4, storeSome, tanh4 } from './vectorMath';
 
 /** The numbers of `ACTIVATION_NUMBERS` in client/training/tfjs/ops/fusedOps.ts. */
 const LINEAR: i32 = 0;
@@ -16,27 +16,27 @@ const TANH: i32 = 2;
 const SIGMOID: i32 = 3;
 const GELU: i32 = 4;
 
-const CUBIC: f32 = 0.044715;
+export let CUBIC: v128 = f32x4(0.044715, 0.044715, 0.044715, 0.044715);
+export let THREE: v128 = f32x4(3, 3, 3, 3);
 /** 2 sqrt(2 / pi). */
-const TWICE_ROOT: f32 = 1.5957691216057308;
+export let TWICE_ROOT: v128 = f32x4(1.5957691216057308, 1.5957691216057308, 1.5957691216057308, 1.5957691216057308);
 
 // @ts-ignore: decorator
 @inline
 function gelu4(x: v128): v128 {
-  const cubic = f32x4.mul(f32x4.mul(x, x), f32x4.splat(CUBIC));
-  const twice = f32x4.mul(f32x4.mul(f32x4.add(cubic, f32x4.splat(1)), x), f32x4.splat(TWICE_ROOT));
+  const cubic = f32x4.mul(f32x4.mul(x, x), CUBIC);
+  const twice = f32x4.mul(f32x4.mul(f32x4.add(cubic, ONE), x), TWICE_ROOT);
   return f32x4.mul(x, sigmoid4(twice));
 }
 
 // @ts-ignore: decorator
 @inline
 function geluWithSlope(x: v128, y: usize, slope: usize, count: i32): void {
-  const cubic = f32x4.mul(f32x4.mul(x, x), f32x4.splat(CUBIC));
-  const one = f32x4.splat(1);
-  const s = sigmoid4(f32x4.mul(f32x4.mul(f32x4.add(cubic, one), x), f32x4.splat(TWICE_ROOT)));
+  const cubic = f32x4.mul(f32x4.mul(x, x), CUBIC);
+  const s = sigmoid4(f32x4.mul(f32x4.mul(f32x4.add(cubic, ONE), x), TWICE_ROOT));
   const value = f32x4.mul(x, s);
-  const rise = f32x4.mul(f32x4.add(f32x4.mul(cubic, f32x4.splat(3)), one), f32x4.splat(TWICE_ROOT));
-  const bend = f32x4.mul(f32x4.mul(value, f32x4.sub(one, s)), rise);
+  const rise = f32x4.mul(f32x4.add(f32x4.mul(cubic, THREE), ONE), TWICE_ROOT);
+  const bend = f32x4.mul(f32x4.mul(value, f32x4.sub(ONE, s)), rise);
   if (count >= 4) {
     v128.store(y, value);
     v128.store(slope, f32x4.add(s, bend));
@@ -68,8 +68,8 @@ function activated(kind: i32, x: v128): v128 {
 @inline
 function slanted(kind: i32, dy: v128, known: v128): v128 {
   if (kind == RELU) return v128.and(dy, f32x4.gt(known, f32x4.splat(0)));
-  if (kind == TANH) return f32x4.mul(dy, f32x4.sub(f32x4.splat(1), f32x4.mul(known, known)));
-  if (kind == SIGMOID) return f32x4.mul(dy, f32x4.mul(known, f32x4.sub(f32x4.splat(1), known)));
+  if (kind == TANH) return f32x4.mul(dy, f32x4.sub(ONE, f32x4.mul(known, known)));
+  if (kind == SIGMOID) return f32x4.mul(dy, f32x4.mul(known, f32x4.sub(ONE, known)));
   if (kind == GELU) return f32x4.mul(dy, known);
   return dy;
 }

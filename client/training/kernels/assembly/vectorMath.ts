@@ -8,29 +8,35 @@
  * p keeps all digits of e^r - 1, tanh needs no second polynomial: tanh(x) = (e^2x - 1) / (e^2x - 1 + 2).
  */
 
-const LOG2_E: f32 = 1.44269504;
+// Constants are exported globals, which a compiler must take for variables and read from where they stand: one that knew
+// their values would make each vector anew, with three instructions, wherever it is used. Nobody writes them.
+export let LOG2_E: v128 = f32x4(1.44269504, 1.44269504, 1.44269504, 1.44269504);
 /** ln2 in two parts: n times the first is exact for |n| < 2^9. */
-const LN2_HIGH: f32 = 0.693359375;
-const LN2_LOW: f32 = -2.12194440e-4;
-const Q0: f32 = 0.4999999403953552;
-const Q1: f32 = 0.1666652113199234;
-const Q2: f32 = 0.04166839271783829;
-const Q3: f32 = 0.008368746377527714;
-const Q4: f32 = 0.0013814537087455392;
+export let LN2_HIGH: v128 = f32x4(0.693359375, 0.693359375, 0.693359375, 0.693359375);
+export let LN2_LOW: v128 = f32x4(-2.12194440e-4, -2.12194440e-4, -2.12194440e-4, -2.12194440e-4);
+export let Q0: v128 = f32x4(0.4999999403953552, 0.4999999403953552, 0.4999999403953552, 0.4999999403953552);
+export let Q1: v128 = f32x4(0.1666652113199234, 0.1666652113199234, 0.1666652113199234, 0.1666652113199234);
+export let Q2: v128 = f32x4(0.04166839271783829, 0.04166839271783829, 0.04166839271783829, 0.04166839271783829);
+export let Q3: v128 = f32x4(0.008368746377527714, 0.008368746377527714, 0.008368746377527714, 0.008368746377527714);
+export let Q4: v128 = f32x4(0.0013814537087455392, 0.0013814537087455392, 0.0013814537087455392, 0.0013814537087455392);
 
 /** Beyond these e^x is infinite, or zero; they keep n where 2^n can be written as two factors. */
 const LARGEST: f32 = 89.5;
 const SMALLEST: f32 = -104.5;
 /** e^88 is below the largest number, and 1 / (1 + e^88) all but 0. */
-const SIGMOID_END: f32 = 88;
-/** From here on tanh is 1 in single precision. */
-const TANH_ONE: f32 = 9.02;
+export let SIGMOID_HIGH: v128 = f32x4(88, 88, 88, 88);
+export let SIGMOID_LOW: v128 = f32x4(-87, -87, -87, -87);
+/** Twice where tanh becomes 1 in single precision. */
+export let TWICE_TANH_ONE: v128 = f32x4(18.04, 18.04, 18.04, 18.04);
 /**
  * 1.5 2^23: added to a number below 2^22 it leaves the nearest integer in the lowest bits, as a sum that rounds must.
  * Rounding and conversion as WASM defines them cost a dozen instructions instead.
  */
-const ROUNDER: f32 = 12582912;
-const ONE_BITS: i32 = 0x3f800000;
+export let ROUNDER: v128 = f32x4(12582912, 12582912, 12582912, 12582912);
+export let ONE_BITS: v128 = i32x4(0x3f800000, 0x3f800000, 0x3f800000, 0x3f800000);
+export let ONE: v128 = f32x4(1, 1, 1, 1);
+export let TWO: v128 = f32x4(2, 2, 2, 2);
+export let SIGN: v128 = f32x4(-0.0, -0.0, -0.0, -0.0);
 
 // `pmin` and `pmax` are one instruction each where `min` and `max` are six; a NaN that stands first stays.
 
@@ -38,23 +44,23 @@ const ONE_BITS: i32 = 0x3f800000;
 // @ts-ignore: decorator
 @inline
 function rounded(x: v128): v128 {
-  return f32x4.add(f32x4.mul(x, f32x4.splat(LOG2_E)), f32x4.splat(ROUNDER));
+  return f32x4.add(f32x4.mul(x, LOG2_E), ROUNDER);
 }
 
 /** x - n ln2 for the integer of `rounded`. */
 // @ts-ignore: decorator
 @inline
 function reduced(x: v128, sum: v128): v128 {
-  const n = f32x4.sub(sum, f32x4.splat(ROUNDER));
-  const high = f32x4.sub(x, f32x4.mul(n, f32x4.splat(LN2_HIGH)));
-  return f32x4.sub(high, f32x4.mul(n, f32x4.splat(LN2_LOW)));
+  const n = f32x4.sub(sum, ROUNDER);
+  const high = f32x4.sub(x, f32x4.mul(n, LN2_HIGH));
+  return f32x4.sub(high, f32x4.mul(n, LN2_LOW));
 }
 
 /** 2^n for the integer of `rounded`, -126 <= n <= 127: its lowest bits become the exponent. */
 // @ts-ignore: decorator
 @inline
 function powerOfTwo(sum: v128): v128 {
-  return i32x4.add(i32x4.shl(sum, 23), i32x4.splat(ONE_BITS));
+  return i32x4.add(i32x4.shl(sum, 23), ONE_BITS);
 }
 
 /** e^r - 1 for |r| <= ln2/2. */
@@ -62,10 +68,10 @@ function powerOfTwo(sum: v128): v128 {
 @inline
 function expm1Reduced(r: v128): v128 {
   const square = f32x4.mul(r, r);
-  let q = f32x4.add(f32x4.mul(f32x4.splat(Q4), r), f32x4.splat(Q3));
-  q = f32x4.add(f32x4.mul(q, r), f32x4.splat(Q2));
-  q = f32x4.add(f32x4.mul(q, r), f32x4.splat(Q1));
-  q = f32x4.add(f32x4.mul(q, r), f32x4.splat(Q0));
+  let q = f32x4.add(f32x4.mul(Q4, r), Q3);
+  q = f32x4.add(f32x4.mul(q, r), Q2);
+  q = f32x4.add(f32x4.mul(q, r), Q1);
+  q = f32x4.add(f32x4.mul(q, r), Q0);
   return f32x4.add(f32x4.mul(q, square), r);
 }
 
@@ -77,9 +83,9 @@ export function exp4(x: v128): v128 {
   const sum = rounded(bounded);
   const p = expm1Reduced(reduced(bounded, sum));
   // 2^n as a product of two: n itself reaches beyond both ends of the exponents that exist.
-  const whole = i32x4.sub(sum, f32x4.splat(ROUNDER));
+  const whole = i32x4.sub(sum, ROUNDER);
   const half = i32x4.shr_s(whole, 1);
-  const result = f32x4.add(p, f32x4.splat(1));
+  const result = f32x4.add(p, ONE);
   return f32x4.mul(f32x4.mul(result, powerOfTwo(half)), powerOfTwo(i32x4.sub(whole, half)));
 }
 
@@ -87,7 +93,7 @@ export function exp4(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function expBounded4(x: v128): v128 {
-  const bounded = f32x4.pmax(x, f32x4.splat(-87));
+  const bounded = f32x4.pmax(x, SIGMOID_LOW);
   const sum = rounded(bounded);
   const scale = powerOfTwo(sum);
   return f32x4.add(f32x4.mul(expm1Reduced(reduced(bounded, sum)), scale), scale);
@@ -97,11 +103,11 @@ export function expBounded4(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function sigmoid4(x: v128): v128 {
-  const bounded = f32x4.pmin(f32x4.pmax(f32x4.neg(x), f32x4.splat(-SIGMOID_END + 1)), f32x4.splat(SIGMOID_END));
+  const bounded = f32x4.pmin(f32x4.pmax(f32x4.neg(x), SIGMOID_LOW), SIGMOID_HIGH);
   const sum = rounded(bounded);
   const scale = powerOfTwo(sum);
   const e = f32x4.add(f32x4.mul(expm1Reduced(reduced(bounded, sum)), scale), scale);
-  return f32x4.div(f32x4.splat(1), f32x4.add(f32x4.splat(1), e));
+  return f32x4.div(ONE, f32x4.add(ONE, e));
 }
 
 /** tanh x, odd to the last bit. */
@@ -109,14 +115,14 @@ export function sigmoid4(x: v128): v128 {
 @inline
 export function tanh4(x: v128): v128 {
   const size = f32x4.abs(x);
-  const twice = f32x4.pmin(f32x4.add(size, size), f32x4.splat(2 * TANH_ONE));
+  const twice = f32x4.pmin(f32x4.add(size, size), TWICE_TANH_ONE);
   const sum = rounded(twice);
   const scale = powerOfTwo(sum);
   // 2^n (1 + p) - 1, its parts ordered so that n = 0 keeps every digit of p.
   const p = expm1Reduced(reduced(twice, sum));
-  const expm1 = f32x4.add(f32x4.mul(p, scale), f32x4.sub(scale, f32x4.splat(1)));
-  const result = f32x4.div(expm1, f32x4.add(expm1, f32x4.splat(2)));
-  return v128.bitselect(x, result, f32x4.splat(-0.0));
+  const expm1 = f32x4.add(f32x4.mul(p, scale), f32x4.sub(scale, ONE));
+  const result = f32x4.div(expm1, f32x4.add(expm1, TWO));
+  return v128.bitselect(x, result, SIGN);
 }
 
 /**
