@@ -23,10 +23,10 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '1,2,3' },
     silos: { type: 'string', default: '10' },
     alpha: { type: 'string', default: '0.1' },
-    'vae-rounds': { type: 'string', default: '20' },
+    'vae-rounds': { type: 'string', default: '10' },
     rounds: { type: 'string', default: '10' },
     'local-epochs': { type: 'string', default: '10' },
-    'per-class': { type: 'string', default: '80' },
+    'per-class': { type: 'string', default: '40' },
     json: { type: 'string' },
   },
 });
@@ -50,8 +50,8 @@ interface Outcome {
   readonly lacking: number;
   /** Accuracy on all held-out digits, 0..1: mean over silos of models trained alone. */
   readonly alone: { readonly own: number; readonly filled: number };
-  /** Accuracy of the federated classifier. */
-  readonly federated: { readonly own: number; readonly filled: number };
+  /** Accuracy of the federated classifier after each round. */
+  readonly federated: { readonly own: readonly number[]; readonly filled: readonly number[] };
 }
 
 const say = (line: string): void => {
@@ -84,8 +84,13 @@ async function measure(seed: string): Promise<Outcome> {
         return lone.evaluate(test, trained).accuracy;
       }),
     );
-  const together = (data: readonly Dataset[]) =>
-    classifier.evaluate(test, federate(classifier, data, rounds, seed, 'classifier')).accuracy;
+  const together = (data: readonly Dataset[]) => {
+    const accuracy: number[] = [];
+    federate(classifier, data, rounds, seed, 'classifier', (weights) => {
+      accuracy.push(classifier.evaluate(test, weights).accuracy);
+    });
+    return accuracy;
+  };
   const outcome: Outcome = {
     seed,
     elbo,
@@ -104,6 +109,7 @@ function federate(
   count: number,
   seed: string,
   what: 'generator' | 'classifier',
+  onRound: (weights: Float32Array) => void = () => undefined,
 ): Float32Array {
   const momentum = what === 'generator' ? 0.5 : 0;
   let weights = engine.init(seed);
@@ -119,6 +125,7 @@ function federate(
       velocity[k] = momentum * velocity[k]! + sum[k]!;
       return value + velocity[k]!;
     });
+    onRound(weights);
     if (round % 5 === 0) say(`seed ${seed}: ${what}, round ${round} of ${count}`);
   }
   return weights;
@@ -143,7 +150,12 @@ function describe(all: readonly Outcome[]): string {
   const rows = [
     ['classifier', 'own samples', 'with drawn ones', 'gain', 'least gain of a seed'],
     row('each silo alone (mean over silos)', ({ alone }) => alone),
-    row('federated', ({ federated }) => federated),
+    ...[...new Set([1, Math.min(3, rounds), rounds])].map((round) =>
+      row(`federated, after round ${round}`, ({ federated: { own, filled } }) => ({
+        own: own[round - 1]!,
+        filled: filled[round - 1]!,
+      })),
+    ),
   ];
   const [heading, ...body] = rows as [string[], ...string[][]];
   return [

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { checkDemoOptions, type DemoOptions, rogueClients, rogueRound } from '../../../scripts/demo/demoOptions.ts';
-import { taskOf } from '../../../scripts/demo/tasks/registry.ts';
+import { taskOf, withTaskDefaults } from '../../../scripts/demo/tasks/registry.ts';
 import { expectError } from '../../client/support/expectError.ts';
 
 describe('options of the demonstration', () => {
@@ -39,6 +39,18 @@ describe('options of the demonstration', () => {
     expect(checkCode({ clients: 8 })).to.not.throw();
     await expectError(checkCode({ clients: 9 }), 'DEMO_OPTIONS', /--clients up to 8/);
     await expectError(checkCode({ clients: 8, attack: 'labelFlipping' }), 'DEMO_OPTIONS', /no labels/);
+  });
+
+  it('a task sets what the user left open, and momentum only for its own server step', () => {
+    const asked = (given: Partial<DemoOptions>) =>
+      withTaskDefaults({ ...options, ...given }, (name) => !Object.hasOwn(given, name));
+    expect(asked({ task: 'classify' })).to.deep.equal(options);
+    expect(asked({ task: 'code' })).to.include({ clients: 6, byzantine: 0, server: 'fedAvgM', serverMomentum: 0.5 });
+    expect(asked({ task: 'code', clients: 3, byzantine: 1 })).to.include({ clients: 3, byzantine: 1 });
+    expect(asked({ task: 'digits', server: 'fedAvg' }))
+      .to.include({ server: 'fedAvg' })
+      .and.not.have.property('serverMomentum');
+    expect(checkDemoOptions(asked({ task: 'digits', server: 'fedAvg' }))).to.equal(undefined);
   });
 
   it('whoever is thrown out must not be missed: rogue clients count on top of what the rule needs', async () => {
