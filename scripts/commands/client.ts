@@ -57,6 +57,7 @@ const EXAMPLES = `
 Examples:
   $ assay client --federation 0x5FbD.. --state nodes/north --dataset 'csv:wards/north.csv?label=outcome'
   $ assay client --federation 0x5FbD.. --state nodes/c0 --dataset mnist --partition dirichlet:0.5 --silo 0 --silos 10
+  $ assay client --federation 0x5FbD.. --state nodes/south --data /srv/images --trainer 'python3 my_trainer.py'
   $ assay client --config north.json        { "federation": "0x5FbD..", "state": "nodes/north", "dataset": "mnist" }
 
 Settings of a CSV file, joined with &: label=COLUMN, classes=a,b (names of the classes in the federation's order),
