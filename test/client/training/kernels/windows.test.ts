@@ -1,5 +1,6 @@
 import type { Rank, Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
+import fc from 'fast-check';
 import type { TensorFlow } from '../../../../client/models/model.ts';
 import { createRandom } from '../../../../client/random.ts';
 import { loadTensorFlow } from '../../../../client/training/tfjs/backend.ts';
@@ -62,36 +63,59 @@ describe('convolution and pooling', () => {
     tf = await loadTensorFlow();
   });
 
-  for (const w of CONVOLUTIONS) {
-    it(`convolves and gives both gradients: ${name(w)}`, () => {
-      const [outHeight, outWidth] = outputSides(w);
-      const x = values(w.batch * w.height * w.width * w.channels);
-      const filter = values(w.filterHeight * w.filterWidth * w.channels * w.filters);
-      const dy = values(w.batch * outHeight * outWidth * w.filters);
-      const expected = plainConvolution(w, x, filter, dy);
-      tf.tidy(() => {
-        const xt = tf.tensor4d(x, [w.batch, w.height, w.width, w.channels]);
-        const ft = tf.tensor4d(filter, [w.filterHeight, w.filterWidth, w.channels, w.filters]);
-        const dyt = tf.tensor4d(dy, [w.batch, outHeight, outWidth, w.filters]);
-        const y = tf.conv2d(xt, ft, w.stride, w.padding, 'NHWC', w.dilation);
-        expect(farthest(y.dataSync(), expected.y)).to.be.below(1e-5);
-        if (w.dilation === 1) {
-          const [dx, dFilter] = tf.grads((a: Tensor, b: Tensor) =>
-            tf.conv2d(a as Tensor4D, b as Tensor4D, w.stride, w.padding),
-          )([xt, ft], dyt);
-          expect(farthest(dx!.dataSync(), expected.dx)).to.be.below(1e-5);
-          expect(farthest(dFilter!.dataSync(), expected.dFilter)).to.be.below(1e-5);
-        }
-        const bias = tf.tensor1d(values(w.filters));
-        const fused = tf.fused.conv2d({
-          ...{ x: xt, filter: ft, bias, strides: w.stride, pad: w.padding, dilations: w.dilation },
-          activation: 'relu',
-        });
-        const sums = Float64Array.from(expected.y, (sum, i) => Math.max(0, sum + bias.dataSync()[i % w.filters]!));
-        expect(farthest(fused.dataSync(), sums)).to.be.below(1e-5);
+  /** Output, both gradients and the fused form against the sums written out. */
+  function checkConvolution(w: Windows): void {
+    const [outHeight, outWidth] = outputSides(w);
+    const x = values(w.batch * w.height * w.width * w.channels);
+    const filter = values(w.filterHeight * w.filterWidth * w.channels * w.filters);
+    const dy = values(w.batch * outHeight * outWidth * w.filters);
+    const expected = plainConvolution(w, x, filter, dy);
+    tf.tidy(() => {
+      const xt = tf.tensor4d(x, [w.batch, w.height, w.width, w.channels]);
+      const ft = tf.tensor4d(filter, [w.filterHeight, w.filterWidth, w.channels, w.filters]);
+      const dyt = tf.tensor4d(dy, [w.batch, outHeight, outWidth, w.filters]);
+      const y = tf.conv2d(xt, ft, w.stride, w.padding, 'NHWC', w.dilation);
+      expect(farthest(y.dataSync(), expected.y)).to.be.below(1e-5);
+      if (w.dilation === 1) {
+        const [dx, dFilter] = tf.grads((a: Tensor, b: Tensor) =>
+          tf.conv2d(a as Tensor4D, b as Tensor4D, w.stride, w.padding),
+        )([xt, ft], dyt);
+        expect(farthest(dx!.dataSync(), expected.dx)).to.be.below(1e-5);
+        expect(farthest(dFilter!.dataSync(), expected.dFilter)).to.be.below(1e-5);
+      }
+      const bias = values(w.filters);
+      const fused = tf.fused.conv2d({
+        ...{ x: xt, filter: ft, bias: tf.tensor1d(bias), strides: w.stride, pad: w.padding, dilations: w.dilation },
+        activation: 'relu',
       });
+      const sums = Float64Array.from(expected.y, (sum, i) => Math.max(0, sum + bias[i % w.filters]!));
+      expect(farthest(fused.dataSync(), sums)).to.be.below(1e-5);
     });
   }
+
+  for (const w of CONVOLUTIONS) {
+    it(`convolves and gives both gradients: ${name(w)}`, () => checkConvolution(w));
+  }
+
+  it('convolves whatever the sizes are', () => {
+    const channels = fc.oneof(fc.integer({ min: 1, max: 9 }), fc.constantFrom(8, 16));
+    const side = fc.oneof(fc.integer({ min: 1, max: 4 }), fc.constantFrom(3, 5));
+    const sizes = fc.record({
+      batch: fc.integer({ min: 1, max: 3 }),
+      height: fc.integer({ min: 1, max: 13 }),
+      width: fc.integer({ min: 1, max: 13 }),
+      channels,
+      filterHeight: side,
+      filterWidth: side,
+      filters: channels,
+      stride: fc.constantFrom(1, 1, 2, 3),
+      dilation: fc.constant(1),
+      padding: fc.constantFrom('same' as const, 'valid' as const),
+    });
+    const fits = (w: Windows) => outputSides(w).every((outSide) => outSide > 0);
+    const square = sizes.chain((w) => fc.constantFrom(w, { ...w, filterWidth: w.filterHeight, stride: 1 }));
+    fc.assert(fc.property(square.filter(fits), checkConvolution), { numRuns: 150, seed: 5 });
+  });
 
   for (const w of [
     windows('2 7 8 4 3 3 1', { padding: 'same' }),
