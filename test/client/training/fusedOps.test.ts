@@ -278,6 +278,22 @@ describe('fused operations', () => {
     tf.backend().disposeData(out.dataId);
   });
 
+  it('depend on nothing that memory held before', () => {
+    // Freed memory is what the next tensors and scratch are made of.
+    const litter = (value: number) => {
+      const waste = [40, 3000, 100_000, 1_000_000].map((length) => tf.fill([length], value));
+      const context = loadTrainingKernels(tf);
+      context.floats(context.scratch(2_000_000), 500_000).fill(value);
+      tf.dispose(waste);
+    };
+    for (const test of cases) {
+      litter(0);
+      const clean = outcome(test, fused);
+      litter(Number.NaN);
+      expect(outcome(test, fused), test.name).to.deep.equal(clean);
+    }
+  });
+
   it('count what was right as plain operations do: the first of equal logits, pixels on their side of one half', () => {
     const rows = tf.tensor2d([2, 2, 1, 0, 2, 2, 5, 1, 1, 0, -1, 5].concat([-1, -1, -1]), [5, 3]);
     const labels = tf.tensor1d([0, 2, 0, 2, 0], 'int32');
@@ -304,6 +320,30 @@ describe('fused operations', () => {
     const gradient = firstFive(qkv).dataSync<'float32'>();
     expect(gradient.subarray(48, 60).some((value) => value !== 0)).to.equal(true);
     expect(gradient.subarray(60).every((value) => value === 0)).to.equal(true);
+  });
+
+  it('take a sequence of one step, too', () => {
+    const [x, kernel, recurrent, bias] = [[2, 1, 3], [3, 8], [2, 8], [8]].map((shape, i) =>
+      tf.tensor(values(`one ${i}`, tf.util.sizeFromShape(shape)), shape),
+    );
+    const run = (lstm: Ops['lstm'], input: Tensor) =>
+      lstm(input as Tensor3D, kernel as Tensor2D, recurrent as Tensor2D, bias as Tensor1D);
+    const got = run(fused.lstm, x!).dataSync<'float32'>();
+    expectClose(got, run(composed.lstm, x!).dataSync<'float32'>(), 'states');
+    const grads = tf.grads((a, b) =>
+      tf.sum(fused.lstm(a as Tensor3D, kernel as Tensor2D, b as Tensor2D, bias as Tensor1D)),
+    );
+    const [dx, drecurrent] = grads([x!, recurrent!]);
+    expect(drecurrent!.dataSync<'float32'>().every((value) => value === 0)).to.equal(true);
+    const step = 2 ** -8;
+    const moved = (by: number) => {
+      const input = x!.dataSync<'float32'>().slice();
+      input[4] = input[4]! + by;
+      return run(fused.lstm, tf.tensor(input, [2, 1, 3]))
+        .dataSync<'float32'>()
+        .reduce((sum, value) => sum + value, 0);
+    };
+    expect(dx!.dataSync<'float32'>()[4]).to.be.closeTo((moved(step) - moved(-step)) / (2 * step), 1e-4);
   });
 
   it('refuse ids and labels that do not exist, and say which', () => {
