@@ -26,3 +26,7 @@ export {
   ONE, TWO, SIGN,
 } from './vectorMath';
 export { CUBIC, THREE, TWICE_ROOT } from './nonlinear';
+export {
+  A1, A2, A3, B1, B2, B3, AB_SUM, AB_PRODUCT, BY_0, BY_A, BY_B, D1, D2, D3, D4, F1, F2, F3, F4, EF_SUM, EF_PRODUCT,
+  DF_SUM, DF_PRODUCT, DE_SUM, DE_PRODUCT, SUM, PAIRS, PRODUCT, LONG_BY_0, BY_D, BY_E, BY_F,
+} from './winogradPoints';

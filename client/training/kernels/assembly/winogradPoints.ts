@@ -10,56 +10,57 @@
  * and the highest coefficient for infinity. The points were chosen by trying: of all pairs and triples of small
  * fractions tried, these lose the fewest bits (a third of what the usual 1, 2 and 1/2 lose), and their powers are exact.
  * Pairs of opposite points share their even and odd parts. All work on vectors of four channels that lie `step` bytes
- * apart.
+ * apart. The constants are variables, and exported, so that they are read where they are used: the compiler would make
+ * each anew every time, which costs more than the product.
  */
 /** Points of the short filter, their powers and the symmetric functions of their squares. */
-const A1: f32 = 0.75;
-const A2: f32 = 0.5625;
-const A3: f32 = 0.421875;
-const B1: f32 = 1.5;
-const B2: f32 = 2.25;
-const B3: f32 = 3.375;
-const AB_SUM: f32 = 2.8125;
-const AB_PRODUCT: f32 = 1.265625;
+export let A1: v128 = f32x4(0.75, 0.75, 0.75, 0.75);
+export let A2: v128 = f32x4(0.5625, 0.5625, 0.5625, 0.5625);
+export let A3: v128 = f32x4(0.421875, 0.421875, 0.421875, 0.421875);
+export let B1: v128 = f32x4(1.5, 1.5, 1.5, 1.5);
+export let B2: v128 = f32x4(2.25, 2.25, 2.25, 2.25);
+export let B3: v128 = f32x4(3.375, 3.375, 3.375, 3.375);
+export let AB_SUM: v128 = f32x4(2.8125, 2.8125, 2.8125, 2.8125);
+export let AB_PRODUCT: v128 = f32x4(1.265625, 1.265625, 1.265625, 1.265625);
 /** 1 / M'(p) of the short filter. */
-const BY_0: f32 = 1.0 / 1.265625;
-const BY_A: f32 = 1.0 / -1.8984375;
-const BY_B: f32 = 1.0 / 7.59375;
+export let BY_0: v128 = f32x4(0.790123462677002, 0.790123462677002, 0.790123462677002, 0.790123462677002);
+export let BY_A: v128 = f32x4(-0.5267489552497864, -0.5267489552497864, -0.5267489552497864, -0.5267489552497864);
+export let BY_B: v128 = f32x4(0.1316872388124466, 0.1316872388124466, 0.1316872388124466, 0.1316872388124466);
 
 /** Points of the long filter (the second is 1), their powers and the symmetric functions of their squares. */
-const D1: f32 = 0.625;
-const D2: f32 = 0.390625;
-const D3: f32 = 0.244140625;
-const D4: f32 = 0.152587890625;
-const F1: f32 = 1.75;
-const F2: f32 = 3.0625;
-const F3: f32 = 5.359375;
-const F4: f32 = 9.37890625;
-const EF_SUM: f32 = 4.0625;
-const EF_PRODUCT: f32 = 3.0625;
-const DF_SUM: f32 = 3.453125;
-const DF_PRODUCT: f32 = 1.1962890625;
-const DE_SUM: f32 = 1.390625;
-const DE_PRODUCT: f32 = 0.390625;
-const SUM: f32 = 4.453125;
-const PAIRS: f32 = 4.6494140625;
-const PRODUCT: f32 = 1.1962890625;
+export let D1: v128 = f32x4(0.625, 0.625, 0.625, 0.625);
+export let D2: v128 = f32x4(0.390625, 0.390625, 0.390625, 0.390625);
+export let D3: v128 = f32x4(0.244140625, 0.244140625, 0.244140625, 0.244140625);
+export let D4: v128 = f32x4(0.152587890625, 0.152587890625, 0.152587890625, 0.152587890625);
+export let F1: v128 = f32x4(1.75, 1.75, 1.75, 1.75);
+export let F2: v128 = f32x4(3.0625, 3.0625, 3.0625, 3.0625);
+export let F3: v128 = f32x4(5.359375, 5.359375, 5.359375, 5.359375);
+export let F4: v128 = f32x4(9.37890625, 9.37890625, 9.37890625, 9.37890625);
+export let EF_SUM: v128 = f32x4(4.0625, 4.0625, 4.0625, 4.0625);
+export let EF_PRODUCT: v128 = f32x4(3.0625, 3.0625, 3.0625, 3.0625);
+export let DF_SUM: v128 = f32x4(3.453125, 3.453125, 3.453125, 3.453125);
+export let DF_PRODUCT: v128 = f32x4(1.1962890625, 1.1962890625, 1.1962890625, 1.1962890625);
+export let DE_SUM: v128 = f32x4(1.390625, 1.390625, 1.390625, 1.390625);
+export let DE_PRODUCT: v128 = f32x4(0.390625, 0.390625, 0.390625, 0.390625);
+export let SUM: v128 = f32x4(4.453125, 4.453125, 4.453125, 4.453125);
+export let PAIRS: v128 = f32x4(4.6494140625, 4.6494140625, 4.6494140625, 4.6494140625);
+export let PRODUCT: v128 = f32x4(1.1962890625, 1.1962890625, 1.1962890625, 1.1962890625);
 /** 1 / M'(p) of the long filter. */
-const LONG_BY_0: f32 = -1.0 / 1.1962890625;
-const BY_D: f32 = 1.0 / 1.2720108032226562;
-const BY_E: f32 = 1.0 / -2.513671875;
-const BY_F: f32 = 1.0 / 33.7532958984375;
+export let LONG_BY_0: v128 = f32x4(-0.8359183669090271, -0.8359183669090271, -0.8359183669090271, -0.8359183669090271);
+export let BY_D: v128 = f32x4(0.7861568331718445, 0.7861568331718445, 0.7861568331718445, 0.7861568331718445);
+export let BY_E: v128 = f32x4(-0.39782440662384033, -0.39782440662384033, -0.39782440662384033, -0.39782440662384033);
+export let BY_F: v128 = f32x4(0.029626736417412758, 0.029626736417412758, 0.029626736417412758, 0.029626736417412758);
 
 // @ts-ignore: decorator
 @inline
-function times(value: v128, factor: f32): v128 {
-  return f32x4.mul(value, f32x4.splat(factor));
+function times(value: v128, factor: v128): v128 {
+  return f32x4.mul(value, factor);
 }
 
 /** x - s y + t z */
 // @ts-ignore: decorator
 @inline
-function blend(x: v128, s: f32, y: v128, t: f32, z: v128): v128 {
+function blend(x: v128, s: v128, y: v128, t: v128, z: v128): v128 {
   return f32x4.add(f32x4.sub(x, times(y, s)), times(z, t));
 }
 
