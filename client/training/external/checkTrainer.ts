@@ -73,6 +73,7 @@ export async function checkTrainer(
     });
     if (trained !== undefined) {
       await row('train again', async () => same(trained.weights, (await trainer.train(task)).weights));
+      await row('unknown algorithm', () => refusesUnknown({ ...options, mode: modes[0]! }, task));
       for (const mode of modes.slice(1)) {
         await row(`train, ${MODES[mode]}`, async () => {
           const other = new ExternalTrainer({ ...options, mode });
@@ -84,7 +85,6 @@ export async function checkTrainer(
         });
       }
     }
-    await row('unknown algorithm', () => refusesUnknown({ ...options, mode: modes[0]! }, task));
     const before = await row('evaluate', async () => {
       const value = await trainer.evaluate({ weights: start });
       const asked = options.test?.size;
