@@ -5,7 +5,6 @@ import type { TextDocument } from '../../../client/datasets/text/textDataset.ts'
 import { trainTokenizer } from '../../../client/datasets/text/trainTokenizer.ts';
 import { codeTransformer } from '../../../client/models/presets.ts';
 import { AssayError } from '../../../protocol/errors.ts';
-import { table } from '../../output/text.ts';
 import { CODE_SILOS, corpusOf, PUBLIC_TEXT, silosOf } from './codeSilos.ts';
 import { compareCode } from './compareCode.ts';
 import type { DemoTask } from './task.ts';
@@ -57,13 +56,8 @@ export const code: DemoTask = {
   evaluation: (options) => corpusOf(silosOf(options)),
   describe: ({ loss }) => ({ name: 'perplexity', value: Math.exp(loss).toFixed(2) }),
 
-  showRounds: (rounds) => [
-    'Perplexity by round (per token, on the held-out files of all silos)',
-    ...table([
-      ['round', 'perplexity'],
-      ...rounds.map(({ round, loss }) => [String(round), Math.exp(loss).toFixed(2)]),
-    ]).map((line) => `  ${line}`),
-  ],
+  // Round by round and silo by silo stands below, in what `compareCode` tells.
+  showRounds: () => ['Perplexity (per token, on the held-out files of all silos)'],
 
   begin: compareCode,
 };

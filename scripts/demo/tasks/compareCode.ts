@@ -89,6 +89,7 @@ async function complete(manifest: Manifest, weights: Float32Array, seed: string)
 
 function describe({ steps, silos, centralised, rounds, completions }: CodeFacts): string[] {
   const last = rounds.at(-1)!;
+  const apart = last.union / centralised.union - 1;
   const best = Math.min(...silos.map(({ aloneUnion }) => aloneUnion));
   const number = (value: number) => value.toFixed(2);
   const indent = (lines: readonly string[]) => lines.map((line) => `  ${line}`);
@@ -109,14 +110,14 @@ function describe({ steps, silos, centralised, rounds, completions }: CodeFacts)
     `Perplexity after ${steps} steps: federated, each silo alone, all code in one place (centralised)`,
     ...indent(
       table([
-        ['silo', 'alone: own files', 'federated: own files', 'alone: all files'],
+        ['silo', 'own files: federated', 'alone', 'centralised', 'all files: alone'],
         ...silos.map(({ name, aloneOwn, aloneUnion }, i) => [
           name,
-          ...[aloneOwn, last.silos[i]!, aloneUnion].map(number),
+          ...[last.silos[i]!, aloneOwn, centralised.silos[i]!, aloneUnion].map(number),
         ]),
       ]),
     ),
-    `  all held-out files: federated ${number(last.union)}, best silo alone ${number(best)}, centralised ${number(centralised.union)} (federated ${percent(last.union / centralised.union - 1)} of it apart)`,
+    `  all files: federated ${number(last.union)}, best silo alone ${number(best)}, centralised ${number(centralised.union)}; federated is ${percent(Math.abs(apart))} ${apart > 0 ? 'above' : 'below'} centralised`,
     '',
     ...completions.flatMap(({ prompt, completion }) => [
       'The federated model completes (prompt, then |)',
