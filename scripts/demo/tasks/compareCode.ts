@@ -16,9 +16,9 @@ import type { Companion, CompanionStage } from './task.ts';
 
 type CodeFacts = NonNullable<DemoFacts['code']>;
 
-const PROMPTS = ['    function balanceOf(address', 'export function '];
+const PROMPTS = ['import { ', 'export function '];
 const COMPLETION_TOKENS = 60;
-const SAMPLING = { temperature: 0.5, topK: 20, topP: 1 };
+const SAMPLING = { temperature: 0.4, topK: 20, topP: 1 };
 /** As the plain demonstration's threads: more do not fit beside the clients. */
 const MOST_THREADS = 4;
 
