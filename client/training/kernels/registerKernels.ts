@@ -1,5 +1,6 @@
 import { registerConvolution } from './convolution.ts';
 import { registerDepthwise } from './depthwise.ts';
+import { registerExponentials } from './exponentials.ts';
 import type { KernelContext } from './kernelModule.ts';
 import { registerMatMul } from './matMul.ts';
 import { registerPooling } from './pooling.ts';
@@ -12,4 +13,5 @@ export function registerKernels(context: KernelContext): void {
   registerDepthwise(context);
   registerPooling(context);
   registerSegmentSum(context);
+  registerExponentials(context);
 }

@@ -234,7 +234,7 @@ describe('fused operations', () => {
     }
   });
 
-  it('tanh, sigmoid and gelu stay within a few units in the last place of double precision', () => {
+  it('exp, tanh, sigmoid and gelu stay within a few units in the last place of double precision', () => {
     const { exports, floats, output, address } = loadTrainingKernels(tf);
     const x = Float32Array.from({ length: 40_001 }, (_, i) => (i - 20_000) / 1000 + i * 1e-7);
     const tensor = tf.tensor1d(x);
@@ -242,6 +242,7 @@ describe('fused operations', () => {
     const sigmoid = (v: number) => 1 / (1 + Math.exp(-v));
     const exact = [
       [2, Math.tanh],
+      [5, Math.exp],
       [3, sigmoid],
       [4, (v: number) => v * sigmoid(2 * Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))],
     ] as const;
@@ -274,8 +275,26 @@ describe('fused operations', () => {
     expect([all, nothing, half, most]).to.deep.equal([1, Number.NaN, 0.5, 1]);
     expect([none, least].every((value) => value! >= 0 && value! < 1e-37)).to.equal(true);
     expect(of(1)[2]).to.deep.equal(Number.NaN);
+    expect(of(5)).to.deep.equal([0, Number.POSITIVE_INFINITY, Number.NaN, 1, Number.POSITIVE_INFINITY, 0]);
     tensor.dispose();
     tf.backend().disposeData(out.dataId);
+  });
+
+  it('serve as exp, tanh and sigmoid of TF.js', () => {
+    const x = tf.tensor2d([-3, -0.5, 0, 0.25, 1, 20, -20], [7, 1]);
+    for (const [got, function_] of [
+      [tf.exp(x), Math.exp],
+      [tf.tanh(x), Math.tanh],
+      [tf.sigmoid(x), (v: number) => 1 / (1 + Math.exp(-v))],
+    ] as const) {
+      expect(got.shape).to.deep.equal([7, 1]);
+      const wanted = x.dataSync<'float32'>().map(function_);
+      got.dataSync<'float32'>().forEach((value, i) => {
+        expect(value / wanted[i]!).to.satisfy((ratio: number) => Math.abs(ratio - 1) < 1e-6 || value === wanted[i]);
+      });
+    }
+    expect(tf.exp(tf.tensor1d([0, 1], 'int32')).dataSync()[1]).to.be.closeTo(Math.E, 1e-6);
+    expect(tf.tanh(tf.zeros([0, 3])).shape).to.deep.equal([0, 3]);
   });
 
   it('depend on nothing that memory held before', () => {

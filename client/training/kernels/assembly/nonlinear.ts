@@ -7,14 +7,15 @@
  *
  * gelu is its tanh form (Hendrycks and Gimpel 2016): (1 + tanh u) / 2 is sigmoid(2 u).
  */
-import { loadSome, ONE, sigmoid4, storeSome, tanh4 } from './vectorMath';
+import { exp4, loadSome, ONE, sigmoid4, storeSome, tanh4 } from './vectorMath';
 
-/** The numbers of `ACTIVATION_NUMBERS` in client/training/tfjs/ops/fusedOps.ts. */
+/** The numbers of client/training/tfjs/ops/denseOperation.ts and client/training/kernels/exponentials.ts. */
 const LINEAR: i32 = 0;
 const RELU: i32 = 1;
 const TANH: i32 = 2;
 const SIGMOID: i32 = 3;
 const GELU: i32 = 4;
+const EXP: i32 = 5;
 
 export let CUBIC: v128 = f32x4(0.044715, 0.044715, 0.044715, 0.044715);
 export let THREE: v128 = f32x4(3, 3, 3, 3);
@@ -60,6 +61,7 @@ function activated(kind: i32, x: v128): v128 {
   if (kind == TANH) return tanh4(x);
   if (kind == SIGMOID) return sigmoid4(x);
   if (kind == GELU) return gelu4(x);
+  if (kind == EXP) return exp4(x);
   return x;
 }
 
@@ -89,6 +91,7 @@ export function activate(kind: i32, x: usize, y: usize, n: i32): void {
   else if (kind == TANH) activateAs(TANH, x, y, n);
   else if (kind == SIGMOID) activateAs(SIGMOID, x, y, n);
   else if (kind == GELU) activateAs(GELU, x, y, n);
+  else if (kind == EXP) activateAs(EXP, x, y, n);
   else memory.copy(y, x, <usize>n << 2);
 }
 
