@@ -27,6 +27,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '10' },
     'local-epochs': { type: 'string', default: '10' },
     'per-class': { type: 'string', default: '40' },
+    temperature: { type: 'string', default: '1' },
     json: { type: 'string' },
   },
 });
@@ -75,7 +76,9 @@ async function measure(seed: string): Promise<Outcome> {
   const elbo = -generator.evaluate(test, weights).loss;
   const open = await openModel(generator.model.spec, weights);
   isGenerator(open, 'image-generation');
-  const filled = own.map((silo, i) => fillClasses(open, silo, perClass, createRandom(seed, 'draw', i)));
+  const filled = own.map((silo, i) =>
+    fillClasses(open, silo, perClass, createRandom(seed, 'draw', i), Number(values.temperature)),
+  );
   open.close();
   const alone = (data: readonly Dataset[]) =>
     mean(

@@ -10,9 +10,16 @@ import type { OpenModel } from './openModel.ts';
  * saw a class learns it from the federation's generator. Own samples come first and stay as they are; nothing is drawn of
  * classes that have enough.
  *
+ * @param temperature of drawing, see `drawImages`
  * @throws AssayError GENERATED_SHAPE when the generator draws other images than the silo holds
  */
-export function fillClasses(open: OpenModel<ImageGenerator>, silo: Dataset, perClass: number, random: Random): Dataset {
+export function fillClasses(
+  open: OpenModel<ImageGenerator>,
+  silo: Dataset,
+  perClass: number,
+  random: Random,
+  temperature = 1,
+): Dataset {
   const { inputs, classes } = open.model;
   const { x, y, features, scale } = silo;
   if (!(x instanceof Uint8Array) || scale !== 1 / 255 || features !== inputs || silo.classes !== classes) {
@@ -28,7 +35,7 @@ export function fillClasses(open: OpenModel<ImageGenerator>, silo: Dataset, perC
   const size = silo.size + labels.length;
   const samples = new Uint8Array(size * features);
   samples.set(x);
-  samples.set(drawImages(open, labels, random), silo.size * features);
+  samples.set(drawImages(open, labels, random, temperature), silo.size * features);
   const allLabels = new Uint8Array(size);
   allLabels.set(y);
   allLabels.set(labels, silo.size);

@@ -52,7 +52,7 @@ export function addGenerateCommand(program: Command): void {
     .option('--tokens <n>', 'tokens to add', integer(1, 100_000), 100)
     .option(
       '--temperature <t>',
-      'below 1 likelier tokens, 0 always the likeliest',
+      'below 1 likelier tokens and images more alike; 0 the likeliest token, one image per class',
       decimal(0, 100),
       DEFAULT_SAMPLING.temperature,
     )
@@ -154,7 +154,7 @@ async function draw(
   }
   const classes = options.classes ?? Array.from({ length: open.model.classes }, (_, label) => label);
   const labels = classes.flatMap((label) => new Array<number>(count).fill(label));
-  const pixels = drawImages(open, labels, createRandom(seed, 'generate'));
+  const pixels = drawImages(open, labels, createRandom(seed, 'generate'), temperature);
   const images = labels.map((_, i) => pixels.subarray(i * inputs, (i + 1) * inputs));
   await writeFileAtomic(out, encodePng(layOut(images, side, count)));
   process.stdout.write(`${out}: ${images.length} images, a row for each of the classes ${classes.join(', ')}\n`);

@@ -15,6 +15,8 @@ import type { DemoTask } from './task.ts';
 const SIDE = 28;
 const CLASSES = 10;
 const PER_CLASS = 10;
+/** Of drawing: below the prior's 1, where more images are of the class that was asked for. */
+const TEMPERATURE = 0.5;
 
 export const digits: DemoTask = {
   name: 'digits',
@@ -47,7 +49,7 @@ export const digits: DemoTask = {
       const open = await openModel(manifest.model, models.at(-1)!.weights);
       isGenerator(open, 'image-generation');
       const labels = Array.from({ length: CLASSES * PER_CLASS }, (_, i) => Math.floor(i / PER_CLASS));
-      const pixels = drawImages(open, labels, createRandom(options.seed, 'sheet'));
+      const pixels = drawImages(open, labels, createRandom(options.seed, 'sheet'), TEMPERATURE);
       open.close();
       const images = labels.map((_, i) => pixels.subarray(i * SIDE * SIDE, (i + 1) * SIDE * SIDE));
       const sheet = join(folder, 'digits.png');

@@ -149,6 +149,12 @@ describe('generating', () => {
       await expectError(() => fillClasses(open, { ...silo, classes: 4 }, 3, createRandom('fill')), 'GENERATED_SHAPE');
     });
 
+    it('at temperature 0 all images of a class are the same; the default is the prior itself', () => {
+      const images = drawImages(open, [1, 1], createRandom('cold'), 0);
+      expect(images.subarray(0, 36)).to.deep.equal(images.subarray(36));
+      expect(drawImages(open, [1], createRandom('x'))).to.deep.equal(drawImages(open, [1], createRandom('x'), 1));
+    });
+
     it('refuses a class that is not there', async () => {
       await expectError(() => drawImages(open, [0, 3], createRandom('x')), 'CLASS_RANGE');
     });
