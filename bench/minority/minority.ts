@@ -27,7 +27,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '10' },
     'local-epochs': { type: 'string', default: '10' },
     'per-class': { type: 'string', default: '40' },
-    temperature: { type: 'string', default: '1' },
+    temperature: { type: 'string', default: '0.5' },
     json: { type: 'string' },
   },
 });
