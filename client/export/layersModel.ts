@@ -1,4 +1,5 @@
 import { AssayError } from '../../protocol/errors.ts';
+import { checkLength } from '../models/checkLength.ts';
 import { type CnnSettings, placeStages } from '../models/cnn.ts';
 import { layerNames, type MlpSettings } from '../models/mlp.ts';
 import type { ModelSpec } from '../models/model.ts';
@@ -35,13 +36,7 @@ export function encodeLayersModel(
     });
   }
   const model = describeModel(spec);
-  if (weights.length !== model.dimension) {
-    throw new AssayError('WEIGHTS_LENGTH', {
-      summary: 'the weights are not those of the model',
-      expected: `${model.dimension} coordinates`,
-      received: `${weights.length} coordinates`,
-    });
-  }
+  checkLength(weights, model.dimension);
   // Loading goes by name, so the weights stay in manifest order.
   const weightsBin = new Uint8Array(4 * model.dimension);
   const view = new DataView(weightsBin.buffer);

@@ -1,7 +1,9 @@
 /** A model with weights, ready to compute: for sampling, where nothing is trained. */
+
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { tensorSlices } from '../../protocol/encoding/manifest.ts';
 import { AssayError } from '../../protocol/errors.ts';
+import { checkLength } from '../models/checkLength.ts';
 import type { Compute, Model, ModelSpec, NamedTensors } from '../models/model.ts';
 import { describeModel } from '../models/registry.ts';
 import { loadTensorFlow } from '../training/tfjs/backend.ts';
@@ -21,14 +23,7 @@ export interface OpenModel<Kind extends Model = Model> {
  */
 export async function openModel(spec: ModelSpec, weights: Float32Array): Promise<OpenModel> {
   const model = describeModel(spec);
-  if (weights.length !== model.dimension) {
-    throw new AssayError('WEIGHTS_LENGTH', {
-      summary: 'the weights are not those of the model',
-      expected: `${model.dimension} coordinates`,
-      received: `${weights.length} coordinates`,
-      fix: 'take model and weights from the same federation',
-    });
-  }
+  checkLength(weights, model.dimension);
   if (model.frozen !== undefined) {
     throw new AssayError('ADAPTERS_ALONE', {
       summary: 'these are adapters, which do nothing without their base',

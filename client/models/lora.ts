@@ -2,6 +2,7 @@ import type { Tensor2D } from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { type TensorSpec, tensorSlices } from '../../protocol/encoding/manifest.ts';
 import { AssayError } from '../../protocol/errors.ts';
+import { checkLength } from './checkLength.ts';
 import { fillUniform } from './initialisers.ts';
 import type { Compute, Model, ModelSpec, NamedTensors } from './model.ts';
 import { listTensors } from './tensorList.ts';
@@ -174,14 +175,4 @@ function matches(name: string, pattern: string): boolean {
     at = found + part.length;
   }
   return name.length - last.length >= at && name.endsWith(last);
-}
-
-function checkLength(values: Float32Array, expected: number, what: string): void {
-  if (values.length === expected) return;
-  throw new AssayError('WEIGHTS_LENGTH', {
-    summary: `the ${what} are not those of the model`,
-    expected: `${expected} coordinates`,
-    received: `${values.length} coordinates`,
-    fix: 'take weights and settings from the same federation',
-  });
 }

@@ -1,5 +1,6 @@
 import { type TensorSlice, type TensorSpec, tensorSlices } from '../../protocol/encoding/manifest.ts';
 import { AssayError } from '../../protocol/errors.ts';
+import { checkLength } from '../models/checkLength.ts';
 import type { Model } from '../models/model.ts';
 import { createRandom, type SeedPart } from '../random.ts';
 import type { LocalMemory, TrainingManifest } from './trainer.ts';
@@ -95,14 +96,4 @@ export function modelParts(model: Model, manifest: Pick<TrainingManifest, 'tenso
     initialise,
     ownHead: (memory, seed) => memory?.[HEAD] ?? initialise('head', seed),
   };
-}
-
-function checkLength(values: Float32Array, expected: number, what: string): void {
-  if (values.length === expected) return;
-  throw new AssayError('WEIGHTS_LENGTH', {
-    summary: `the ${what} are not those of the model`,
-    expected: `${expected} coordinates`,
-    received: `${values.length} coordinates`,
-    fix: 'use weights of the same federation',
-  });
 }
