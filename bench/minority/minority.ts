@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { countClasses, type Dataset } from '../../client/datasets/dataset.ts';
 import { loadMnist } from '../../client/datasets/mnist.ts';
 import { takeSilo } from '../../client/datasets/partition/partition.ts';
+import { drawImages } from '../../client/generation/drawImages.ts';
 import { fillClasses } from '../../client/generation/fillClasses.ts';
 import { isGenerator, openModel } from '../../client/generation/openModel.ts';
 import { digitsVae, mnistMlp } from '../../client/models/presets.ts';
@@ -27,7 +28,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '10' },
     'local-epochs': { type: 'string', default: '10' },
     'per-class': { type: 'string', default: '40' },
-    temperature: { type: 'string', default: '0.5' },
+    temperature: { type: 'string', default: '1' },
     json: { type: 'string' },
   },
 });
@@ -47,6 +48,8 @@ interface Outcome {
   readonly seed: string;
   /** Evidence lower bound of the federated generator on held-out digits, nats. */
   readonly elbo: number;
+  /** Share of drawn digits in which a classifier that knows all real ones sees the digit that was asked for. */
+  readonly agreement: number;
   /** Kinds that a silo lacks, mean over silos. */
   readonly lacking: number;
   /** Accuracy on all held-out digits, 0..1: mean over silos of models trained alone. */
@@ -63,6 +66,7 @@ const { train, test } = await loadMnist('.cache/datasets');
 const generator = await createEngine(digitsVae().manifest);
 const classifier = await createEngine(mnistMlp().manifest);
 const lone = await createEngine(withEpochs(mnistMlp().manifest, localEpochs));
+const judge = lone.train(train, { weights: lone.init('judge'), round: 1, seed: 'judge' }).weights;
 const outcomes: Outcome[] = [];
 for (const seed of values.seeds.split(',')) outcomes.push(await measure(seed));
 const report = describe(outcomes);
@@ -79,6 +83,9 @@ async function measure(seed: string): Promise<Outcome> {
   const filled = own.map((silo, i) =>
     fillClasses(open, silo, perClass, createRandom(seed, 'draw', i), Number(values.temperature)),
   );
+  const wanted = Uint8Array.from({ length: 1000 }, (_, i) => i % 10);
+  const drawn = drawImages(open, [...wanted], createRandom(seed, 'agreement'), Number(values.temperature));
+  const agreement = lone.evaluate({ ...test, size: wanted.length, x: drawn, y: wanted }, judge).accuracy;
   open.close();
   const alone = (data: readonly Dataset[]) =>
     mean(
@@ -97,6 +104,7 @@ async function measure(seed: string): Promise<Outcome> {
   const outcome: Outcome = {
     seed,
     elbo,
+    agreement,
     lacking: mean(own.map((silo) => countClasses(silo).filter((count) => count < LACKING).length)),
     alone: { own: alone(own), filled: alone(filled) },
     federated: { own: together(own), filled: together(filled) },
@@ -162,7 +170,7 @@ function describe(all: readonly Outcome[]): string {
   ];
   const [heading, ...body] = rows as [string[], ...string[][]];
   return [
-    `accuracy on 2,000 held-out digits, mean over ${all.length} seeds; ${silos} silos, Dirichlet(${alpha}), a silo lacks ${mean(all.map(({ lacking }) => lacking)).toFixed(1)} of 10 kinds; generator: ${vaeRounds} rounds, ELBO ${mean(all.map(({ elbo }) => elbo)).toFixed(1)}`,
+    `accuracy on 2,000 held-out digits, mean over ${all.length} seeds; ${silos} silos, Dirichlet(${alpha}), a silo lacks ${mean(all.map(({ lacking }) => lacking)).toFixed(1)} of 10 kinds; generator: ${vaeRounds} rounds, ELBO ${mean(all.map(({ elbo }) => elbo)).toFixed(1)}, ${(100 * mean(all.map((one) => one.agreement))).toFixed(1)} % of what it draws is seen as what was asked for`,
     ...table([heading, ...body]),
   ].join('\n');
 }

@@ -9,7 +9,9 @@ const positive = z.number().int().positive();
 /**
  * Conditional variational autoencoder (Kingma and Welling 2014; Sohn, Lee and Yan 2015) of dense layers. The class
  * stands beside the image at the encoder's input and beside the latent point at the decoder's, so that it is chosen
- * when sampling.
+ * when sampling. It stands there as loud as an image: one-hot times sqrt(inputs / 10), the norm of an image whose
+ * pixels' mean square is 1/10. As a single 1 it is learnt last, the latent point tells the class long before, and images
+ * drawn from the prior follow the wanted class half of the time (docs/generate.md).
  *
  *     encoder: image, class -> hidden layers -> mean, log variance of the latent point
  *     decoder: point, class -> the same layers backwards -> logits of the pixels
@@ -29,6 +31,9 @@ export type VaeSettings = Readonly<z.infer<typeof vaeSettings>>;
 
 export function buildVae(settings: VaeSettings): ImageGenerator {
   const { inputs, classes, hidden, latent } = settings;
+  const loudness = Math.sqrt(inputs / 10);
+  const withClass = ({ tf }: Compute, signal: Tensor2D, labels: Tensor2D) =>
+    tf.concat([signal, tf.mul<Tensor2D>(labels, loudness)], 1);
   const shapes: Record<string, readonly number[]> = {};
   const dense = (name: string, from: number, to: number) => {
     shapes[`${name}/kernel`] = [from, to];
@@ -62,7 +67,7 @@ export function buildVae(settings: VaeSettings): ImageGenerator {
     },
 
     encode(compute, weights, samples, labels) {
-      const signal = climb(compute, weights, encoder.names, samples, labels);
+      const signal = climb(compute, weights, encoder.names, withClass(compute, samples, labels));
       return {
         mean: layer(compute, weights, 'encoder/mean', signal),
         logVariance: layer(compute, weights, 'encoder/logVariance', signal),
@@ -70,19 +75,17 @@ export function buildVae(settings: VaeSettings): ImageGenerator {
     },
 
     decode(compute, weights, points, labels) {
-      return layer(compute, weights, 'decoder/output', climb(compute, weights, decoder.names, points, labels));
+      return layer(
+        compute,
+        weights,
+        'decoder/output',
+        climb(compute, weights, decoder.names, withClass(compute, points, labels)),
+      );
     },
   };
 }
 
-function climb(
-  compute: Compute,
-  weights: NamedTensors,
-  names: readonly string[],
-  first: Tensor2D,
-  labels: Tensor2D,
-): Tensor2D {
-  const start = compute.tf.concat([first, labels], 1);
+function climb(compute: Compute, weights: NamedTensors, names: readonly string[], start: Tensor2D): Tensor2D {
   return names.reduce((signal, name) => layer(compute, weights, name, signal, 'relu'), start);
 }
 

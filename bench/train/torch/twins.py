@@ -4,6 +4,8 @@
 [height, width, in, out] becomes [out, in, height, width], a dense kernel [in, out] becomes [out, in].
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -162,7 +164,7 @@ class Vae(nn.Module):
         self.output = nn.Linear(hidden, inputs)
 
     def loss(self, samples, labels, noise=None):
-        classes = F.one_hot(labels, self.classes).float()
+        classes = math.sqrt(samples.shape[1] / 10) * F.one_hot(labels, self.classes).float()
         signal = F.relu(self.encoder(torch.cat((samples, classes), 1)))
         mean, log_variance = self.mean(signal), self.log_variance(signal)
         if noise is None:

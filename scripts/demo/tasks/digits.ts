@@ -16,7 +16,7 @@ const SIDE = 28;
 const CLASSES = 10;
 const PER_CLASS = 10;
 /** Of drawing: below the prior's 1, where more images are of the class that was asked for. */
-const TEMPERATURE = 0.5;
+const TEMPERATURE = 0.7;
 
 export const digits: DemoTask = {
   name: 'digits',
