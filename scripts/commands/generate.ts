@@ -78,7 +78,7 @@ async function runGenerate(options: GenerateOptions): Promise<void> {
   const { manifest, weights, metadata, material } = fetched;
   process.stderr.write(`round ${metadata.round}, ${weights.length} parameters, root ${metadata.modelRoot}: verified\n`);
   refuseBodies(manifest, 'assay generate');
-  const whole = wholeModel(manifest.model, weights, material.frozen);
+  const whole = wholeModel(manifest.model, weights, material?.frozen);
   const open = await openModel(whole.spec, whole.weights);
   try {
     if (open.model.task === 'image-generation') {

@@ -8,7 +8,7 @@ import { wholeModel } from '../../client/models/frozenBase.ts';
 import { describeModel } from '../../client/models/registry.ts';
 import { encodeManifest } from '../../protocol/encoding/manifest.ts';
 import { writeFileAtomic } from '../../storage/atomicFile.ts';
-import { fetchModel, type ModelChoice, withModelChoice } from '../node/fetchModel.ts';
+import { fetchTensors, type ModelChoice, withModelChoice } from '../node/fetchModel.ts';
 import { withConfigFile } from '../options/configFile.ts';
 import { type ModelFileOptions, withModelFiles } from '../options/modelFiles.ts';
 import { type ChainOptions, type FactsOptions, type SourceOptions, withFacts } from '../options/shared.ts';
@@ -33,7 +33,7 @@ export function addModelCommand(program: Command): void {
 }
 
 async function runModel(options: ModelOptions): Promise<void> {
-  const fetched = await fetchModel(options, (text) => process.stderr.write(`${text}\n`));
+  const fetched = await fetchTensors(options, (text) => process.stderr.write(`${text}\n`));
   const { manifest, round, weights, metadata, material } = fetched;
   const { tensors } = manifest;
   const files: Record<string, string> = {};
@@ -43,14 +43,15 @@ async function runModel(options: ModelOptions): Promise<void> {
   };
   await mkdir(options.out, { recursive: true });
   await write('safetensors', 'model.safetensors', encodeSafetensors({ tensors, weights, metadata }));
-  // A body under which every participant has its own head is no model of its kind.
-  const isBody = manifest.training.personal !== undefined;
-  const whole = isBody ? { spec: manifest.model, weights } : wholeModel(manifest.model, weights, material.frozen);
+  // A body under which every participant has its own head is no model of its kind; nor are adapters without the code
+  // of their base.
+  const isPart = manifest.training.personal !== undefined || material === null;
+  const whole = isPart ? { spec: manifest.model, weights } : wholeModel(manifest.model, weights, material.frozen);
   if (whole.weights !== weights) {
     const merged = { tensors: describeModel(whole.spec).tensors, weights: whole.weights, metadata };
     await write('merged', 'merged.safetensors', encodeSafetensors(merged));
   }
-  if (!isBody && hasLayersForm(whole.spec)) {
+  if (!isPart && hasLayersForm(whole.spec)) {
     const layers = encodeLayersModel(whole.spec, whole.weights, metadata);
     await mkdir(join(options.out, 'tfjs'), { recursive: true });
     await write('layersWeights', join('tfjs', 'weights.bin'), layers.weightsBin);
@@ -59,5 +60,10 @@ async function runModel(options: ModelOptions): Promise<void> {
   await write('manifest', 'manifest.json', encodeManifest(manifest));
   process.stdout.write(`round ${round}, ${weights.length} parameters, root ${metadata.modelRoot}: verified\n`);
   for (const path of Object.values(files)) process.stdout.write(`  ${path}\n`);
+  if (material === null) {
+    process.stdout.write(
+      '  the tensors as they are: without the code of the model (--model-file) adapters stay apart\n',
+    );
+  }
   await writeFacts(options.json, { command: 'model', ...metadata, round, dimension: weights.length, files });
 }

@@ -12,6 +12,7 @@ import { modelPayloadLength } from '../../protocol/encoding/vectors.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { layoutOf } from '../../protocol/round/parameters.ts';
 import { verifyModel } from '../../protocol/round/verifyModel.ts';
+import type { PayloadAccess } from '../../storage/payloadAccess.ts';
 import { openPayloadStore } from '../../storage/payloadStore.ts';
 import type { ModelFileOptions } from '../options/modelFiles.ts';
 import { type ChainOptions, type SourceOptions, withChain, withSources } from '../options/shared.ts';
@@ -40,8 +41,8 @@ export interface FetchedModel {
   readonly round: number;
   /** `[d]`, manifest order. */
   readonly weights: Float32Array;
-  /** What the manifest leaves to be brought along. */
-  readonly material: ModelMaterial;
+  /** What the manifest leaves to be brought along; null where only tensors were asked for and the code is not here. */
+  readonly material: ModelMaterial | null;
   /** Where it comes from, for the files it is written into. */
   readonly metadata: {
     readonly federation: string;
@@ -52,10 +53,32 @@ export interface FetchedModel {
   };
 }
 
-/** @throws AssayError ROUND, PAYLOAD_UNAVAILABLE, MODEL_ROOT when what was served is not what the chain says */
-export async function fetchModel(
-  options: ChainOptions & SourceOptions & ModelChoice & ModelFileOptions,
+type FetchOptions = ChainOptions & SourceOptions & ModelChoice & ModelFileOptions;
+type Material = (manifest: Manifest, payloads: PayloadAccess) => Promise<ModelMaterial | null>;
+
+/**
+ * A model to compute with.
+ * @throws AssayError ROUND, PAYLOAD_UNAVAILABLE, MODEL_ROOT when what was served is not what the chain says, MODEL_FILE
+ * when the code of its model was not given
+ */
+export function fetchModel(options: FetchOptions, say: (text: string) => void): Promise<FetchedModel> {
+  return fetchVerified(options, say, (manifest, payloads) => modelMaterial(manifest, options, payloads));
+}
+
+/** A model to write down: nobody has to run the code of somebody's model file for that. @throws as `fetchModel` */
+export function fetchTensors(options: FetchOptions, say: (text: string) => void): Promise<FetchedModel> {
+  return fetchVerified(options, say, (manifest, payloads) =>
+    modelMaterial(manifest, options, payloads).catch((error: unknown) => {
+      if (options.modelFile !== undefined || !(error instanceof AssayError) || error.code !== 'MODEL_FILE') throw error;
+      return null;
+    }),
+  );
+}
+
+async function fetchVerified(
+  options: FetchOptions,
   say: (text: string) => void,
+  materialOf: Material,
 ): Promise<FetchedModel> {
   const connection = await openChain(options, say);
   const federation = await Federation.at(connection, options.federation);
@@ -66,7 +89,7 @@ export async function fetchModel(
   try {
     const payloads = await nodePayloads(federation, await openPayloadStore(scratch), options, undefined);
     const manifest = await fetchManifest(federation, payloads, AbortSignal.abort(), say);
-    const material = await modelMaterial(manifest, options, payloads);
+    const material = await materialOf(manifest, payloads);
     const { cid, publisher } = await federation.locateModel(root);
     await payloads.fetch(cid, {
       expectedBytes: modelPayloadLength(layout),

@@ -44,10 +44,14 @@ describe('assay simulate', function () {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let output = '';
+    let ended = false;
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (data: Buffer) => {
         output += data.toString();
-        if (endAt?.test(output)) child.kill(end);
+        if (ended || !endAt?.test(output)) return;
+        // Once: a second signal means at once.
+        ended = true;
+        child.kill(end);
       });
     }
     const status = await new Promise<number | null>((resolve) => child.once('close', resolve));
