@@ -60,6 +60,6 @@ function baseError(what: string, expected: string, received: string): AssayError
     summary: `the base of the adapters is not ${what}`,
     expected,
     received,
-    fix: 'take the file that the manifest names, by its CID or with --base FILE',
+    fix: 'take the file that the manifest names, by its CID or with --base-file FILE',
   });
 }

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type { TrainingSettings } from '../../protocol/encoding/manifest.ts';
 import { AssayError } from '../../protocol/errors.ts';
+import { splitNamedSettings } from '../training/namedSettings.ts';
 
 export const PERSONALISATIONS = ['fine-tuning', 'ditto', 'fedper', 'fedrep', 'per-fedavg', 'reptile'] as const;
 
@@ -29,9 +30,8 @@ export type Personalisation = Readonly<z.output<typeof personalisationSchema>>;
  * parsePersonalisation('ditto?strength=0.5'); // { method: 'ditto', epochs: 1, strength: 0.5 }
  */
 export function parsePersonalisation(text: string): Personalisation {
-  const [method, query = ''] = text.split('?', 2) as [string, string?];
-  const settings = [...new URLSearchParams(query)].map(([key, value]) => [key, Number(value)]);
-  const parsed = personalisationSchema.safeParse({ method, ...Object.fromEntries(settings) });
+  const [method, settings] = splitNamedSettings(text);
+  const parsed = personalisationSchema.safeParse({ method, ...settings });
   if (parsed.success) return parsed.data;
   throw new AssayError('PERSONALISATION', {
     summary: 'that is no way to personalise a model',

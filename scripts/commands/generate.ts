@@ -97,7 +97,7 @@ async function runGenerate(options: GenerateOptions): Promise<void> {
 async function write(
   open: OpenModel<LanguageModel>,
   options: GenerateOptions,
-  { manifest, metadata }: FetchedModel,
+  fetched: FetchedModel,
   prompt: Uint8Array | null,
 ): Promise<void> {
   if (prompt === null || prompt.length === 0) {
@@ -108,7 +108,7 @@ async function write(
     });
   }
   const { tokens: count, seed, out, temperature, topK, topP } = options;
-  const tokenizer = createTokenizer((manifest.data as TextData).tokenizer);
+  const tokenizer = createTokenizer((fetched.manifest.data as TextData).tokenizer);
   const sampling = { temperature, topK, topP };
   const text = continueText(open, tokenizer.encode(prompt), sampling, createRandom(seed, 'generate'), DOCUMENT_END);
   const tokens: number[] = [];
@@ -122,12 +122,7 @@ async function write(
   const added = tokenizer.decode(tokens);
   if (out !== undefined) await writeFileAtomic(out, Buffer.concat([prompt, added]));
   await writeFacts(options.json, {
-    command: 'generate',
-    ...metadata,
-    round: Number(metadata.round),
-    task: manifest.task,
-    seed,
-    ...sampling,
+    ...sharedFacts(options, fetched),
     prompt: Buffer.from(prompt).toString(),
     completion: Buffer.from(added).toString(),
     tokens,
@@ -137,12 +132,8 @@ async function write(
 }
 
 /** A row of images for each class. */
-async function draw(
-  open: OpenModel<ImageGenerator>,
-  options: GenerateOptions,
-  { manifest, metadata }: FetchedModel,
-): Promise<void> {
-  const { seed, count, out, temperature, topK, topP } = options;
+async function draw(open: OpenModel<ImageGenerator>, options: GenerateOptions, fetched: FetchedModel): Promise<void> {
+  const { seed, count, out, temperature } = options;
   const { inputs } = open.model;
   const side = Math.sqrt(inputs);
   if (out === undefined || !Number.isInteger(side)) {
@@ -159,18 +150,19 @@ async function draw(
   await writeFileAtomic(out, encodePng(layOut(images, side, count)));
   process.stdout.write(`${out}: ${images.length} images, a row for each of the classes ${classes.join(', ')}\n`);
   await writeFacts(options.json, {
-    command: 'generate',
-    ...metadata,
-    round: Number(metadata.round),
-    task: manifest.task,
-    seed,
-    ...{ temperature, topK, topP },
+    ...sharedFacts(options, fetched),
     prompt: null,
     completion: null,
     tokens: null,
     classes,
     out,
   });
+}
+
+/** What is told of every sampling: where the model comes from, and the settings. */
+function sharedFacts({ seed, temperature, topK, topP }: GenerateOptions, { manifest, metadata }: FetchedModel) {
+  const round = Number(metadata.round);
+  return { command: 'generate', ...metadata, round, task: manifest.task, seed, temperature, topK, topP };
 }
 
 async function readPrompt({ prompt, promptFile }: GenerateOptions): Promise<Uint8Array | null> {

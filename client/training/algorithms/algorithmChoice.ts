@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { type Algorithm, algorithmSchema, type TrainingSettings } from '../../../protocol/encoding/manifest.ts';
 import { AssayError } from '../../../protocol/errors.ts';
+import { splitNamedSettings } from '../namedSettings.ts';
 
 const HEADS = ['fedper', 'fedrep'] as const;
 
@@ -28,9 +29,8 @@ export const ALGORITHM_EXPECTED =
  * parseAlgorithm('fedprox?proximal=0.1'); // { kind: 'fedprox', proximal: 0.1 }
  */
 export function parseAlgorithm(text: string): AlgorithmChoice {
-  const [kind, query = ''] = text.split('?', 2) as [string, string?];
-  const settings = [...new URLSearchParams(query)].map(([key, value]) => [key, Number(value)]);
-  const parsed = algorithmChoiceSchema.safeParse({ kind, ...Object.fromEntries(settings) });
+  const [kind, settings] = splitNamedSettings(text);
+  const parsed = algorithmChoiceSchema.safeParse({ kind, ...settings });
   if (parsed.success) return parsed.data;
   throw new AssayError('ALGORITHM', {
     summary: 'that is no federated algorithm',

@@ -1,18 +1,14 @@
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import type { Dataset } from '../../datasets/dataset.ts';
 import type { Classifier, Compute } from '../../models/model.ts';
-import { permutation } from '../../random.ts';
 import type { Objective } from './objective.ts';
-import { allOf, takeSamples } from './samples.ts';
+import { sampleOrder, takeSamples } from './samples.ts';
 
 /** Softmax cross-entropy over classes, in nats per sample; a hit is a sample whose largest logit is at its label. */
 export function classificationObjective(compute: Compute, model: Classifier, dataset: Dataset): Objective {
   const { tf, ops } = compute;
   return {
-    size: dataset.size,
-    evaluationBatch: 250,
-    shuffled: (random) => permutation(random, dataset.size),
-    ordered: () => allOf(dataset.size),
+    ...sampleOrder(dataset),
     take(rows) {
       const labels = Int32Array.from(rows, (row) => dataset.y[row]!);
       return { inputs: [takeSamples(tf, dataset, rows), tf.tensor1d(labels, 'int32')], count: rows.length };

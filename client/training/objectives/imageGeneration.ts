@@ -1,9 +1,8 @@
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
 import type { Dataset } from '../../datasets/dataset.ts';
 import type { Compute, ImageGenerator } from '../../models/model.ts';
-import { permutation } from '../../random.ts';
 import type { Objective } from './objective.ts';
-import { allOf, takeSamples } from './samples.ts';
+import { sampleOrder, takeSamples } from './samples.ts';
 
 /**
  * The negative evidence lower bound of a conditional variational autoencoder, in nats per image (Kingma and Welling
@@ -17,10 +16,7 @@ import { allOf, takeSamples } from './samples.ts';
 export function imageGenerationObjective(compute: Compute, model: ImageGenerator, dataset: Dataset): Objective {
   const { tf, ops } = compute;
   return {
-    size: dataset.size,
-    evaluationBatch: 250,
-    shuffled: (random) => permutation(random, dataset.size),
-    ordered: () => allOf(dataset.size),
+    ...sampleOrder(dataset),
     take(rows, random) {
       const labels = new Float32Array(rows.length * model.classes);
       rows.forEach((row, i) => {

@@ -1,6 +1,8 @@
 import type { Tensor2D } from '@tensorflow/tfjs-core';
 import type { Dataset } from '../../datasets/dataset.ts';
 import type { TensorFlow } from '../../models/model.ts';
+import { permutation } from '../../random.ts';
+import type { Objective } from './objective.ts';
 
 /** Rows of a data set as a tensor `[rows, features]`, scaled as the data set says. */
 export function takeSamples(tf: TensorFlow, { x, features, scale }: Dataset, rows: Uint32Array): Tensor2D {
@@ -13,7 +15,12 @@ export function takeSamples(tf: TensorFlow, { x, features, scale }: Dataset, row
   return tf.tensor2d(samples, [rows.length, features]);
 }
 
-/** 0, 1, .., count - 1. */
-export function allOf(count: number): Uint32Array {
-  return Uint32Array.from({ length: count }, (_, row) => row);
+/** How an objective goes over samples: all of them, by chance or in order. */
+export function sampleOrder({ size }: Dataset): Pick<Objective, 'size' | 'evaluationBatch' | 'shuffled' | 'ordered'> {
+  return {
+    size,
+    evaluationBatch: 250,
+    shuffled: (random) => permutation(random, size),
+    ordered: () => Uint32Array.from({ length: size }, (_, row) => row),
+  };
 }
