@@ -128,7 +128,7 @@ function preset(
       tensors: tensors.map((tensor) => ({ name: tensor.name, shape: [...tensor.shape] })),
       training,
       data,
-      engine: 'tfjs-wasm/2',
+      engine: 'tfjs-wasm/3',
     },
     maxUpdateNorm,
   };

@@ -1,8 +1,8 @@
 /**
- * Builds the two WASM modules of the kernels and writes each, as base64, into a TypeScript file: Node and browsers load
- * it without reading anything. Whoever merges two changes of one module builds it again instead of merging the result.
+ * Builds the WASM modules of the kernels and writes each, as base64, into a TypeScript file: Node and browsers load it
+ * without reading anything. Whoever merges two changes of one module builds it again instead of merging the result.
  *
- *     node scripts/kernels/build.ts           writes protocol/kernels/kernels.wasm.ts, client/training/kernels/kernels.wasm.ts
+ *     node scripts/kernels/build.ts           writes the *.wasm.ts of protocol/kernels and client/training/kernels
  *     node scripts/kernels/build.ts --check   fails when a file is not what the sources give, byte for byte (CI)
  */
 import { existsSync, readFileSync } from 'node:fs';
@@ -17,23 +17,34 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 interface Module {
   /** Folder of `assembly/kernels.ts` and of the file that is written. */
   readonly folder: string;
+  readonly file: string;
   readonly options: readonly string[];
 }
 
-/** No relaxed SIMD: it may round differently per machine. The memory comes from outside. */
+/** The memory comes from outside. */
 const OPTIONS = ['--runtime', 'stub', '--noAssert', '-O3', '--converge', '--importMemory', '--use', 'abort='];
 
 const MODULES: readonly Module[] = [
   {
     // One shared memory, so that every thread works on the same bytes; its first 64 KiB stay free.
     folder: 'protocol/kernels',
+    file: 'kernels.wasm.ts',
     options: ['--enable', 'simd,threads,bulk-memory', '--sharedMemory', '--initialMemory', '1'].concat(
       '--maximumMemory',
       '65536',
     ),
   },
-  // The memory of TF.js's backend, whatever its size.
-  { folder: 'client/training/kernels', options: ['--enable', 'simd,bulk-memory', '--initialMemory', '1'] },
+  // The memory of TF.js's backend, whatever its size. Two modules that give the same bits: assembly/fusedMultiplyAdd.ts.
+  {
+    folder: 'client/training/kernels',
+    file: 'kernels.wasm.ts',
+    options: ['--enable', 'simd,bulk-memory,relaxed-simd', '--initialMemory', '1'],
+  },
+  {
+    folder: 'client/training/kernels',
+    file: 'kernels.portable.wasm.ts',
+    options: ['--enable', 'simd,bulk-memory', '--initialMemory', '1'],
+  },
 ];
 
 /** A module's bytes. @throws AssayError `KERNELS_BUILD` with the compiler's complaint. */
@@ -92,7 +103,7 @@ function renderKernels(folder: string, wasm: Uint8Array): string {
 
 async function main(check: boolean): Promise<void> {
   for (const module of MODULES) {
-    const file = `${module.folder}/kernels.wasm.ts`;
+    const file = `${module.folder}/${module.file}`;
     const path = join(ROOT, file);
     const wasm = await buildKernels(module);
     const text = renderKernels(module.folder, wasm);

@@ -5,6 +5,7 @@ import type { OperationExports, OptimizerExports } from './operationExports.ts';
  * are numbers; addresses above 2 GiB may be given as they are.
  */
 export interface GemmExports {
+  multiplyAddAt(x: number, y: number, z: number, out: number): void;
   gemmScratchBytes(): number;
   gemm(
     a: number,

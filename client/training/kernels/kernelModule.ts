@@ -7,6 +7,7 @@ import type { DataType, TensorInfo } from '@tensorflow/tfjs-core';
 import { type WasmMemory, wasm } from '../../../protocol/kernels/webAssembly.ts';
 import type { TensorFlow } from '../../models/model.ts';
 import type { KernelExports } from './exports.ts';
+import { KERNELS_BASE64 as PORTABLE_BASE64 } from './kernels.portable.wasm.ts';
 import { KERNELS_BASE64 } from './kernels.wasm.ts';
 
 /** The part of TF.js's WASM backend that the kernels build on: public names, but for `wasm.asm` undocumented. */
@@ -51,12 +52,11 @@ export function loadTrainingKernels(tf: TensorFlow): KernelContext {
 function instantiate(tf: TensorFlow): KernelContext {
   const backend = tf.backend() as unknown as WasmBackend;
   const { memory } = backend.wasm.asm;
-  const module = new wasm.Module(Uint8Array.from(Buffer.from(KERNELS_BASE64, 'base64')));
-  const exports = new wasm.Instance(module, { env: { memory } }).exports as KernelExports;
-  let scratchAt = 0;
-  let scratchBytes = 0;
   // malloc answers with a signed number.
   const allocate = (bytes: number) => Math.ceil((backend.wasm._malloc(bytes + 16) >>> 0) / 16) * 16;
+  const exports = instantiateModule(memory, allocate);
+  let scratchAt = 0;
+  let scratchBytes = 0;
   return {
     tf,
     exports,
@@ -74,4 +74,24 @@ function instantiate(tf: TensorFlow): KernelContext {
     floats: (address, length) => new Float32Array(memory.buffer, address, length),
     integers: (address, length) => new Int32Array(memory.buffer, address, length),
   };
+}
+
+/** The module whose multiplications and additions are instructions, where these round once; else the one that emulates them. */
+function instantiateModule(memory: WasmMemory, allocate: (bytes: number) => number): KernelExports {
+  const instance = (bytes: Uint8Array<ArrayBuffer>) =>
+    new wasm.Instance(new wasm.Module(bytes), { env: { memory } }).exports as KernelExports;
+  const fused = Uint8Array.from(Buffer.from(KERNELS_BASE64, 'base64'));
+  if (wasm.validate(fused)) {
+    const exports = instance(fused);
+    if (roundsOnce(exports, memory, allocate(64))) return exports;
+  }
+  return instance(Uint8Array.from(Buffer.from(PORTABLE_BASE64, 'base64')));
+}
+
+/** (1 + 2^-12)^2 - (1 + 2^-11) is 2^-24; with a product that is rounded first it is 0. */
+function roundsOnce(exports: KernelExports, memory: WasmMemory, at: number): boolean {
+  const lanes = new Float32Array(memory.buffer, at, 16);
+  lanes.fill(1 + 2 ** -12, 0, 8).fill(-1 - 2 ** -11, 8, 12);
+  exports.multiplyAddAt(at, at + 16, at + 32, at + 48);
+  return lanes.subarray(12).every((value) => value === 2 ** -24);
 }

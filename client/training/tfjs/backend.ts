@@ -10,7 +10,7 @@ import { refuseMissingKernels, refuseWrongKernels } from './refusedKernels.ts';
  * Name and version of the kernel set. Another set gives other bits: raise the number whenever a kernel or gradient
  * changes.
  */
-export const ENGINE = 'tfjs-wasm/2';
+export const ENGINE = 'tfjs-wasm/3';
 
 let loading: Promise<TensorFlow> | undefined;
 

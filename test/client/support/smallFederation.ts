@@ -26,6 +26,6 @@ export function smallManifest(training: Partial<Manifest['training']> = {}): Man
     tensors: describeModel(model).tensors.map(({ name, shape }) => ({ name, shape: [...shape] })),
     training: { localEpochs: 3, batchSize: 16, learningRate: 0.1, optimizer: 'sgd', momentum: 0.5, ...training },
     data: { features: 4, classes: 3 },
-    engine: 'tfjs-wasm/2',
+    engine: 'tfjs-wasm/3',
   };
 }

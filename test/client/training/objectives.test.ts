@@ -51,7 +51,7 @@ function manifestFor(
     tensors: tensors.map(({ name, shape }) => ({ name, shape: [...shape] })),
     training: { localSteps: 60, batchSize: 16, learningRate: 0.01, optimizer: 'adam', ...training },
     data,
-    engine: 'tfjs-wasm/2',
+    engine: 'tfjs-wasm/3',
   };
 }
 

@@ -27,7 +27,7 @@ const manifest: Manifest = {
   ],
   training: { localEpochs: 2, batchSize: 32, learningRate: 0.1, optimizer: 'sgd', momentum: 0.9 },
   data: { features: 784, classes: 10 },
-  engine: 'tfjs-wasm/2',
+  engine: 'tfjs-wasm/3',
 };
 const bytesOf = (document: unknown) => new TextEncoder().encode(JSON.stringify(document));
 

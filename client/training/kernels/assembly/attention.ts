@@ -8,8 +8,9 @@
  *
  * qkv is `[batch, time, 3 width]`: queries, keys and values beside each other, each `heads` parts of `size` numbers.
  */
-import { panelTile } from './gemm';
+import { multiplyAdd } from './fusedMultiplyAdd';
 import { multiplyPanels, packPanels, panelNumbers, upTo4, upTo8 } from './panels';
+import { multiplyPanel } from './tiles';
 import { expBounded4, laneMax, laneSum, loadSome, storeSome } from './vectorMath';
 
 /** Bytes of `scratch` of the forward pass: panels of keys and values, four queries, their scores, their results. */
@@ -198,7 +199,9 @@ function addUp(
     const numbers = triangle + <usize>j * row + (<usize>j << 2);
     let panel = panels + (<usize>j << 5);
     for (let x = 0; x < size; x += 8, panel += <usize>upTo4(time) << 5) {
-      panelTile(numbers, row, panel, 32, time - j, 0, results + (<usize>x << 2), resultRow, false, false);
+      multiplyPanel(
+        numbers, 4, row, 4, 8, panel, 32, time - j, 0, results + (<usize>x << 2), resultRow, false, false, 0,
+      );
     }
     writeRows(results, resultRow, to + <usize>j * step, step, min(4, time - j), size, 1);
   }
@@ -211,6 +214,6 @@ function writeRows(from: usize, fromRow: usize, to: usize, toRow: usize, rows: i
 function innerProduct(a: usize, b: usize, n: i32): f32 {
   let sum = f32x4.splat(0);
   let i = 0;
-  for (; i + 4 <= n; i += 4, a += 16, b += 16) sum = f32x4.add(sum, f32x4.mul(v128.load(a), v128.load(b)));
-  return laneSum(f32x4.add(sum, f32x4.mul(loadSome(a, n - i), loadSome(b, n - i))));
+  for (; i + 4 <= n; i += 4, a += 16, b += 16) sum = multiplyAdd(v128.load(a), v128.load(b), sum);
+  return laneSum(multiplyAdd(loadSome(a, n - i), loadSome(b, n - i), sum));
 }

@@ -3,6 +3,7 @@
  * multiplier], and gives `multiplier` channels. `filters` of the geometry is the multiplier. Few products per number
  * read: plain loops over the windows, four neighbouring channels at once where the multiplier is 1.
  */
+import { multiplyAdd } from './fusedMultiplyAdd';
 import { Geometry } from './unfold';
 
 const FORWARD: i32 = 0;
@@ -58,7 +59,7 @@ function productsTo(to: usize, narrow: usize, wide: usize, channels: i32, multip
   let c = 0;
   if (multiplier == 1) {
     for (; c + 4 <= channels; c += 4, to += 16, narrow += 16, wide += 16) {
-      v128.store(to, f32x4.add(v128.load(to), f32x4.mul(v128.load(narrow), v128.load(wide))));
+      v128.store(to, multiplyAdd(v128.load(narrow), v128.load(wide), v128.load(to)));
     }
   }
   for (; c < channels; c++, narrow += 4) {
@@ -73,7 +74,7 @@ function productsInto(to: usize, a: usize, b: usize, channels: i32, multiplier: 
   let c = 0;
   if (multiplier == 1) {
     for (; c + 4 <= channels; c += 4, to += 16, a += 16, b += 16) {
-      v128.store(to, f32x4.add(v128.load(to), f32x4.mul(v128.load(a), v128.load(b))));
+      v128.store(to, multiplyAdd(v128.load(a), v128.load(b), v128.load(to)));
     }
   }
   for (; c < channels; c++, to += 4) {

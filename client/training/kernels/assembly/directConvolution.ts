@@ -4,6 +4,7 @@
  * stays in registers while it runs along the rows of four neighbouring windows. Back, four numbers of the filter x 8
  * filters stay in registers while all pixels of an image go by.
  */
+import { multiplyAdd } from './fusedMultiplyAdd';
 import { Geometry } from './unfold';
 
 /** Longest window: the filters of a panel (16 KiB) and rows of the image share the first-level cache. */
@@ -213,17 +214,17 @@ function imageTile(
       x = v128.load(panel);
       y = v128.load(panel, 16);
       value = v128.load_splat<f32>(a);
-      x0 = f32x4.add(x0, f32x4.mul(value, x));
-      y0 = f32x4.add(y0, f32x4.mul(value, y));
+      x0 = multiplyAdd(value, x, x0);
+      y0 = multiplyAdd(value, y, y0);
       value = v128.load_splat<f32>(b);
-      x1 = f32x4.add(x1, f32x4.mul(value, x));
-      y1 = f32x4.add(y1, f32x4.mul(value, y));
+      x1 = multiplyAdd(value, x, x1);
+      y1 = multiplyAdd(value, y, y1);
       value = v128.load_splat<f32>(c);
-      x2 = f32x4.add(x2, f32x4.mul(value, x));
-      y2 = f32x4.add(y2, f32x4.mul(value, y));
+      x2 = multiplyAdd(value, x, x2);
+      y2 = multiplyAdd(value, y, y2);
       value = v128.load_splat<f32>(d);
-      x3 = f32x4.add(x3, f32x4.mul(value, x));
-      y3 = f32x4.add(y3, f32x4.mul(value, y));
+      x3 = multiplyAdd(value, x, x3);
+      y3 = multiplyAdd(value, y, y3);
     }
   }
   put(out, x0, y0, relu);
@@ -260,17 +261,17 @@ function gradientTile(
       x = v128.load(panel);
       y = v128.load(panel, 16);
       value = v128.load_splat<f32>(a);
-      x0 = f32x4.add(x0, f32x4.mul(value, x));
-      y0 = f32x4.add(y0, f32x4.mul(value, y));
+      x0 = multiplyAdd(value, x, x0);
+      y0 = multiplyAdd(value, y, y0);
       value = v128.load_splat<f32>(b);
-      x1 = f32x4.add(x1, f32x4.mul(value, x));
-      y1 = f32x4.add(y1, f32x4.mul(value, y));
+      x1 = multiplyAdd(value, x, x1);
+      y1 = multiplyAdd(value, y, y1);
       value = v128.load_splat<f32>(c);
-      x2 = f32x4.add(x2, f32x4.mul(value, x));
-      y2 = f32x4.add(y2, f32x4.mul(value, y));
+      x2 = multiplyAdd(value, x, x2);
+      y2 = multiplyAdd(value, y, y2);
       value = v128.load_splat<f32>(d);
-      x3 = f32x4.add(x3, f32x4.mul(value, x));
-      y3 = f32x4.add(y3, f32x4.mul(value, y));
+      x3 = multiplyAdd(value, x, x3);
+      y3 = multiplyAdd(value, y, y3);
     }
   }
   v128.store(out, x0, 0);

@@ -5,6 +5,7 @@
  *     point = mean + s noise, s = e^(l/2)              dmean = dy,  dl = dy s noise / 2
  *     divergence = 1/2 (mean^2 + e^l - 1 - l)          dmean = mean,  dl = (e^l - 1) / 2
  */
+import { multiplyAdd } from './fusedMultiplyAdd';
 import { exp4, laneSum, loadSome, storeSome } from './vectorMath';
 
 // @ts-ignore: decorator
@@ -52,7 +53,7 @@ export function gaussianDivergence(mean: usize, logs: usize, n: i32, rows: i32, 
     const m = loadUpTo4(mean, count);
     const l = loadUpTo4(logs, count);
     const excess = f32x4.sub(exp4(l), one);
-    sum = f32x4.add(sum, f32x4.add(f32x4.mul(m, m), f32x4.sub(excess, l)));
+    sum = f32x4.add(sum, multiplyAdd(m, m, f32x4.sub(excess, l)));
     if (dmean != 0) {
       storeUpTo4(dmean, f32x4.mul(m, share), count);
       storeUpTo4(dlogs, f32x4.mul(excess, half), count);

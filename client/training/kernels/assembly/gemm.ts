@@ -2,21 +2,17 @@
  * Matrix products of float32, C = A B (+ bias by column), each operand as it lies or transposed.
  *
  * The idea is that of Goto and van de Geijn ("Anatomy of High-Performance Matrix Multiplication", 2008), cut down to
- * 128-bit vectors: a tile of 4 x 8 results stays in registers while it runs along the inner dimension. One operand
- * gives vectors (its panel of 8 columns is packed so that it is read in one stream from the first-level cache), the
+ * 128-bit vectors: a tile of 6 x 8 results stays in registers (tiles.ts) while it runs along the inner dimension. One
+ * operand gives vectors (its panel of 8 columns is packed so that it is read in one stream from the first-level cache), the
  * other gives single numbers, each spread over a vector. A transposed operand is a matter of strides for the second and
  * of packing for the first, so all four products run at the same speed.
  *
- * Every result is the sum over k in ascending order, in blocks whose length follows from the sizes: the order depends on
- * nothing else.
- * Without fused multiply-add and relaxed SIMD the bits are the same on every machine.
+ * Every result is the sum over k in ascending order, each product added with one rounding, in blocks whose length follows
+ * from the sizes: the order depends on nothing else.
  */
+import { COLUMNS, EDGE_BYTES, multiplyPanel, packNumbers } from './tiles';
 
-/** Rows of a tile and of a packed panel of single numbers. */
-const ROWS: i32 = 4;
-/** Columns of a tile and of a packed panel of vectors. */
-const COLUMNS: i32 = 8;
-/** Longest inner block: a panel of 8 columns (16 KiB) and 4 rows (8 KiB) stay in the first-level cache. */
+/** Longest inner block: a panel of 8 columns (16 KiB) and 6 rows (12 KiB) stay in the first-level cache. */
 const DEEPEST: i32 = 512;
 /** Rows of a block: with 512 columns half a megabyte, which stays in the second-level cache. */
 const TALLEST: i32 = 256;
@@ -29,12 +25,11 @@ const PACK_FROM: i32 = 16;
 /** Up to this many rows vectors are read where they lie. */
 const UNPACKED_ROWS: i32 = 8;
 
-const TILE_BYTES: usize = <usize>(ROWS * COLUMNS) << 2;
 const VECTORS_BYTES: usize = <usize>(DEEPEST * COLUMNS) << 2;
 const NUMBERS_BYTES: usize = <usize>(DEEPEST * TALLEST) << 2;
-/** Bytes of `scratch` that `gemm` works in: packed vectors, packed numbers, one tile, its bias. */
+/** Bytes of `scratch` that `gemm` works in: packed vectors, packed numbers, what `multiplyPanel` needs. */
 export function gemmScratchBytes(): usize {
-  return VECTORS_BYTES + NUMBERS_BYTES + TILE_BYTES + 32;
+  return VECTORS_BYTES + NUMBERS_BYTES + EDGE_BYTES;
 }
 
 /** The inner dimension is cut into equal blocks, rounded up to 4, none above `DEEPEST`. */
@@ -86,26 +81,20 @@ function product(
 ): void {
   const vectors = scratch;
   const numbers = scratch + VECTORS_BYTES;
-  const tile = numbers + NUMBERS_BYTES;
-  const edgeBias = tile + TILE_BYTES;
+  const edge = numbers + NUMBERS_BYTES;
   // Few rows use a big matrix of vectors but once: it is read in the order in which it lies.
   const depth = vColumn == 4 && m <= FEW_ROWS && n >= WIDE ? min(SHALLOW, blockLength(k)) : blockLength(k);
-  const inRows = sInner == 4;
-  const packNumbers = !inRows && (n >= PACK_FROM || (m & 3) != 0);
+  const packed = sInner != 4 && n >= PACK_FROM;
   for (let k0 = 0; k0 < k; k0 += depth) {
     const inner = min(depth, k - k0);
     const more = add || k0 > 0;
     for (let i0 = 0; i0 < m; i0 += TALLEST) {
       const rows = min(TALLEST, m - i0);
-      let from = s + <usize>i0 * sRow + <usize>k0 * sInner;
-      let tileStep = sRow * ROWS;
-      let innerStep = sInner;
-      if (packNumbers) {
-        packNumberPanels(from, sInner, rows, inner, numbers);
-        from = numbers;
-        tileStep = <usize>inner << 4;
-        innerStep = 16;
-      }
+      const at = s + <usize>i0 * sRow + <usize>k0 * sInner;
+      if (packed) packNumbers(at, sInner, rows, inner, numbers);
+      const from = packed ? numbers : at;
+      const rowStep: usize = packed ? 4 : sRow;
+      const innerStep: usize = packed ? 0 : sInner;
       for (let j = 0; j < n; j += COLUMNS) {
         const columns = min(COLUMNS, n - j);
         let panel = v + <usize>k0 * vInner + <usize>j * vColumn;
@@ -115,47 +104,10 @@ function product(
           panel = vectors;
           panelStep = 32;
         }
-        let row = from;
-        for (let i = i0; i < i0 + rows; i += ROWS, row += tileStep) {
-          const height = min(ROWS, m - i);
-          const whole = height == ROWS && columns == COLUMNS;
-          let start: usize = 0;
-          if (bias != 0 && !more) {
-            start = bias + (<usize>(turned ? i : j) << 2);
-            if (!whole) {
-              memory.copy(edgeBias, start, <usize>(turned ? height : columns) << 2);
-              start = edgeBias;
-            }
-          }
-          const target = turned ? c + <usize>j * cRow + (<usize>i << 2) : c + <usize>i * cRow + (<usize>j << 2);
-          const out = whole ? target : tile;
-          const outRow: usize = whole ? cRow : turned ? 16 : 32;
-          if (!whole && more) copyTile(target, cRow, tile, outRow, turned ? columns : height, turned ? height : columns);
-          if (inRows) {
-            const second = height > 1 ? row + sRow : row;
-            const third = height > 2 ? second + sRow : row;
-            const fourth = height > 3 ? third + sRow : row;
-            rowTile(row, second, third, fourth, panel, panelStep, inner, start, out, outRow, turned, more);
-          } else panelTile(row, innerStep, panel, panelStep, inner, start, out, outRow, turned, more);
-          if (!whole) copyTile(tile, outRow, target, cRow, turned ? columns : height, turned ? height : columns);
-        }
+        const start = bias == 0 || more ? 0 : bias + (<usize>(turned ? i0 : j) << 2);
+        const target = turned ? c + <usize>j * cRow + (<usize>i0 << 2) : c + <usize>i0 * cRow + (<usize>j << 2);
+        multiplyPanel(from, rowStep, innerStep, rows, columns, panel, panelStep, inner, start, target, cRow, turned, more, edge);
       }
-    }
-  }
-}
-
-/** Four numbers of each of `inner` rows that lie `step` bytes apart, side by side; missing rows become zero. */
-function packNumberPanels(from: usize, step: usize, rows: i32, inner: i32, to: usize): void {
-  for (let i = 0; i < rows; i += ROWS, from += 16) {
-    const left = rows - i;
-    let source = from;
-    if (left >= ROWS) {
-      for (const end = to + (<usize>inner << 4); to < end; to += 16, source += step) v128.store(to, v128.load(source));
-      continue;
-    }
-    for (const end = to + (<usize>inner << 4); to < end; to += 16, source += step) {
-      v128.store(to, f32x4.splat(0));
-      for (let r = 0; r < left; r++) store<f32>(to + (<usize>r << 2), load<f32>(source + (<usize>r << 2)));
     }
   }
 }
@@ -209,233 +161,4 @@ function packFourColumns(from: usize, columnStep: usize, inner: i32, to: usize):
     store<f32>(to, load<f32>(c), 8);
     store<f32>(to, load<f32>(d), 12);
   }
-}
-
-function copyTile(from: usize, fromRow: usize, to: usize, toRow: usize, rows: i32, columns: i32): void {
-  for (let i = 0; i < rows; i++, from += fromRow, to += toRow) memory.copy(to, from, <usize>columns << 2);
-}
-
-/**
- * Adds 4 x 8 results over `inner` steps. The numbers lie in four streams. `start`: eight first values (by column) or,
- * turned, four (by row); 0: none. `more`: adds to what is in C.
- */
-export function rowTile(
-  a: usize, b: usize, c: usize, d: usize, panel: usize, panelStep: usize, inner: i32, start: usize, out: usize,
-  outRow: usize, turned: bool, more: bool,
-): void {
-  let x0: v128, y0: v128;
-  let x1: v128, y1: v128;
-  let x2: v128, y2: v128;
-  let x3: v128, y3: v128;
-  if (start == 0) {
-    x0 = x1 = x2 = x3 = y0 = y1 = y2 = y3 = f32x4.splat(0);
-  } else if (turned) {
-    x0 = y0 = v128.load_splat<f32>(start);
-    x1 = y1 = v128.load_splat<f32>(start, 4);
-    x2 = y2 = v128.load_splat<f32>(start, 8);
-    x3 = y3 = v128.load_splat<f32>(start, 12);
-  } else {
-    x0 = x1 = x2 = x3 = v128.load(start);
-    y0 = y1 = y2 = y3 = v128.load(start, 16);
-  }
-  let x: v128, y: v128, value: v128;
-  const end = a + (<usize>inner << 2);
-  for (const whole = a + (<usize>(inner & ~3) << 2); a < whole; a += 16, b += 16, c += 16, d += 16) {
-    x = v128.load(panel);
-    y = v128.load(panel, 16);
-    panel += panelStep;
-    value = v128.load_splat<f32>(a);
-    x0 = f32x4.add(x0, f32x4.mul(value, x));
-    y0 = f32x4.add(y0, f32x4.mul(value, y));
-    value = v128.load_splat<f32>(b);
-    x1 = f32x4.add(x1, f32x4.mul(value, x));
-    y1 = f32x4.add(y1, f32x4.mul(value, y));
-    value = v128.load_splat<f32>(c);
-    x2 = f32x4.add(x2, f32x4.mul(value, x));
-    y2 = f32x4.add(y2, f32x4.mul(value, y));
-    value = v128.load_splat<f32>(d);
-    x3 = f32x4.add(x3, f32x4.mul(value, x));
-    y3 = f32x4.add(y3, f32x4.mul(value, y));
-    x = v128.load(panel);
-    y = v128.load(panel, 16);
-    panel += panelStep;
-    value = v128.load_splat<f32>(a, 4);
-    x0 = f32x4.add(x0, f32x4.mul(value, x));
-    y0 = f32x4.add(y0, f32x4.mul(value, y));
-    value = v128.load_splat<f32>(b, 4);
-    x1 = f32x4.add(x1, f32x4.mul(value, x));
-    y1 = f32x4.add(y1, f32x4.mul(value, y));
-    value = v128.load_splat<f32>(c, 4);
-    x2 = f32x4.add(x2, f32x4.mul(value, x));
-    y2 = f32x4.add(y2, f32x4.mul(value, y));
-    value = v128.load_splat<f32>(d, 4);
-    x3 = f32x4.add(x3, f32x4.mul(value, x));
-    y3 = f32x4.add(y3, f32x4.mul(value, y));
-    x = v128.load(panel);
-    y = v128.load(panel, 16);
-    panel += panelStep;
-    value = v128.load_splat<f32>(a, 8);
-    x0 = f32x4.add(x0, f32x4.mul(value, x));
-    y0 = f32x4.add(y0, f32x4.mul(value, y));
-    value = v128.load_splat<f32>(b, 8);
-    x1 = f32x4.add(x1, f32x4.mul(value, x));
-    y1 = f32x4.add(y1, f32x4.mul(value, y));
-    value = v128.load_splat<f32>(c, 8);
-    x2 = f32x4.add(x2, f32x4.mul(value, x));
-    y2 = f32x4.add(y2, f32x4.mul(value, y));
-    value = v128.load_splat<f32>(d, 8);
-    x3 = f32x4.add(x3, f32x4.mul(value, x));
-    y3 = f32x4.add(y3, f32x4.mul(value, y));
-    x = v128.load(panel);
-    y = v128.load(panel, 16);
-    panel += panelStep;
-    value = v128.load_splat<f32>(a, 12);
-    x0 = f32x4.add(x0, f32x4.mul(value, x));
-    y0 = f32x4.add(y0, f32x4.mul(value, y));
-    value = v128.load_splat<f32>(b, 12);
-    x1 = f32x4.add(x1, f32x4.mul(value, x));
-    y1 = f32x4.add(y1, f32x4.mul(value, y));
-    value = v128.load_splat<f32>(c, 12);
-    x2 = f32x4.add(x2, f32x4.mul(value, x));
-    y2 = f32x4.add(y2, f32x4.mul(value, y));
-    value = v128.load_splat<f32>(d, 12);
-    x3 = f32x4.add(x3, f32x4.mul(value, x));
-    y3 = f32x4.add(y3, f32x4.mul(value, y));
-  }
-  for (; a < end; a += 4, b += 4, c += 4, d += 4) {
-    x = v128.load(panel);
-    y = v128.load(panel, 16);
-    panel += panelStep;
-    value = v128.load_splat<f32>(a);
-    x0 = f32x4.add(x0, f32x4.mul(value, x));
-    y0 = f32x4.add(y0, f32x4.mul(value, y));
-    value = v128.load_splat<f32>(b);
-    x1 = f32x4.add(x1, f32x4.mul(value, x));
-    y1 = f32x4.add(y1, f32x4.mul(value, y));
-    value = v128.load_splat<f32>(c);
-    x2 = f32x4.add(x2, f32x4.mul(value, x));
-    y2 = f32x4.add(y2, f32x4.mul(value, y));
-    value = v128.load_splat<f32>(d);
-    x3 = f32x4.add(x3, f32x4.mul(value, x));
-    y3 = f32x4.add(y3, f32x4.mul(value, y));
-  }
-  storeTile(x0, y0, x1, y1, x2, y2, x3, y3, out, outRow, turned, more);
-}
-
-/** As `rowTile`, the four numbers of a step lying side by side, steps `innerStep` bytes apart. */
-export function panelTile(
-  numbers: usize, innerStep: usize, panel: usize, panelStep: usize, inner: i32, start: usize, out: usize,
-  outRow: usize, turned: bool, more: bool,
-): void {
-  let x0: v128, y0: v128;
-  let x1: v128, y1: v128;
-  let x2: v128, y2: v128;
-  let x3: v128, y3: v128;
-  if (start == 0) {
-    x0 = x1 = x2 = x3 = y0 = y1 = y2 = y3 = f32x4.splat(0);
-  } else if (turned) {
-    x0 = y0 = v128.load_splat<f32>(start);
-    x1 = y1 = v128.load_splat<f32>(start, 4);
-    x2 = y2 = v128.load_splat<f32>(start, 8);
-    x3 = y3 = v128.load_splat<f32>(start, 12);
-  } else {
-    x0 = x1 = x2 = x3 = v128.load(start);
-    y0 = y1 = y2 = y3 = v128.load(start, 16);
-  }
-  let x: v128, y: v128, value: v128;
-  for (let i = inner & ~1; i > 0; i -= 2) {
-    x = v128.load(panel);
-    y = v128.load(panel, 16);
-    panel += panelStep;
-    value = v128.load_splat<f32>(numbers);
-    x0 = f32x4.add(x0, f32x4.mul(value, x));
-    y0 = f32x4.add(y0, f32x4.mul(value, y));
-    value = v128.load_splat<f32>(numbers, 4);
-    x1 = f32x4.add(x1, f32x4.mul(value, x));
-    y1 = f32x4.add(y1, f32x4.mul(value, y));
-    value = v128.load_splat<f32>(numbers, 8);
-    x2 = f32x4.add(x2, f32x4.mul(value, x));
-    y2 = f32x4.add(y2, f32x4.mul(value, y));
-    value = v128.load_splat<f32>(numbers, 12);
-    x3 = f32x4.add(x3, f32x4.mul(value, x));
-    y3 = f32x4.add(y3, f32x4.mul(value, y));
-    numbers += innerStep;
-    x = v128.load(panel);
-    y = v128.load(panel, 16);
-    panel += panelStep;
-    value = v128.load_splat<f32>(numbers);
-    x0 = f32x4.add(x0, f32x4.mul(value, x));
-    y0 = f32x4.add(y0, f32x4.mul(value, y));
-    value = v128.load_splat<f32>(numbers, 4);
-    x1 = f32x4.add(x1, f32x4.mul(value, x));
-    y1 = f32x4.add(y1, f32x4.mul(value, y));
-    value = v128.load_splat<f32>(numbers, 8);
-    x2 = f32x4.add(x2, f32x4.mul(value, x));
-    y2 = f32x4.add(y2, f32x4.mul(value, y));
-    value = v128.load_splat<f32>(numbers, 12);
-    x3 = f32x4.add(x3, f32x4.mul(value, x));
-    y3 = f32x4.add(y3, f32x4.mul(value, y));
-    numbers += innerStep;
-  }
-  if (inner & 1) {
-    x = v128.load(panel);
-    y = v128.load(panel, 16);
-    panel += panelStep;
-    value = v128.load_splat<f32>(numbers);
-    x0 = f32x4.add(x0, f32x4.mul(value, x));
-    y0 = f32x4.add(y0, f32x4.mul(value, y));
-    value = v128.load_splat<f32>(numbers, 4);
-    x1 = f32x4.add(x1, f32x4.mul(value, x));
-    y1 = f32x4.add(y1, f32x4.mul(value, y));
-    value = v128.load_splat<f32>(numbers, 8);
-    x2 = f32x4.add(x2, f32x4.mul(value, x));
-    y2 = f32x4.add(y2, f32x4.mul(value, y));
-    value = v128.load_splat<f32>(numbers, 12);
-    x3 = f32x4.add(x3, f32x4.mul(value, x));
-    y3 = f32x4.add(y3, f32x4.mul(value, y));
-  }
-  storeTile(x0, y0, x1, y1, x2, y2, x3, y3, out, outRow, turned, more);
-}
-
-// @ts-ignore: decorator
-@inline
-function put(to: usize, value: v128, more: bool): void {
-  v128.store(to, more ? f32x4.add(v128.load(to), value) : value);
-}
-
-// @ts-ignore: decorator
-@inline
-function storeTile(
-  x0: v128, y0: v128, x1: v128, y1: v128, x2: v128, y2: v128, x3: v128, y3: v128, out: usize, outRow: usize,
-  turned: bool, more: bool,
-): void {
-  if (turned) {
-    storeTurned(x0, x1, x2, x3, out, outRow, more);
-    storeTurned(y0, y1, y2, y3, out + (outRow << 2), outRow, more);
-    return;
-  }
-  put(out, x0, more);
-  put(out + 16, y0, more);
-  out += outRow;
-  put(out, x1, more);
-  put(out + 16, y1, more);
-  out += outRow;
-  put(out, x2, more);
-  put(out + 16, y2, more);
-  out += outRow;
-  put(out, x3, more);
-  put(out + 16, y3, more);
-}
-
-// @ts-ignore: decorator
-@inline
-function storeTurned(w: v128, x: v128, y: v128, z: v128, out: usize, outRow: usize, more: bool): void {
-  const wx = v128.shuffle<f32>(w, x, 0, 4, 1, 5);
-  const yz = v128.shuffle<f32>(y, z, 0, 4, 1, 5);
-  const wxHigh = v128.shuffle<f32>(w, x, 2, 6, 3, 7);
-  const yzHigh = v128.shuffle<f32>(y, z, 2, 6, 3, 7);
-  put(out, v128.shuffle<f64>(wx, yz, 0, 2), more);
-  put(out + outRow, v128.shuffle<f64>(wx, yz, 1, 3), more);
-  put(out + (outRow << 1), v128.shuffle<f64>(wxHigh, yzHigh, 0, 2), more);
-  put(out + outRow * 3, v128.shuffle<f64>(wxHigh, yzHigh, 1, 3), more);
 }

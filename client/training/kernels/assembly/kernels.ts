@@ -8,6 +8,7 @@ export { reluInPlace } from './activations';
 export { convolutionScratchBytes, convolve, convolveFilterGradient, convolveInputGradient } from './convolution';
 export { avgPool, avgPoolGradient, maxPool, maxPoolGradient } from './pooling';
 export { depthwise, depthwiseFilterGradient, depthwiseInputGradient } from './depthwise';
+export { multiplyAddAt } from './fusedMultiplyAdd';
 export { segmentSum } from './segments';
 export { activate, activationGradient, geluAndSlope, scale } from './nonlinear';
 export {

@@ -7,6 +7,7 @@
  * Mean and r of each row are kept for the gradient. Mean and variance are taken one after the other: the difference of
  * two large sums would lose the digits of the variance.
  */
+import { multiplyAdd, subtractProduct } from './fusedMultiplyAdd';
 import { laneSum, loadSome, storeSome } from './vectorMath';
 
 /** `stats` `[rows, 2]`: mean and r. */
@@ -25,7 +26,7 @@ export function layerNorm(x: usize, gain: usize, offset: usize, rows: i32, width
     at = x;
     for (let j = 0; j < whole; j += 4, at += 16) {
       const d = f32x4.sub(v128.load(at), means);
-      squares = f32x4.add(squares, f32x4.mul(d, d));
+      squares = multiplyAdd(d, d, squares);
     }
     let tail: f32 = 0;
     for (let j = 0; j < rest; j++) {
@@ -40,11 +41,11 @@ export function layerNorm(x: usize, gain: usize, offset: usize, rows: i32, width
     let o = offset;
     for (let j = 0; j < whole; j += 4, x += 16, y += 16, g += 16, o += 16) {
       const h = f32x4.mul(f32x4.sub(v128.load(x), means), scale);
-      v128.store(y, f32x4.add(f32x4.mul(h, v128.load(g)), v128.load(o)));
+      v128.store(y, multiplyAdd(h, v128.load(g), v128.load(o)));
     }
     if (rest > 0) {
       const h = f32x4.mul(f32x4.sub(loadSome(x, rest), means), scale);
-      storeSome(y, f32x4.add(f32x4.mul(h, loadSome(g, rest)), loadSome(o, rest)), rest);
+      storeSome(y, multiplyAdd(h, loadSome(g, rest), loadSome(o, rest)), rest);
       x += <usize>rest << 2;
       y += <usize>rest << 2;
     }
@@ -74,19 +75,19 @@ export function layerNormGradient(
       const d = v128.load(a);
       const h = f32x4.mul(f32x4.sub(v128.load(b), means), r);
       v128.store(db, f32x4.add(v128.load(db), d));
-      v128.store(dg, f32x4.add(v128.load(dg), f32x4.mul(d, h)));
+      v128.store(dg, multiplyAdd(d, h, v128.load(dg)));
       const scaled = f32x4.mul(d, v128.load(g));
       sumG = f32x4.add(sumG, scaled);
-      sumGh = f32x4.add(sumGh, f32x4.mul(scaled, h));
+      sumGh = multiplyAdd(scaled, h, sumGh);
     }
     if (rest > 0) {
       const d = loadSome(a, rest);
       const h = f32x4.mul(f32x4.sub(loadSome(b, rest), means), r);
       storeSome(db, f32x4.add(loadSome(db, rest), d), rest);
-      storeSome(dg, f32x4.add(loadSome(dg, rest), f32x4.mul(d, h)), rest);
+      storeSome(dg, multiplyAdd(d, h, loadSome(dg, rest)), rest);
       const scaled = f32x4.mul(d, loadSome(g, rest));
       sumG = f32x4.add(sumG, scaled);
-      sumGh = f32x4.add(sumGh, f32x4.mul(scaled, h));
+      sumGh = multiplyAdd(scaled, h, sumGh);
     }
     const meanG = f32x4.splat(laneSum(sumG) / n);
     const meanGh = f32x4.splat(laneSum(sumGh) / n);
@@ -94,12 +95,12 @@ export function layerNormGradient(
     for (let j = 0; j < whole; j += 4, dy += 16, x += 16, dx += 16, g += 16) {
       const h = f32x4.mul(f32x4.sub(v128.load(x), means), r);
       const scaled = f32x4.sub(f32x4.mul(v128.load(dy), v128.load(g)), meanG);
-      v128.store(dx, f32x4.mul(f32x4.sub(scaled, f32x4.mul(h, meanGh)), r));
+      v128.store(dx, f32x4.mul(subtractProduct(scaled, h, meanGh), r));
     }
     if (rest > 0) {
       const h = f32x4.mul(f32x4.sub(loadSome(x, rest), means), r);
       const scaled = f32x4.sub(f32x4.mul(loadSome(dy, rest), loadSome(g, rest)), meanG);
-      storeSome(dx, f32x4.mul(f32x4.sub(scaled, f32x4.mul(h, meanGh)), r), rest);
+      storeSome(dx, f32x4.mul(subtractProduct(scaled, h, meanGh), r), rest);
       dy += <usize>rest << 2;
       x += <usize>rest << 2;
       dx += <usize>rest << 2;

@@ -5,6 +5,7 @@
  *     cross-entropy         -log softmax(x)[label]            (softmax(x) - [label]) / rows
  *     binary cross-entropy  log(1 + e^x) - t x                (sigmoid(x) - t) / rows
  */
+import { multiplyAdd, subtractProduct } from './fusedMultiplyAdd';
 import { expBounded4, laneMax, laneSum, loadSome, logPositive, ONE, storeSome } from './vectorMath';
 
 /**
@@ -80,20 +81,19 @@ export function crossEntropy(logits: usize, labels: usize, rows: i32, classes: i
 function log1p4(u: v128): v128 {
   const s = f32x4.div(u, f32x4.add(u, f32x4.splat(2)));
   const z = f32x4.mul(s, s);
-  let sum = f32x4.add(f32x4.mul(f32x4.splat(1.0 / 13), z), f32x4.splat(1.0 / 11));
-  sum = f32x4.add(f32x4.mul(sum, z), f32x4.splat(1.0 / 9));
-  sum = f32x4.add(f32x4.mul(sum, z), f32x4.splat(1.0 / 7));
-  sum = f32x4.add(f32x4.mul(sum, z), f32x4.splat(1.0 / 5));
-  sum = f32x4.add(f32x4.mul(sum, z), f32x4.splat(1.0 / 3));
-  sum = f32x4.mul(f32x4.mul(sum, z), s);
-  sum = f32x4.add(sum, s);
+  let sum = multiplyAdd(f32x4.splat(1.0 / 13), z, f32x4.splat(1.0 / 11));
+  sum = multiplyAdd(sum, z, f32x4.splat(1.0 / 9));
+  sum = multiplyAdd(sum, z, f32x4.splat(1.0 / 7));
+  sum = multiplyAdd(sum, z, f32x4.splat(1.0 / 5));
+  sum = multiplyAdd(sum, z, f32x4.splat(1.0 / 3));
+  sum = multiplyAdd(f32x4.mul(sum, z), s, s);
   return f32x4.add(sum, sum);
 }
 
 // @ts-ignore: decorator
 @inline
 function logisticLoss4(x: v128, t: v128, u: v128): v128 {
-  return f32x4.sub(f32x4.add(f32x4.pmax(x, f32x4.splat(0)), log1p4(u)), f32x4.mul(x, t));
+  return subtractProduct(f32x4.add(f32x4.pmax(x, f32x4.splat(0)), log1p4(u)), x, t);
 }
 
 /** sigmoid(x) from u = e^-|x|: 1 / (1 + u), or u / (1 + u) where x < 0. */

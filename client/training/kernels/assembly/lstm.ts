@@ -10,19 +10,21 @@
  * gradient needs is kept with time in front: what one step reads is then one stretch of memory, and the gradient of R
  * one product over all steps.
  */
+import { multiplyAdd, subtractProduct } from './fusedMultiplyAdd';
 import { multiply } from './gemm';
 import { multiplyPanels, packPanels, panelNumbers } from './panels';
+import { EDGE_BYTES } from './tiles';
 import { loadSome, ONE, sigmoid4, storeSome, tanh4 } from './vectorMath';
 
-/** Bytes of `scratch`: R packed, and a tile. */
+/** Bytes of `scratch`: R packed, and what `multiplyPanels` needs. */
 export function lstmScratchBytes(units: i32): usize {
-  return <usize>(panelNumbers(units, 4 * units) + 32) << 2;
+  return (<usize>panelNumbers(units, 4 * units) << 2) + EDGE_BYTES;
 }
 
 /** Bytes of `scratch` of the gradient: the same of R transposed, what flows back, all dz. */
 export function lstmGradientScratchBytes(batch: i32, time: i32, units: i32): usize {
-  const flowing = 2 * batch * units + 32;
-  return (<usize>(panelNumbers(4 * units, units) + flowing) + <usize>time * <usize>(batch * 4 * units)) << 2;
+  const numbers = <usize>(panelNumbers(4 * units, units) + 2 * batch * units) + <usize>time * <usize>(batch * 4 * units);
+  return (numbers << 2) + EDGE_BYTES;
 }
 
 /** Where the drive of an example at a time stands. `ids` 0: positions in order. */
@@ -44,7 +46,7 @@ export function lstm(
   const row = <usize>(4 * units) << 2;
   const stateBytes = <usize>units << 2;
   const step = <usize>batch * stateBytes;
-  const tile = scratch + (<usize>panelNumbers(units, 4 * units) << 2);
+  const edge = scratch + (<usize>panelNumbers(units, 4 * units) << 2);
   packPanels(recurrent, row, 4, units, 4 * units, scratch);
   memory.fill(before, 0, step);
   for (let t = 0; t < time; t++) {
@@ -52,7 +54,7 @@ export function lstm(
       memory.copy(gates + <usize>b * row, driveOf(drive, ids, <usize>(b * time + t), row), row);
     }
     // The first step starts from zeros.
-    if (t > 0) multiplyPanels(before, stateBytes, scratch, units, gates, row, batch, 4 * units, units, true, tile);
+    if (t > 0) multiplyPanels(before, stateBytes, scratch, units, gates, row, batch, 4 * units, units, true, edge);
     const after: usize = t + 1 < time ? before + step : 0;
     for (let b = 0; b < batch; b++, gates += row, cells += stateBytes) {
       const state = out + <usize>(b * time + t) * stateBytes;
@@ -75,7 +77,7 @@ function stepForward(z: usize, before: usize, cell: usize, out: usize, units: i3
     const o = sigmoid4(full ? v128.load(z + 3 * quarter) : loadSome(z + 3 * quarter, count));
     let c = f32x4.mul(i, g);
     if (before != 0) {
-      c = f32x4.add(f32x4.mul(f, full ? v128.load(before) : loadSome(before, count)), c);
+      c = multiplyAdd(f, full ? v128.load(before) : loadSome(before, count), c);
       before += 16;
     }
     const h = f32x4.mul(o, tanh4(c));
@@ -111,8 +113,8 @@ export function lstmGradient(
   const turned = scratch;
   const dState = turned + (<usize>panelNumbers(4 * units, units) << 2);
   const dCell = dState + step;
-  const tile = dCell + step;
-  const dz = tile + 128;
+  const edge = dCell + step;
+  const dz = edge + EDGE_BYTES;
   packPanels(recurrent, 4, row, 4 * units, units, turned);
   memory.fill(dState, 0, step);
   memory.fill(dCell, 0, step);
@@ -132,7 +134,7 @@ export function lstmGradient(
     }
     if (t > 0) {
       const from = dz + first * row;
-      multiplyPanels(from, row, turned, 4 * units, dState, stateBytes, batch, units, 4 * units, false, tile);
+      multiplyPanels(from, row, turned, 4 * units, dState, stateBytes, batch, units, 4 * units, false, edge);
     }
   }
   if (time == 1) memory.fill(drecurrent, 0, <usize>units * row);
@@ -171,13 +173,12 @@ function stepBackward(
       c = full ? v128.load(before) : loadSome(before, count);
       before += 16;
     }
-    const dc = f32x4.add(
-      full ? v128.load(dCell) : loadSome(dCell, count),
-      f32x4.mul(f32x4.mul(dh, o), f32x4.sub(ONE, f32x4.mul(bent, bent))),
+    const dc = multiplyAdd(
+      f32x4.mul(dh, o), subtractProduct(ONE, bent, bent), full ? v128.load(dCell) : loadSome(dCell, count),
     );
     const di = f32x4.mul(f32x4.mul(dc, g), f32x4.mul(i, f32x4.sub(ONE, i)));
     const df = f32x4.mul(f32x4.mul(dc, c), f32x4.mul(f, f32x4.sub(ONE, f)));
-    const dg = f32x4.mul(f32x4.mul(dc, i), f32x4.sub(ONE, f32x4.mul(g, g)));
+    const dg = f32x4.mul(f32x4.mul(dc, i), subtractProduct(ONE, g, g));
     const dO = f32x4.mul(f32x4.mul(dh, bent), f32x4.mul(o, f32x4.sub(ONE, o)));
     const dPrevious = f32x4.mul(dc, f);
     if (full) {

@@ -7,6 +7,7 @@
  *
  * gelu is its tanh form (Hendrycks and Gimpel 2016): (1 + tanh u) / 2 is sigmoid(2 u).
  */
+import { multiplyAdd, subtractProduct } from './fusedMultiplyAdd';
 import { exp4, loadSome, ONE, sigmoid4, storeSome, tanh4 } from './vectorMath';
 
 /** The numbers of client/training/tfjs/ops/denseOperation.ts and client/training/kernels/exponentials.ts. */
@@ -25,8 +26,7 @@ export let TWICE_ROOT: v128 = f32x4(1.5957691216057308, 1.5957691216057308, 1.59
 // @ts-ignore: decorator
 @inline
 function gelu4(x: v128): v128 {
-  const cubic = f32x4.mul(f32x4.mul(x, x), CUBIC);
-  const twice = f32x4.mul(f32x4.mul(f32x4.add(cubic, ONE), x), TWICE_ROOT);
+  const twice = f32x4.mul(f32x4.mul(multiplyAdd(f32x4.mul(x, x), CUBIC, ONE), x), TWICE_ROOT);
   return f32x4.mul(x, sigmoid4(twice));
 }
 
@@ -36,14 +36,14 @@ function geluWithSlope(x: v128, y: usize, slope: usize, count: i32): void {
   const cubic = f32x4.mul(f32x4.mul(x, x), CUBIC);
   const s = sigmoid4(f32x4.mul(f32x4.mul(f32x4.add(cubic, ONE), x), TWICE_ROOT));
   const value = f32x4.mul(x, s);
-  const rise = f32x4.mul(f32x4.add(f32x4.mul(cubic, THREE), ONE), TWICE_ROOT);
-  const bend = f32x4.mul(f32x4.mul(value, f32x4.sub(ONE, s)), rise);
+  const rise = f32x4.mul(multiplyAdd(cubic, THREE, ONE), TWICE_ROOT);
+  const rising = multiplyAdd(f32x4.mul(value, f32x4.sub(ONE, s)), rise, s);
   if (count >= 4) {
     v128.store(y, value);
-    v128.store(slope, f32x4.add(s, bend));
+    v128.store(slope, rising);
   } else {
     storeSome(y, value, count);
-    storeSome(slope, f32x4.add(s, bend), count);
+    storeSome(slope, rising, count);
   }
 }
 
@@ -70,7 +70,7 @@ function activated(kind: i32, x: v128): v128 {
 @inline
 function slanted(kind: i32, dy: v128, known: v128): v128 {
   if (kind == RELU) return v128.and(dy, f32x4.gt(known, f32x4.splat(0)));
-  if (kind == TANH) return f32x4.mul(dy, f32x4.sub(ONE, f32x4.mul(known, known)));
+  if (kind == TANH) return f32x4.mul(dy, subtractProduct(ONE, known, known));
   if (kind == SIGMOID) return f32x4.mul(dy, f32x4.mul(known, f32x4.sub(ONE, known)));
   if (kind == GELU) return f32x4.mul(dy, known);
   return dy;

@@ -5,6 +5,7 @@
  *     adam   a = b1 a + (1 - b1) g,  s = b2 s + (1 - b2) g^2,
  *            w = w - rate (a / c1) / (sqrt(s / c2) + epsilon),  c = 1 - b^t   (Kingma and Ba 2015, algorithm 1)
  */
+import { multiplyAdd, subtractProduct } from './fusedMultiplyAdd';
 import { loadSome, storeSome } from './vectorMath';
 
 /** w -= rate g, over n numbers. */
@@ -12,10 +13,10 @@ export function sgdPlain(w: usize, g: usize, n: i32, rate: f32): void {
   const by = f32x4.splat(rate);
   let i = 0;
   for (; i + 4 <= n; i += 4, w += 16, g += 16) {
-    v128.store(w, f32x4.sub(v128.load(w), f32x4.mul(v128.load(g), by)));
+    v128.store(w, subtractProduct(v128.load(w), v128.load(g), by));
   }
   const rest = n - i;
-  storeSome(w, f32x4.sub(loadSome(w, rest), f32x4.mul(loadSome(g, rest), by)), rest);
+  storeSome(w, subtractProduct(loadSome(w, rest), loadSome(g, rest), by), rest);
 }
 
 /** v = momentum v + g; w -= rate v. */
@@ -24,14 +25,14 @@ export function sgdMomentum(w: usize, g: usize, v: usize, n: i32, rate: f32, mom
   const keep = f32x4.splat(momentum);
   let i = 0;
   for (; i + 4 <= n; i += 4, w += 16, g += 16, v += 16) {
-    const velocity = f32x4.add(f32x4.mul(v128.load(v), keep), v128.load(g));
+    const velocity = multiplyAdd(v128.load(v), keep, v128.load(g));
     v128.store(v, velocity);
-    v128.store(w, f32x4.sub(v128.load(w), f32x4.mul(velocity, by)));
+    v128.store(w, subtractProduct(v128.load(w), velocity, by));
   }
   const rest = n - i;
-  const velocity = f32x4.add(f32x4.mul(loadSome(v, rest), keep), loadSome(g, rest));
+  const velocity = multiplyAdd(loadSome(v, rest), keep, loadSome(g, rest));
   storeSome(v, velocity, rest);
-  storeSome(w, f32x4.sub(loadSome(w, rest), f32x4.mul(velocity, by)), rest);
+  storeSome(w, subtractProduct(loadSome(w, rest), velocity, by), rest);
 }
 
 /** One step of Adam; `correction1` and `correction2` are 1 - beta^t of this step. */
@@ -46,10 +47,10 @@ export function adam(
     let a = full ? v128.load(mean) : loadSome(mean, count);
     let s = full ? v128.load(square) : loadSome(square, count);
     let x = full ? v128.load(w) : loadSome(w, count);
-    a = f32x4.add(f32x4.mul(a, f32x4.splat(beta1)), f32x4.mul(gradient, f32x4.splat(1 - beta1)));
-    s = f32x4.add(f32x4.mul(s, f32x4.splat(beta2)), f32x4.mul(f32x4.mul(gradient, gradient), f32x4.splat(1 - beta2)));
+    a = multiplyAdd(a, f32x4.splat(beta1), f32x4.mul(gradient, f32x4.splat(1 - beta1)));
+    s = multiplyAdd(s, f32x4.splat(beta2), f32x4.mul(f32x4.mul(gradient, gradient), f32x4.splat(1 - beta2)));
     const root = f32x4.add(f32x4.sqrt(f32x4.div(s, f32x4.splat(correction2))), f32x4.splat(epsilon));
-    x = f32x4.sub(x, f32x4.mul(f32x4.div(f32x4.div(a, f32x4.splat(correction1)), root), f32x4.splat(rate)));
+    x = subtractProduct(x, f32x4.div(f32x4.div(a, f32x4.splat(correction1)), root), f32x4.splat(rate));
     if (full) {
       v128.store(mean, a);
       v128.store(square, s);

@@ -2,7 +2,8 @@
  * Products with an operand that is packed once and used many times: the matrix of a recurrence, the keys of a head. A
  * panel holds eight columns, `inner` steps of 32 bytes; columns that are not there are zeros.
  */
-import { packVectorPanel, rowTile } from './gemm';
+import { packVectorPanel } from './gemm';
+import { multiplyPanel } from './tiles';
 
 // @ts-ignore: decorator
 @inline
@@ -32,33 +33,13 @@ export function packPanels(from: usize, innerStep: usize, columnStep: usize, inn
 
 /**
  * c `[m, n]` = a `[m, inner]` times the first `inner` steps of panels of `packed` steps; with `add`, c += that. What
- * sticks out of the last tile of c goes through `tile`, 32 numbers.
+ * sticks out of the last tile of c goes through `edge`, `EDGE_BYTES`.
  */
 export function multiplyPanels(
   a: usize, aRow: usize, panels: usize, packed: i32, c: usize, cRow: usize, m: i32, n: i32, inner: i32, add: bool,
-  tile: usize,
+  edge: usize,
 ): void {
-  for (let j = 0; j < n; j += 8, panels += <usize>packed << 5) {
-    const columns = min(8, n - j);
-    let row = a;
-    let target = c + (<usize>j << 2);
-    for (let i = 0; i < m; i += 4, row += aRow << 2, target += cRow << 2) {
-      const rows = min(4, m - i);
-      const second = rows > 1 ? row + aRow : row;
-      const third = rows > 2 ? second + aRow : row;
-      const fourth = rows > 3 ? third + aRow : row;
-      if (rows == 4 && columns == 8) {
-        rowTile(row, second, third, fourth, panels, 32, inner, 0, target, cRow, false, add);
-        continue;
-      }
-      rowTile(row, second, third, fourth, panels, 32, inner, 0, tile, 32, false, false);
-      for (let y = 0; y < rows; y++) {
-        for (let x = 0; x < columns; x++) {
-          const to = target + <usize>y * cRow + (<usize>x << 2);
-          const value = load<f32>(tile + (<usize>(8 * y + x) << 2));
-          store<f32>(to, add ? load<f32>(to) + value : value);
-        }
-      }
-    }
+  for (let j = 0; j < n; j += 8, panels += <usize>packed << 5, c += 32) {
+    multiplyPanel(a, aRow, 4, m, min(8, n - j), panels, 32, inner, 0, c, cRow, false, add, edge);
   }
 }

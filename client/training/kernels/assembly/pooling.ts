@@ -3,6 +3,7 @@
  * Numbers beyond the edge take no part: neither in a maximum nor in the count of a mean. All channels of a pixel lie
  * side by side, so four are treated at once.
  */
+import { multiplyAdd } from './fusedMultiplyAdd';
 import { Geometry } from './unfold';
 
 /** Largest value of each window. */
@@ -153,7 +154,7 @@ export function avgPoolGradient(dy: usize, dx: usize, geometry: usize): void {
 function addScaled(from: usize, to: usize, bytes: usize, scale: f32): void {
   const end = to + bytes;
   for (const whole = to + (bytes & ~15); to < whole; to += 16, from += 16) {
-    v128.store(to, f32x4.add(v128.load(to), f32x4.mul(v128.load(from), f32x4.splat(scale))));
+    v128.store(to, multiplyAdd(v128.load(from), f32x4.splat(scale), v128.load(to)));
   }
   for (; to < end; to += 4, from += 4) store<f32>(to, load<f32>(to) + load<f32>(from) * scale);
 }

@@ -1,12 +1,14 @@
 /**
- * exp, tanh, sigmoid and log whose bits are the same on every machine: additions, multiplications and divisions of the
- * standard only, no mathematics library, no fused or relaxed instruction.
+ * exp, tanh, sigmoid and log whose bits are the same on every machine: sums, products (fused or not) and divisions of
+ * IEEE 754 only, no mathematics library.
  *
  *     x = n ln2 + r, |r| <= ln2/2      e^x = 2^n (1 + p(r)),  p(r) = r + r^2 q(r)
  *
  * q is of degree four, fitted so that the largest relative error of e^r is 4e-9, an eighth of what rounding adds. Since
  * p keeps all digits of e^r - 1, tanh needs no second polynomial: tanh(x) = (e^2x - 1) / (e^2x - 1 + 2).
  */
+
+import { multiplyAdd, subtractProduct } from './fusedMultiplyAdd';
 
 // Constants are exported globals, which a compiler must take for variables and read from where they stand: one that knew
 // their values would make each vector anew, with three instructions, wherever it is used. Nobody writes them.
@@ -44,7 +46,7 @@ export let SIGN: v128 = f32x4(-0.0, -0.0, -0.0, -0.0);
 // @ts-ignore: decorator
 @inline
 function rounded(x: v128): v128 {
-  return f32x4.add(f32x4.mul(x, LOG2_E), ROUNDER);
+  return multiplyAdd(x, LOG2_E, ROUNDER);
 }
 
 /** x - n ln2 for the integer of `rounded`. */
@@ -52,8 +54,8 @@ function rounded(x: v128): v128 {
 @inline
 function reduced(x: v128, sum: v128): v128 {
   const n = f32x4.sub(sum, ROUNDER);
-  const high = f32x4.sub(x, f32x4.mul(n, LN2_HIGH));
-  return f32x4.sub(high, f32x4.mul(n, LN2_LOW));
+  const high = subtractProduct(x, n, LN2_HIGH);
+  return subtractProduct(high, n, LN2_LOW);
 }
 
 /** 2^n for the integer of `rounded`, -126 <= n <= 127: its lowest bits become the exponent. */
@@ -68,11 +70,11 @@ function powerOfTwo(sum: v128): v128 {
 @inline
 function expm1Reduced(r: v128): v128 {
   const square = f32x4.mul(r, r);
-  let q = f32x4.add(f32x4.mul(Q4, r), Q3);
-  q = f32x4.add(f32x4.mul(q, r), Q2);
-  q = f32x4.add(f32x4.mul(q, r), Q1);
-  q = f32x4.add(f32x4.mul(q, r), Q0);
-  return f32x4.add(f32x4.mul(q, square), r);
+  let q = multiplyAdd(Q4, r, Q3);
+  q = multiplyAdd(q, r, Q2);
+  q = multiplyAdd(q, r, Q1);
+  q = multiplyAdd(q, r, Q0);
+  return multiplyAdd(q, square, r);
 }
 
 /** e^x: infinite and zero where single precision ends, NaN of NaN. */
@@ -96,7 +98,7 @@ export function expBounded4(x: v128): v128 {
   const bounded = f32x4.pmax(x, SIGMOID_LOW);
   const sum = rounded(bounded);
   const scale = powerOfTwo(sum);
-  return f32x4.add(f32x4.mul(expm1Reduced(reduced(bounded, sum)), scale), scale);
+  return multiplyAdd(expm1Reduced(reduced(bounded, sum)), scale, scale);
 }
 
 /** 1 / (1 + e^-x), at least 1 / (1 + e^88): one factor 2^n is enough. */
@@ -106,7 +108,7 @@ export function sigmoid4(x: v128): v128 {
   const bounded = f32x4.pmin(f32x4.pmax(f32x4.neg(x), SIGMOID_LOW), SIGMOID_HIGH);
   const sum = rounded(bounded);
   const scale = powerOfTwo(sum);
-  const e = f32x4.add(f32x4.mul(expm1Reduced(reduced(bounded, sum)), scale), scale);
+  const e = multiplyAdd(expm1Reduced(reduced(bounded, sum)), scale, scale);
   return f32x4.div(ONE, f32x4.add(ONE, e));
 }
 
@@ -120,7 +122,7 @@ export function tanh4(x: v128): v128 {
   const scale = powerOfTwo(sum);
   // 2^n (1 + p) - 1, its parts ordered so that n = 0 keeps every digit of p.
   const p = expm1Reduced(reduced(twice, sum));
-  const expm1 = f32x4.add(f32x4.mul(p, scale), f32x4.sub(scale, ONE));
+  const expm1 = multiplyAdd(p, scale, f32x4.sub(scale, ONE));
   const result = f32x4.div(expm1, f32x4.add(expm1, TWO));
   return v128.bitselect(x, result, SIGN);
 }

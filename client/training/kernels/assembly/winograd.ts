@@ -21,7 +21,7 @@
  * with a gap of one line of the cache after each of the n^2 parts: without it the parts of one tile would fall on few
  * sets of the first-level cache and drive each other out.
  */
-import { panelTile, rowTile } from './gemm';
+import { multiplyPanel } from './tiles';
 import { collect, gather, scatter, spread, weigh } from './winogradPoints';
 import { Geometry } from './unfold';
 
@@ -59,7 +59,7 @@ function partBytes(rows: i32, columns: i32): usize {
   return (<usize>(rows * columns) << 2) + 64;
 }
 
-/** Three tiles of 64 vectors to transform in. */
+/** Three tiles of 64 vectors to transform in, and what `multiplyPanel` needs at other times. */
 const TEMPORARY: usize = 3 * 1024;
 
 export function winogradScratchBytes(g: Geometry): usize {
@@ -118,12 +118,10 @@ export function winogradFilterGradient(x: usize, dy: usize, dFilter: usize, g: G
       const vectors = expanded + p * mPart;
       const target = u + p * uPart;
       for (let o: usize = 0; o < filterBytes; o += 32) {
-        for (let c: usize = 0; c < channelBytes; c += 16) {
-          panelTile(
-            numbers + c, channelBytes, vectors + o, filterBytes, count, 0, target + (c >> 2) * filterBytes + o,
-            filterBytes, false, first > 0,
-          );
-        }
+        multiplyPanel(
+          numbers, 4, channelBytes, g.channels, 8, vectors + o, filterBytes, count, 0, target + o, filterBytes, false,
+          first > 0, scratch,
+        );
       }
     }
   }
@@ -155,37 +153,12 @@ function convolveTiles(
       const target = products + p * mPart;
       let panel = u + p * uPart;
       for (let o: usize = 0; o < filterBytes; o += 32, panel += panelBytes) {
-        let t = 0;
-        for (; t + 4 <= count; t += 4) {
-          const a = rows + <usize>t * channelBytes;
-          const b = a + channelBytes;
-          const c = b + channelBytes;
-          const out = target + <usize>t * filterBytes + o;
-          rowTile(a, b, c, c + channelBytes, panel, 32, channels, 0, out, filterBytes, false, false);
-        }
-        if (t < count) lastRows(rows, channelBytes, panel, channels, target + o, filterBytes, t, count);
+        multiplyPanel(
+          rows, channelBytes, 4, count, 8, panel, 32, channels, 0, target + o, filterBytes, false, false, temporary,
+        );
       }
     }
     pointsToImage(products, bias, y, outHeight, outWidth, filters, tilesX, perImage, side, first, count, relu, temporary);
-  }
-}
-
-/** The one to three rows that remain, with rows that are computed a second time to the same result. */
-function lastRows(
-  rows: usize, rowBytes: usize, panel: usize, inner: i32, target: usize, targetBytes: usize, t: i32, count: i32,
-): void {
-  if (count >= 4) {
-    const a = rows + <usize>(count - 4) * rowBytes;
-    const b = a + rowBytes;
-    const c = b + rowBytes;
-    const out = target + <usize>(count - 4) * targetBytes;
-    rowTile(a, b, c, c + rowBytes, panel, 32, inner, 0, out, targetBytes, false, false);
-    return;
-  }
-  for (; t < count; t++) {
-    const row = rows + <usize>t * rowBytes;
-    const out = target + <usize>t * targetBytes;
-    rowTile(row, row, row, row, panel, 32, inner, 0, out, 0, false, false);
   }
 }
 
