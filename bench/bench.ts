@@ -3,12 +3,6 @@
  * turns: one SIMD read of the same bytes (the floor), plain TypeScript (the reference), numpy where python3 has it, and
  * hashing alone. Trust the ratios.
  *
- *     npm run bench                               everything: about ten minutes on an idle machine
- *     npm run bench -- --quick                    small sizes, a minute
- *     npm run bench -- --only round,stream        sections (rules, rows, dimension, round, stream, storage) or rules
- *     npm run bench -- --json FILE --write-docs   the facts; docs/benchmarks.md from them
- *     npm run bench -- --from FILE --write-docs   the page from the facts of an earlier run
- *
  * ASSAY_PYTHON names the interpreter that has numpy; without it python3 is asked.
  */
 import { spawnSync } from 'node:child_process';
@@ -16,7 +10,6 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { AssayError } from '../protocol/errors.ts';
 import { failureText } from '../scripts/output/failure.ts';
 import { writeFileAtomic } from '../storage/atomicFile.ts';
@@ -29,12 +22,20 @@ import {
   type StorageFacts,
   type StreamRow,
 } from './facts.ts';
+import { readOptions } from './options.ts';
 import { renderPage } from './page.ts';
 import * as plan from './plan.ts';
 import { findPython } from './python.ts';
 import { ROUND_COLUMNS, RULE_COLUMNS, STREAM_COLUMNS, TARGET_COLUMNS } from './tables.ts';
 import { judgeTargets } from './targets.ts';
 import { type Column, headLine, rowLine, size } from './text.ts';
+
+const USAGE = `\
+  npm run bench                               everything: about ten minutes on an idle machine
+  npm run bench -- --quick                    small sizes, a minute
+  npm run bench -- --only round,stream        sections (rules, rows, dimension, round, stream, storage) or rules
+  npm run bench -- --json FILE --write-docs   the facts; docs/benchmarks.md from them
+  npm run bench -- --from FILE --write-docs   the page from the facts of an earlier run`;
 
 const PAGE = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
 const STORAGE = fileURLToPath(new URL('./storage.ts', import.meta.url));
@@ -201,14 +202,12 @@ async function table<Input, Row>(
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      json: { type: 'string' },
-      only: { type: 'string', multiple: true, default: [] },
-      quick: { type: 'boolean', default: false },
-      from: { type: 'string' },
-      'write-docs': { type: 'boolean', default: false },
-    },
+  const values = readOptions(USAGE, {
+    json: { type: 'string' },
+    only: { type: 'string', multiple: true, default: [] },
+    quick: { type: 'boolean', default: false },
+    from: { type: 'string' },
+    'write-docs': { type: 'boolean', default: false },
   });
   if (values.from !== undefined) {
     const { targets: _, ...measured } = JSON.parse(await readFile(values.from, 'utf8')) as BenchFacts;

@@ -5,7 +5,6 @@
  *
  * Federated averaging in floating point, without chain, attackers or quantisation: the question is the data.
  */
-import { parseArgs } from 'node:util';
 import { countClasses, type Dataset } from '../../client/datasets/dataset.ts';
 import { loadMnist } from '../../client/datasets/mnist.ts';
 import { takeSilo } from '../../client/datasets/partition/partition.ts';
@@ -16,11 +15,32 @@ import { digitsVae, mnistMlp } from '../../client/models/presets.ts';
 import { createRandom } from '../../client/random.ts';
 import { createEngine, type Engine } from '../../client/training/tfjs/engine.ts';
 import type { Manifest } from '../../protocol/encoding/manifest.ts';
+import { failureText } from '../../scripts/output/failure.ts';
 import { table } from '../../scripts/output/text.ts';
 import { writeFileAtomic } from '../../storage/atomicFile.ts';
+import { readCount, readNumber, readOptions } from '../options.ts';
 
-const { values } = parseArgs({
-  options: {
+const USAGE = `\
+  npm run bench:minority                              three seeds: about four minutes
+  npm run bench:minority -- --seeds 1 --json FILE     one seed; the facts
+  npm run bench:minority -- --silos 10 --alpha 0.1    how the digits are spread over silos
+  --vae-rounds 10, --rounds 10, --local-epochs 10     of the generator, the federated classifier, a silo alone
+  --per-class 40, --temperature 1                     what is drawn`;
+
+interface Settings {
+  readonly seeds: readonly string[];
+  readonly silos: number;
+  readonly alpha: number;
+  readonly vaeRounds: number;
+  readonly rounds: number;
+  readonly localEpochs: number;
+  readonly perClass: number;
+  readonly temperature: number;
+  readonly json?: string | undefined;
+}
+
+function readSettings(): Settings {
+  const values = readOptions(USAGE, {
     seeds: { type: 'string', default: '1,2,3' },
     silos: { type: 'string', default: '10' },
     alpha: { type: 'string', default: '0.1' },
@@ -30,16 +50,21 @@ const { values } = parseArgs({
     'per-class': { type: 'string', default: '40' },
     temperature: { type: 'string', default: '1' },
     json: { type: 'string' },
-  },
-});
-const [silos, alpha, vaeRounds, rounds, localEpochs, perClass] = [
-  values.silos,
-  values.alpha,
-  values['vae-rounds'],
-  values.rounds,
-  values['local-epochs'],
-  values['per-class'],
-].map(Number) as [number, number, number, number, number, number];
+  });
+  const positive = (name: 'alpha' | 'temperature') =>
+    readNumber(name, values[name], (value) => value > 0 && value < Number.POSITIVE_INFINITY, 'a number above 0');
+  return {
+    seeds: values.seeds.split(','),
+    silos: readCount('silos', values.silos),
+    alpha: positive('alpha'),
+    vaeRounds: readCount('vae-rounds', values['vae-rounds']),
+    rounds: readCount('rounds', values.rounds),
+    localEpochs: readCount('local-epochs', values['local-epochs']),
+    perClass: readCount('per-class', values['per-class']),
+    temperature: positive('temperature'),
+    json: values.json,
+  };
+}
 
 /** Digits of a kind below this many count as lacking. */
 const LACKING = 5;
@@ -62,29 +87,52 @@ const say = (line: string): void => {
   process.stderr.write(`${line}\n`);
 };
 
-const { train, test } = await loadMnist('.cache/datasets');
-const generator = await createEngine(digitsVae().manifest);
-const classifier = await createEngine(mnistMlp().manifest);
-const lone = await createEngine(withEpochs(mnistMlp().manifest, localEpochs));
-const judge = lone.train(train, { weights: lone.init('judge'), round: 1, seed: 'judge' }).weights;
-const outcomes: Outcome[] = [];
-for (const seed of values.seeds.split(',')) outcomes.push(await measure(seed));
-const report = describe(outcomes);
-process.stdout.write(`${report}\n`);
-if (values.json !== undefined)
-  await writeFileAtomic(values.json, `${JSON.stringify({ settings: values, outcomes }, null, 2)}\n`);
+interface Study {
+  readonly settings: Settings;
+  readonly train: Dataset;
+  readonly test: Dataset;
+  readonly generator: Engine;
+  readonly classifier: Engine;
+  /** The classifier of a silo on its own. */
+  readonly lone: Engine;
+  /** Weights of a classifier that has seen all real digits. */
+  readonly judge: Float32Array;
+}
 
-async function measure(seed: string): Promise<Outcome> {
+async function main(): Promise<void> {
+  const settings = readSettings();
+  const { train, test } = await loadMnist('.cache/datasets');
+  const lone = await createEngine(withEpochs(mnistMlp().manifest, settings.localEpochs));
+  const study: Study = {
+    settings,
+    train,
+    test,
+    generator: await createEngine(digitsVae().manifest),
+    classifier: await createEngine(mnistMlp().manifest),
+    lone,
+    judge: lone.train(train, { weights: lone.init('judge'), round: 1, seed: 'judge' }).weights,
+  };
+  const outcomes: Outcome[] = [];
+  for (const seed of settings.seeds) outcomes.push(await measure(study, seed));
+  process.stdout.write(`${describe(settings, outcomes)}\n`);
+  if (settings.json !== undefined) {
+    await writeFileAtomic(settings.json, `${JSON.stringify({ settings, outcomes }, null, 2)}\n`);
+  }
+}
+
+async function measure(
+  { settings, train, test, generator, classifier, lone, judge }: Study,
+  seed: string,
+): Promise<Outcome> {
+  const { silos, alpha, vaeRounds, rounds, perClass, temperature } = settings;
   const own = Array.from({ length: silos }, (_, i) => takeSilo(train, { kind: 'dirichlet', alpha }, i, silos, seed));
   const weights = federate(generator, own, vaeRounds, seed, 'generator');
   const elbo = -generator.evaluate(test, weights).loss;
   const open = await openModel(generator.model.spec, weights);
   isGenerator(open, 'image-generation');
-  const filled = own.map((silo, i) =>
-    fillClasses(open, silo, perClass, createRandom(seed, 'draw', i), Number(values.temperature)),
-  );
+  const filled = own.map((silo, i) => fillClasses(open, silo, perClass, createRandom(seed, 'draw', i), temperature));
   const wanted = Uint8Array.from({ length: 1000 }, (_, i) => i % 10);
-  const drawn = drawImages(open, [...wanted], createRandom(seed, 'agreement'), Number(values.temperature));
+  const drawn = drawImages(open, [...wanted], createRandom(seed, 'agreement'), temperature);
   const agreement = lone.evaluate({ ...test, size: wanted.length, x: drawn, y: wanted }, judge).accuracy;
   open.close();
   const alone = (data: readonly Dataset[]) =>
@@ -150,7 +198,7 @@ function mean(numbers: readonly number[]): number {
   return numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
 }
 
-function describe(all: readonly Outcome[]): string {
+function describe({ silos, alpha, vaeRounds, rounds }: Settings, all: readonly Outcome[]): string {
   const row = (name: string, of: (outcome: Outcome) => { readonly own: number; readonly filled: number }) => {
     const [before, after] = [mean(all.map((one) => of(one).own)), mean(all.map((one) => of(one).filled))];
     const gains = all.map((one) => of(one).filled - of(one).own);
@@ -174,3 +222,8 @@ function describe(all: readonly Outcome[]): string {
     ...table([heading, ...body]),
   ].join('\n');
 }
+
+await main().catch((error) => {
+  console.error(failureText(error));
+  process.exitCode = 1;
+});

@@ -2,24 +2,17 @@
  * `npm run bench:train`: what a step of training costs, by model and engine, all engines in turns in one run. Trust the
  * ratios.
  *
- *     npm run bench:train                               everything: about six minutes on an idle machine
- *     npm run bench:train -- --only lstm,vae            models
- *     npm run bench:train -- --engine embedded          engines; repeatable
- *     npm run bench:train -- --steps 5                  of a turn, instead of about a second's worth
- *     npm run bench:train -- --json FILE --write-docs   the facts; the tables of docs/training.md from them
- *     npm run bench:train -- --from FILE --write-docs   the tables from the facts of an earlier run
- *
  * ASSAY_PYTHON names the interpreter that has torch; without it python3 is asked.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { AssayError } from '../../protocol/errors.ts';
 import { failureText } from '../../scripts/output/failure.ts';
 import { writeFileAtomic } from '../../storage/atomicFile.ts';
 import { machineFacts } from '../facts.ts';
+import { readCount, readOptions } from '../options.ts';
 import { findPython } from '../python.ts';
 import { TARGET_COLUMNS } from '../tables.ts';
 import { headLine, rowLine } from '../text.ts';
@@ -29,6 +22,14 @@ import { ENGINES, type EngineName, TRAIN_CASES, type TrainCase } from './plan.ts
 import { measureCase, openSide, type TrainSide } from './sides.ts';
 import { trainColumns } from './tables.ts';
 import { differingLosses, judgeTraining } from './targets.ts';
+
+const USAGE = `\
+  npm run bench:train                               everything: about six minutes on an idle machine
+  npm run bench:train -- --only lstm,vae            models
+  npm run bench:train -- --engine embedded          engines; repeatable
+  npm run bench:train -- --steps 5                  of a turn, instead of about a second's worth
+  npm run bench:train -- --json FILE --write-docs   the facts; the tables of docs/training.md from them
+  npm run bench:train -- --from FILE --write-docs   the tables from the facts of an earlier run`;
 
 const PAGE = fileURLToPath(new URL('../../docs/training.md', import.meta.url));
 
@@ -106,15 +107,13 @@ async function writeDocs(facts: TrainBenchFacts): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      json: { type: 'string' },
-      only: { type: 'string', multiple: true, default: [] },
-      engine: { type: 'string', multiple: true, default: [] },
-      steps: { type: 'string' },
-      from: { type: 'string' },
-      'write-docs': { type: 'boolean', default: false },
-    },
+  const values = readOptions(USAGE, {
+    json: { type: 'string' },
+    only: { type: 'string', multiple: true, default: [] },
+    engine: { type: 'string', multiple: true, default: [] },
+    steps: { type: 'string' },
+    from: { type: 'string' },
+    'write-docs': { type: 'boolean', default: false },
   });
   if (values.from !== undefined) {
     const { targets: _, ...measured } = JSON.parse(await readFile(values.from, 'utf8')) as TrainBenchFacts;
@@ -126,7 +125,7 @@ async function main(): Promise<void> {
   const wish: Wish = {
     cases: choose(values.only, TRAIN_CASES, ({ name }) => name),
     engines: choose(values.engine, ENGINES, (name) => name),
-    steps: values.steps === undefined ? null : parseSteps(values.steps),
+    steps: values.steps === undefined ? null : readCount('steps', values.steps),
   };
   const folder = await mkdtemp(join(tmpdir(), 'assay-bench-train-'));
   let isStopped = false;
@@ -147,17 +146,6 @@ async function main(): Promise<void> {
     await Promise.all(sides.map((side) => side.end()));
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-/** @throws AssayError `BENCH_STEPS` */
-function parseSteps(text: string): number {
-  const steps = Number(text);
-  if (Number.isInteger(steps) && steps > 0) return steps;
-  throw new AssayError('BENCH_STEPS', {
-    summary: 'that is no number of steps',
-    expected: 'a whole number above 0',
-    received: text,
-  });
 }
 
 await main().catch((error) => {

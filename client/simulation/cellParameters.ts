@@ -94,6 +94,9 @@ export function checkCell(cell: Cell, source: string): void {
   if (byzantine >= participants) {
     throw refuse('nobody would be honest', `byzantine below participants (${participants})`, String(byzantine));
   }
+  if (byzantine === 0 && cell.attack !== null) {
+    throw refuse(`nobody is there to attack with ${cell.attack}`, 'byzantine of 1 or more, or the attack "none"', '0');
+  }
   const present = perRound ?? participants;
   if (present > participants) {
     throw refuse('more take part in a round than there are', `perRound up to ${participants}`, String(present));

@@ -54,7 +54,7 @@ export interface CellResult extends TallyResult {
  * @throws AssayError as training and the rule do
  */
 export async function simulateCell(cell: Cell, data: DatasetSplit): Promise<CellResult> {
-  const attack = cell.attack === null || cell.byzantine === 0 ? null : parseAttack(cell.attack);
+  const attack = cell.attack === null ? null : parseAttack(cell.attack);
   const manifest = cellManifest(cell, data.train);
   const engine = await createEngine(manifest);
   const dimension = manifestDimension(manifest);

@@ -138,7 +138,8 @@ async function readGrid(path: string | undefined, options: SimulateOptions): Pro
     ...(rule.length > 0 ? { rules: rule } : {}),
     ...(algorithm.length > 0 ? { algorithms: algorithm.map(parseAlgorithm) } : {}),
     ...(model === undefined ? {} : { model }),
-    ...(attack.length > 0 ? { attacks: attack } : {}),
+    // Without attackers the attacks of a file have nobody to make them.
+    ...(attack.length > 0 ? { attacks: attack } : byzantine === 0 ? { attacks: ['none'] } : {}),
     ...(alpha.length > 0 ? { alphas: alpha.map((text) => (text === 'iid' ? text : Number(text))) } : {}),
     ...(seed.length > 0 ? { seeds: seed } : {}),
     ...(participants === undefined ? {} : { participants }),

@@ -68,6 +68,9 @@ describe('the bench command', function () {
   it('refuses what it does not know, and names what it does', async () => {
     const { stderr } = await bench('--only', 'modes').catch((error: { stderr: string }) => error);
     expect(stderr).to.match(/nothing of that name to measure[\s\S]*rules \| rows[\s\S]*fltrust[\s\S]*modes/);
+    const option = await bench('--bogus').catch((error: { stderr: string }) => error);
+    expect(option.stderr).to.match(/^error: the command line[\s\S]*--only round,stream[\s\S]*'--bogus'/);
+    expect((await bench('--help')).stdout).to.match(/--write-docs/);
   });
 
   it('judges only what was measured, and says by how much', () => {

@@ -79,6 +79,7 @@ describe('client simulation: the grid', () => {
     await wrong({ dataset: 'cifar' }, 'DATASET_SPEC', /cifar/);
     await wrong({ view: 'lone', attacks: ['none', 'mimic'] }, 'GRID', /mimic needs updates[\s\S]*omniscient/);
     await wrong({ byzantine: 7 }, 'GRID', /nobody would be honest/);
+    await wrong({ byzantine: 0, attacks: ['mimic'] }, 'GRID', /nobody is there to attack with mimic/);
     await wrong({ byzantine: 4 }, 'GRID', /Expected: 9 to 100[\s\S]*Received: 7/);
     await wrong({ participants: 300 }, 'GRID', /perRound[\s\S]*Received: 300/);
     await wrong({ perRound: 8 }, 'GRID', /more take part/);
