@@ -21,14 +21,18 @@ import {
   type OrderStatisticKernel,
   orderStatisticKernel,
 } from '../protocol/kernels/orderStatistics.ts';
+import { placeTotals, RowTotals, selectionMover, selectionOf } from '../protocol/kernels/rowTotals.ts';
 import { serverStepKernel } from '../protocol/kernels/serverStep.ts';
 import { countSigns } from '../protocol/kernels/signs.ts';
 import { weightedSum } from '../protocol/kernels/weightedSum.ts';
+import { columnSums, selectedRows } from '../protocol/round/engine/secondPass.ts';
 import type { LearningParameters } from '../protocol/round/parameters.ts';
 import type { RoundContext } from '../protocol/round/roundIo.ts';
 
 /** Coordinates of a tile, as in a round: what one kernel writes is in the cache when the next one reads it. */
 const TILE = 4096;
+/** Of a block of 20 rows in a round. */
+const BLOCK = 65_536;
 /** Rows start this much beyond a multiple of their length: equal addresses modulo 4096 would share cache sets. */
 const SKEW_BYTES = 192;
 const INT16_BOUND = 2 ** 15;
@@ -82,11 +86,17 @@ export class RowMemory {
     }
   }
 
-  /** The Gram matrix of the first `count` rows. */
-  gram(count: number = this.n): Gram {
+  /** The Gram matrix of the first `count` rows, and on the way their totals where they are wanted. */
+  gram(count: number = this.n, totals: RowTotals | null = null): Gram {
     const mark = this.kernels.arena.mark();
     const kernel = new GramKernel(this.kernels, count);
-    const values = kernel.span(this.table(count, 0), 0, this.length);
+    kernel.begin();
+    for (let from = 0; from < this.length; from += BLOCK) {
+      const block = from / BLOCK;
+      totals?.begin(block);
+      kernel.add(this.table(count, from), 0, Math.min(BLOCK, this.length - from), totals?.of(block, 0));
+    }
+    const values = kernel.matrix();
     this.kernels.arena.release(mark);
     return { n: count, values };
   }
@@ -101,15 +111,29 @@ export function applyRule(memory: RowMemory, parameters: LearningParameters, con
   checkRowCount(rule, memory.n);
   const mark = memory.kernels.arena.mark();
   try {
-    const mixing = needsGram(rule) ? mixingOf(memory, parameters, context) : null;
-    combine(memory, parameters, mixing);
+    const totals = totalsOf(memory, parameters);
+    const mixing = needsGram(rule) ? mixingOf(memory, parameters, context, totals) : null;
+    combine(memory, parameters, mixing, totals);
     return mixing;
   } finally {
     memory.kernels.arena.release(mark);
   }
 }
 
-function mixingOf(memory: RowMemory, parameters: LearningParameters, context: RoundContext): Mixing {
+/** Room for the sums of all rows, where the rule will have a use for them. */
+function totalsOf({ kernels, n, length }: RowMemory, { rule, serverStep, ...parameters }: LearningParameters) {
+  const kept = selectedRows(rule, n);
+  const by = serverStepKernel(kernels, { ...serverStep, ...parameters }).plainMoveOfInt16(kept);
+  if (2 * kept <= n + 1 || by === null) return null;
+  return new RowTotals(kernels, n, placeTotals(kernels, n, BLOCK, Math.ceil(length / BLOCK)));
+}
+
+function mixingOf(
+  memory: RowMemory,
+  parameters: LearningParameters,
+  context: RoundContext,
+  totals: RowTotals | null,
+): Mixing {
   const { rule, dimension } = parameters;
   const { kernels, n, length } = memory;
   if (usesHistory(rule)) memory.row(n).set(historyChunk(memory.model(), null, parameters));
@@ -118,11 +142,16 @@ function mixingOf(memory: RowMemory, parameters: LearningParameters, context: Ro
     const { positive, negative } = countSigns(kernels, memory.addressOf(i), length, counts);
     return { positive, negative, zero: dimension - positive - negative };
   });
-  const gram = memory.gram(usesHistory(rule) ? n + 1 : n);
+  const gram = memory.gram(usesHistory(rule) ? n + 1 : n, totals);
   return preAggregate(rule, gram, { ...context, signs: needsSigns(rule) ? signs : null, dimension });
 }
 
-function combine(memory: RowMemory, parameters: LearningParameters, mixing: Mixing | null): void {
+function combine(
+  memory: RowMemory,
+  parameters: LearningParameters,
+  mixing: Mixing | null,
+  totals: RowTotals | null,
+): void {
   const { kernels, length, modelAt } = memory;
   const { rule, serverStep } = parameters;
   const columns = mixing?.columns ?? memory.n;
@@ -131,9 +160,18 @@ function combine(memory: RowMemory, parameters: LearningParameters, mixing: Mixi
   const step = serverStepKernel(kernels, { ...serverStep, ...parameters });
   const move = rule.combine === 'mean' ? step.plainMove(denominator) : null;
   if (move !== null) {
-    const sum = weightedSum(kernels, columnSums(mixing, columns), TILE);
+    const weights = columnSums(mixing, columns);
+    const sum = weightedSum(kernels, weights, TILE);
     if (sum.lanesFor(INT16_BOUND) === 'int32') {
-      sum.move(memory.table(columns, 0), modelAt, length, move);
+      const selection = totals && selectionOf(weights);
+      const by = step.plainMoveOfInt16(denominator);
+      const mover = selection && by && selectionMover(kernels, selection, by);
+      for (let from = 0; from < length; from += BLOCK) {
+        const [block, size] = [from / BLOCK, Math.min(BLOCK, length - from)];
+        const [rows, model] = [memory.table(columns, from), modelAt + 4 * from];
+        if (mover && totals!.holds(block, selection!.kept)) mover(totals!.of(block, 0), rows, model, size);
+        else sum.move(rows, model, size, move);
+      }
       return;
     }
   }
@@ -182,16 +220,6 @@ function tileCombiner(
     kernel(mixed, numerators, length);
     return sums;
   };
-}
-
-/** What each row weighs in the mean of the mixed rows. */
-function columnSums(mixing: Mixing | null, columns: number): number[] {
-  return Array.from({ length: columns }, (_, i) => {
-    if (mixing === null) return 1;
-    let sum = 0;
-    for (let r = 0; r < mixing.rows; r++) sum += mixing.weights[r * columns + i]!;
-    return sum;
-  });
 }
 
 function statisticOf(how: Exclude<Combine, 'mean'>, m: number, f: number): OrderStatistic {

@@ -15,7 +15,16 @@ import { type WasmMemory, type WasmModule, wasm } from './webAssembly.ts';
 export interface KernelExports {
   readRows(rows: number, n: number, byteLength: number): number;
 
-  gramSpan(rowsPtr: number, n: number, byteOffset: number, length: number, out: number, scratch: number): void;
+  gramSpan(
+    rowsPtr: number,
+    n: number,
+    byteOffset: number,
+    length: number,
+    out: number,
+    scratch: number,
+    sums: number,
+    largest: number,
+  ): void;
   growGramTree(
     matrices: number,
     n: number,
@@ -71,6 +80,16 @@ export interface KernelExports {
     length: number,
     factor: number,
     half: number,
+  ): void;
+  fedAvgOfRest(
+    sums: number,
+    rows: number,
+    left: number,
+    count: number,
+    model: number,
+    length: number,
+    back: number,
+    factor: number,
   ): void;
   foldDigits(digits: number, out: number, length: number, radix: number): void;
 

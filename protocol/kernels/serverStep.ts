@@ -24,9 +24,17 @@ export interface Quotient {
   readonly half: number;
 }
 
+/** The same as `fedAvgOfRest` (assembly/rowTotals.ts) takes it. */
+export interface Int16Quotient {
+  readonly back: number;
+  readonly factor: number;
+}
+
 export interface ServerStepKernel {
   /** What a coordinate moves by for each unit of its int32 numerator, where the step is no more than that; else null. */
   plainMove(denominator: number): Quotient | null;
+  /** The same of int16 numerators; null also over less than 2 and where F - G is negative or above 14. */
+  plainMoveOfInt16(denominator: number): Int16Quotient | null;
   /**
    * `numerators`: address of `length` int32 or float64 over `denominator`; they are overwritten. `model`: of as many
    * int32; `state`: of the planes of as many coordinates, 0 for FedAvg. `length`: whole chunks.
@@ -58,6 +66,11 @@ export function serverStepKernel({ exports }: Kernels, step: StepNumbers): Serve
   const plainMove = (denominator: number) => (optimizer === 'fedAvg' && rate === 1 ? quotient(denominator) : null);
   return {
     plainMove,
+    plainMoveOfInt16(denominator) {
+      if (plainMove(denominator) === null || scale < 1 || scale > 2 ** 14) return null;
+      if (denominator < 2 || denominator >= 2 ** 16) return null;
+      return { back: (-(denominator - 1) * 2 ** 15) / scale, factor: (scale / denominator) * 2 ** -16 };
+    },
     run(numerators, lanes, denominator, model, state, length) {
       const deltas = numerators;
       const { factor, half } = quotient(denominator);

@@ -10,7 +10,8 @@ import type { RoundRoots } from './publication.ts';
 /**
  * Fills `into` with the bytes of a padded vector from `byteOffset` on. The memory may be shared with threads; it must
  * not be touched after the call has returned (or its promise has settled). Ranges of one vector come one after the
- * other, ascending, once for each pass over the data; different vectors are asked for side by side.
+ * other, ascending, once for each pass over the data, and with gaps where a pass has no use for them; different vectors
+ * are asked for side by side.
  */
 export type ReadRange = (byteOffset: number, into: Uint8Array) => void | Promise<void>;
 

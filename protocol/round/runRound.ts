@@ -44,7 +44,8 @@ export async function runRound(
   const rows = usesHistory(rule) ? n + 1 : n;
   const blocks = blockLayout(layoutOf(parameters), rows, options.blockChunks);
   const rowFiles = io.rowFiles ?? io.rows.map(() => null);
-  const computer = await engine.open({ parameters, blocks, updates: n, rows, statePlanes, rowFiles });
+  const isAnalysed = needsGram(rule) && options.mixing === undefined;
+  const computer = await engine.open({ parameters, blocks, updates: n, rows, statePlanes, rowFiles, isAnalysed });
   try {
     const run = new Run(parameters, context, io, blocks, computer, options.commitUpdates ?? false);
     let mixing = options.mixing ?? null;
@@ -140,7 +141,8 @@ class Run {
     computer.mixBy(mixing);
     await this.eachBlock(
       async (block, slot) => {
-        await all([this.readRows(block, slot), this.readModel(block, slot)]);
+        const rowsOf = wants.commitments ? null : computer.rowsOf(block);
+        await all([this.readRows(block, slot, rowsOf), this.readModel(block, slot)]);
         await this.readHistory(block, slot);
       },
       (block, slot) =>
@@ -224,22 +226,22 @@ class Run {
     }
   }
 
-  private async readRows(block: number, slot: number): Promise<void> {
+  /** `wanted`: only these rows; null: all. */
+  private async readRows(block: number, slot: number, wanted: readonly boolean[] | null = null): Promise<void> {
     const { layout, chunks } = this.blocks;
     const { rows } = this.computer.slots[slot]!;
     const coordinates = chunksInBlock(this.blocks, block) * layout.chunkSize;
     const offset = block * chunks * layout.chunkSize * UPDATE_COORDINATE_BYTES;
     const isElsewhere = (i: number) => this.computer.hasThreads && this.io.rowFiles?.[i] != null;
+    const isLeft = (i: number) => wanted?.[i] === false || isElsewhere(i);
     await all(
-      this.io.rows.map((row, i) =>
-        isElsewhere(i) ? undefined : row(offset, bytesOf(rows[i]!.subarray(0, coordinates))),
-      ),
+      this.io.rows.map((row, i) => (isLeft(i) ? undefined : row(offset, bytesOf(rows[i]!.subarray(0, coordinates))))),
     );
   }
 
   /** Once the rows of the last block have been read, whoever read them. */
   private judgePadding(block: number, slot: number): void {
-    if (block < this.blocks.count - 1) return;
+    if (block < this.blocks.count - 1 || this.uncommitted === null) return;
     const { layout } = this.blocks;
     const end = chunksInBlock(this.blocks, block) * layout.chunkSize;
     const { rows } = this.computer.slots[slot]!;

@@ -3,8 +3,8 @@
  * its n - f - 2 nearest others (Blanchard et al. 2017, section 4 and 5). Krum is m = 1. Ties go to the lower index.
  */
 import { type InnerProducts, squaredDistance } from '../gram.ts';
+import { ascending, total } from '../wholeNumbers.ts';
 import type { Mixing } from './mixing.ts';
-import { nearestOthers } from './nearestNeighborMixing.ts';
 
 /** `gram` of n >= 2f + 3 rows; `selected` 0 stands for m = n - f. Result: [m, n] selection rows, index ascending. */
 export function multiKrum(gram: InnerProducts, f: number, selected: number): Mixing {
@@ -23,11 +23,16 @@ export function multiKrum(gram: InnerProducts, f: number, selected: number): Mix
   return { rows: m, columns: n, weights, denominator: 1 };
 }
 
-/** Krum's score of every row. */
+/** Krum's score of every row: of equally far ones it does not matter which count. */
 export function krumScores(gram: InnerProducts, f: number): bigint[] {
-  return Array.from({ length: gram.n }, (_, i) =>
-    nearestOthers(gram, i)
-      .slice(0, gram.n - f - 2)
-      .reduce((sum, j) => sum + squaredDistance(gram, i, j), 0n),
-  );
+  const { n } = gram;
+  const distances: bigint[][] = Array.from({ length: n }, () => []);
+  for (let i = 0; i < n; i++) {
+    for (let j = i + 1; j < n; j++) {
+      const distance = squaredDistance(gram, i, j);
+      distances[i]!.push(distance);
+      distances[j]!.push(distance);
+    }
+  }
+  return distances.map((others) => total(others.sort(ascending).slice(0, n - f - 2)));
 }

@@ -12,6 +12,7 @@ export {
 } from './sha256';
 export { countSigns, largestMagnitude } from './signs';
 export { allFinite, fixedToFloat, quantizeStochastic, scaleFloats, scaleIntegers, subtractFloats } from './quantize';
+export { fedAvgOfRest } from './rowTotals';
 export { largestColumnSum, rowSumsFloat64, rowSumsInt16, rowSumsInt32, scaleRowsFloat64, scaleRowsInt32 } from './rowSums';
 export { deltasOfFloat64, deltasOfInt32, fedAdaptive, fedAdaptiveModel, fedAvg, fedAvgM, fedAvgOfInt32 } from './serverStep';
 export { countTrimmedFloat64, countTrimmedInt16, countTrimmedInt32 } from './trimming';

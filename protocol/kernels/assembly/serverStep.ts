@@ -47,7 +47,13 @@ export function deltasOfInt32(numerators: usize, out: usize, length: usize, fact
 // @ts-ignore: decorator
 @inline
 export function movedByQuotients(w: v128, numerators: v128, factor: v128, half: v128): v128 {
-  const delta = quotients(numerators, factor, half);
+  return moveBy(w, quotients(numerators, factor, half));
+}
+
+/** w' = sat(w + delta). */
+// @ts-ignore: decorator
+@inline
+export function moveBy(w: v128, delta: v128): v128 {
   const sum = i32x4.add(w, delta);
   // Left int32 where both have the sign that the sum has not: INT32_MAX for positive ones, INT32_MIN for negative.
   const left = i32x4.shr_s(v128.and(v128.xor(sum, w), v128.xor(sum, delta)), 31);

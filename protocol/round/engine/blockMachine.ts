@@ -23,6 +23,7 @@ import {
   orderStatisticKernel,
   type SumLanes,
 } from '../../kernels/orderStatistics.ts';
+import { type SelectionMover, selectionMover, type TotalsPlace } from '../../kernels/rowTotals.ts';
 import { type ServerStepKernel, serverStepKernel } from '../../kernels/serverStep.ts';
 import { countSigns } from '../../kernels/signs.ts';
 import { countTrimmedRows } from '../../kernels/trimming.ts';
@@ -35,6 +36,7 @@ import type {
   CombineWants,
   RoundShape,
 } from './roundEngine.ts';
+import { columnSums, SecondPass } from './secondPass.ts';
 
 /** Coordinates of a tile, at least a chunk: 20 rows of it and what is made of them stay in the second-level cache. */
 const TILE = 4096;
@@ -53,6 +55,8 @@ export interface SlotAddresses {
 export interface MachineSetup {
   readonly shape: RoundShape;
   readonly slots: readonly SlotAddresses[];
+  /** Where sums of all rows are kept between the passes; null: nowhere. */
+  readonly totals: TotalsPlace | null;
 }
 
 /** What a combine does with a tile: numerators at `BlockMachine.numerators`, in the lanes it says. */
@@ -75,9 +79,11 @@ export class BlockMachine {
   private readonly chunkTable: number;
   private readonly counts: number;
   private readonly afterBirth: number;
+  private readonly secondPass: SecondPass;
   private mixing: Mixing | null = null;
   private combiner: Combiner | null = null;
   private mover: Mover | null = null;
+  private selectionMover: SelectionMover | null = null;
 
   /** @throws AssayError `KERNEL_MEMORY` when the arena is full. */
   constructor(kernels: Kernels, setup: MachineSetup) {
@@ -85,6 +91,7 @@ export class BlockMachine {
     const { arena } = kernels;
     this.kernels = kernels;
     this.setup = setup;
+    this.secondPass = new SecondPass(kernels, setup.shape, setup.totals);
     this.tileChunks = tileChunks(setup.shape);
     this.gram = new GramKernel(kernels, rows);
     this.gramTree = new GramTreeKernel(kernels, rows, Math.ceil(setup.shape.blocks.chunks / GRAM_SPAN));
@@ -101,8 +108,15 @@ export class BlockMachine {
   mixBy(mixing: Mixing | null): void {
     this.kernels.arena.release(this.afterBirth);
     this.mixing = mixing;
+    const moved = this.secondPass.mixBy(mixing);
+    this.selectionMover = moved && selectionMover(this.kernels, moved.selection, moved.by);
     this.mover = this.moverOf(mixing);
     this.combiner = this.combinerOf(mixing);
+  }
+
+  /** See `BlockComputer.rowsOf`. */
+  rowsOf(block: number): readonly boolean[] | null {
+    return this.secondPass.rowsOf(block);
   }
 
   analyse(slot: number, chunks: number, wants: BlockWants): BlockAnalysis {
@@ -110,11 +124,14 @@ export class BlockMachine {
     const { chunkSize } = shape.blocks.layout;
     const commitments = wants.commitments ? this.commit(slot, chunks) : []; // first: it brings the rows into the cache
     const spans: BigInt64Array[] = [];
+    const block = wants.firstChunk / shape.blocks.chunks;
+    const totals = this.secondPass.totals?.has(block) === true ? this.secondPass.totals : null;
+    totals?.begin(block);
     const signs = wants.signs ? Array.from({ length: shape.updates }, () => ({ positive: 0, negative: 0 })) : [];
     for (let first = 0; first < chunks; first += GRAM_SPAN) {
       const count = Math.min(GRAM_SPAN, chunks - first);
       const rows = this.placeRows(slot, first);
-      if (wants.gram) spans.push(this.gram.span(rows, 0, count * chunkSize));
+      if (wants.gram) spans.push(this.gram.span(rows, 0, count * chunkSize, totals?.of(block, first * chunkSize)));
       signs.forEach((sign, i) => {
         const at = this.setup.slots[slot]!.rows[i]! + first * chunkSize * UPDATE_COORDINATE_BYTES;
         const counted = countSigns(this.kernels, at, count * chunkSize, this.counts);
@@ -136,12 +153,19 @@ export class BlockMachine {
     const denominator = this.denominatorOf(this.mixing);
     const stride = rule.combine === 'trimmedMean' ? trimSampleStride(chunkCount) : Number.POSITIVE_INFINITY;
     const counts = this.kernels.arena.int32(this.counts, m).fill(0);
+    const block = wants.firstChunk / blocks.chunks;
+    const usesTotals = this.secondPass.usesTotals(block);
     const modelChunk = MODEL_COORDINATE_BYTES * chunkSize;
     const stateChunk = modelChunk * statePlanes;
     for (let first = 0; first < chunks; first += this.tileChunks) {
       const count = Math.min(this.tileChunks, chunks - first);
       const length = count * chunkSize;
       const rows = this.placeRows(slot, first);
+      if (usesTotals) {
+        const totals = this.secondPass.totals!.of(block, first * chunkSize);
+        this.selectionMover!(totals, rows, model + first * modelChunk, length);
+        continue;
+      }
       if (this.mover !== null) {
         this.mover(rows, model + first * modelChunk, length);
         continue;
@@ -270,17 +294,6 @@ export function machineBytes(shape: RoundShape): number {
 /** Leaves that are hashed together: of a few rows, so that no lane of the kernel is idle when they are joined. */
 function hashedLeaves({ rows, blocks }: RoundShape): number {
   return blocks.chunks * Math.min(rows, 4);
-}
-
-/** What each update weighs in the mean of the mixed rows. */
-function columnSums(mixing: Mixing | null, n: number): number[] {
-  if (mixing === null) return Array.from({ length: n }, () => 1);
-  const { rows, columns, weights } = mixing;
-  return Array.from({ length: columns }, (_, i) => {
-    let sum = 0;
-    for (let r = 0; r < rows; r++) sum += weights[r * columns + i]!;
-    return sum;
-  });
 }
 
 function statisticOf(combine: Exclude<Combine, 'mean'>, m: number, f: number): OrderStatistic {

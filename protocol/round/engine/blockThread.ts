@@ -8,7 +8,10 @@ import type { ThreadMessage, ThreadReply, ThreadSetup } from './thread.ts';
 
 const { memory } = workerData as ThreadSetup;
 let machine: BlockMachine | undefined;
-let readRows: ((slot: number, firstChunk: number, chunks: number) => void) | undefined;
+let blockChunks = 1;
+let readRows:
+  | ((slot: number, firstChunk: number, chunks: number, wanted: readonly boolean[] | null) => void)
+  | undefined;
 /** Why there is none: told to whoever asks for a block. */
 let refusal: unknown;
 
@@ -29,14 +32,16 @@ function obey(message: ThreadMessage) {
     const kernels = loadKernels(memory, message.region);
     const setup: MachineSetup = message.setup;
     machine = new BlockMachine(kernels, setup);
-    readRows = (slot, firstChunk, chunks) => readRowFiles(kernels, setup, slot, firstChunk, chunks);
+    blockChunks = setup.shape.blocks.chunks;
+    readRows = (slot, firstChunk, chunks, wanted) => readRowFiles(kernels, setup, slot, firstChunk, chunks, wanted);
     return undefined;
   }
   if (refusal !== undefined) throw refusal;
   if (message.verb === 'mixBy') machine!.mixBy(message.mixing);
   if (message.verb !== 'analyse' && message.verb !== 'combine') return undefined;
   const { slot, chunks, wants } = message;
-  readRows!(slot, wants.firstChunk, chunks);
+  const isAll = message.verb === 'analyse' || wants.commitments;
+  readRows!(slot, wants.firstChunk, chunks, isAll ? null : machine!.rowsOf(wants.firstChunk / blockChunks));
   if (message.verb === 'analyse') return machine!.analyse(slot, chunks, message.wants);
   return machine!.combine(slot, chunks, message.wants);
 }

@@ -6,7 +6,7 @@ import type { Kernels } from '../../kernels/kernelModule.ts';
 import type { MachineSetup } from './blockMachine.ts';
 
 /**
- * Fills the slot's rows with the bytes of `chunks` chunks from `firstChunk` on.
+ * Fills the slot's rows (`wanted`: only these) with the bytes of `chunks` chunks from `firstChunk` on.
  * @throws AssayError `ROUND_INPUT` when a file ends before; what reading throws
  */
 export function readRowFiles(
@@ -15,10 +15,11 @@ export function readRowFiles(
   slot: number,
   firstChunk: number,
   chunks: number,
+  wanted: readonly boolean[] | null,
 ): void {
   const chunkBytes = shape.blocks.layout.chunkSize * UPDATE_COORDINATE_BYTES;
   for (const [i, file] of shape.rowFiles.entries()) {
-    if (file === null) continue;
+    if (file === null || wanted?.[i] === false) continue;
     const into = arena.bytes(slots[slot]!.rows[i]!, chunks * chunkBytes);
     const from = file.byteOffset + firstChunk * chunkBytes;
     for (let done = 0; done < into.length; ) {

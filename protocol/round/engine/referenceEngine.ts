@@ -55,6 +55,10 @@ class ReferenceComputer implements BlockComputer {
     this.mixing = mixing;
   }
 
+  rowsOf(): null {
+    return null;
+  }
+
   combine(slot: number, chunks: number, wants: CombineWants): CombinedBlock {
     return combineBlock(this.shape, this.mixing, this.slots[slot]!, chunks, wants);
   }

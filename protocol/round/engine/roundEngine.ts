@@ -33,6 +33,8 @@ export interface RoundShape {
   readonly parameters: LearningParameters;
   readonly blocks: BlockLayout;
   readonly updates: number;
+  /** Whether there is a first pass, or W comes from somewhere else. */
+  readonly isAnalysed: boolean;
   /** Rows of a block: the updates, and the history row where the rule has one. */
   readonly rows: number;
   /** Int32 planes of the server state. */
@@ -59,6 +61,8 @@ export interface BlockComputer {
   analyse(slot: number, chunks: number, wants: BlockWants): BlockAnalysis | Promise<BlockAnalysis>;
   /** Before the first `combine`: the mixing matrix, null for a rule without one. */
   mixBy(mixing: Mixing | null): void;
+  /** After `mixBy`: which rows of block `block` a `combine` reads that commits to none; null: all. */
+  rowsOf(block: number): readonly boolean[] | null;
   /** Replaces model and state in the slot by their next values. `firstChunk`: the block's first, for statistics. */
   combine(slot: number, chunks: number, wants: CombineWants): CombinedBlock | Promise<CombinedBlock>;
   /** Gives the memory back; nothing may be under way. */

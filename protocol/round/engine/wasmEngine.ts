@@ -19,6 +19,7 @@ import type {
   RoundEngine,
   RoundShape,
 } from './roundEngine.ts';
+import { placeRoundTotals, SecondPass } from './secondPass.ts';
 import type { Region, StartThread } from './thread.ts';
 
 /** Bytes of all rows of a round from which threads pay: several times what handing blocks to them costs. */
@@ -83,14 +84,16 @@ class WasmEngine implements RoundEngine {
       const bytes = shape.rows * layout.chunkCount * layout.chunkSize * 2;
       const threads = this.onlyLarge && bytes < THREADED_BYTES ? 1 : this.threads;
       const useful = Math.min(threads, shape.blocks.count);
+      const totals = placeRoundTotals(this.kernels, shape);
       const slots = Array.from({ length: Math.min(SLOTS_PER_THREAD * useful + 1, shape.blocks.count) }, () =>
         this.allocateSlot(shape),
       );
-      const setup: MachineSetup = { shape, slots };
+      const setup: MachineSetup = { shape, slots, totals };
       const buffers = slots.map((slot) => viewSlot(this.kernels, shape, slot));
       if (useful === 1) return new OwnThread(new BlockMachine(this.kernels, setup), buffers, release);
       const regions = Array.from({ length: useful }, () => this.allocateRegion(shape));
-      return new ManyThreads(this.crew.open(setup, regions), buffers, release);
+      const secondPass = new SecondPass(this.kernels, shape, totals);
+      return new ManyThreads(this.crew.open(setup, regions), secondPass, buffers, release);
     } catch (error) {
       release();
       throw error;
@@ -135,6 +138,10 @@ class OwnThread implements BlockComputer {
     this.machine.mixBy(mixing);
   }
 
+  rowsOf(block: number): readonly boolean[] | null {
+    return this.machine.rowsOf(block);
+  }
+
   analyse(slot: number, chunks: number, wants: BlockWants): BlockAnalysis {
     return this.machine.analyse(slot, chunks, wants);
   }
@@ -150,15 +157,22 @@ class ManyThreads implements BlockComputer {
   readonly hasThreads = true;
   readonly release: () => void;
   private readonly members: readonly Member[];
+  private readonly secondPass: SecondPass;
 
-  constructor(members: readonly Member[], slots: readonly BlockBuffers[], release: () => void) {
+  constructor(members: readonly Member[], secondPass: SecondPass, slots: readonly BlockBuffers[], release: () => void) {
     this.members = members;
+    this.secondPass = secondPass;
     this.slots = slots;
     this.release = release;
   }
 
   mixBy(mixing: Mixing | null): void {
+    this.secondPass.mixBy(mixing);
     for (const member of this.members) member.tell({ verb: 'mixBy', mixing });
+  }
+
+  rowsOf(block: number): readonly boolean[] | null {
+    return this.secondPass.rowsOf(block);
   }
 
   analyse(slot: number, chunks: number, wants: BlockWants): Promise<BlockAnalysis> {

@@ -31,6 +31,7 @@ function defective(spoil: {
         slots: computer.slots,
         hasThreads: false,
         mixBy: (mixing) => computer.mixBy(mixing),
+        rowsOf: (block) => computer.rowsOf(block),
         release: () => computer.release(),
         async analyse(slot, chunks, wants) {
           const analysis = await computer.analyse(slot, chunks, wants);

@@ -284,6 +284,51 @@ for (const engine of ENGINES) {
       }
     });
 
+    it('reads in the second pass only the rows that it cannot do without', async () => {
+      // Twelve blocks of 512 coordinates; in every third the rows that are taken are too large for their sum.
+      const rule = parseRule('multi-krum', 2);
+      const parameters = roundParameters({ dimension: 6000, chunkSize: 32, rule, serverStep: FED_AVG });
+      const layout = layoutOf(parameters);
+      const next = xorshift(31);
+      const common = Int16Array.from({ length: 6000 }, (_, k) => {
+        const block = Math.floor(k / 512);
+        return block % 3 === 1 ? 20_000 - (next() % 40_000) : (next() % 2000) - 1000;
+      });
+      const rows = Array.from({ length: 9 }, (_, i) =>
+        i === 3 || i === 6 ? randomUpdate(6000, 'large', next) : common.map((q) => q + (next() % 64)),
+      );
+      const payloads = rows.map((row) => encodeUpdate(row, layout));
+      const round = { rows: payloads, model: encodeModel(randomModel(6000, next), layout) };
+      const expected = await runRoundInMemory(referenceEngine, parameters, contextOf(9), round, { blockChunks: 16 });
+      const asked = payloads.map(() => [] as number[]);
+      const io: RoundIo = {
+        rows: payloads.map((bytes, i) => (from, into) => {
+          asked[i]!.push(from / 1024);
+          return readMemory(bytes)(from, into);
+        }),
+        model: readMemory(round.model),
+        state: null,
+        previousModel: null,
+      };
+      const { roots, mixing } = await runRound(engine, parameters, contextOf(9), io, { blockChunks: 16 });
+      expect(roots).to.deep.equal(expected.roots);
+      expect(mixing).to.deep.equal(expected.mixing);
+      const all = Array.from({ length: 12 }, (_, block) => block);
+      for (const [i, blocks] of asked.entries()) {
+        const isTaken = i !== 3 && i !== 6;
+        const second = all.filter((block) => engine.name === 'reference' || isTaken === (block % 3 === 1));
+        expect(blocks, `row ${i}`).to.deep.equal([...all, ...second]);
+      }
+      const path = join(await mkdtemp(join(tmpdir(), 'assay-rows-')), 'rows');
+      await writeFile(path, concatBytes(...payloads));
+      const file = await open(path);
+      const rowFiles = payloads.map((bytes, i) => ({ descriptor: file.fd, byteOffset: i * bytes.length }));
+      const again = await runRound(engine, parameters, contextOf(9), { ...io, rowFiles }, { blockChunks: 16 });
+      expect(again.roots, 'from files').to.deep.equal(expected.roots);
+      await file.close();
+      await rm(dirname(path), { recursive: true });
+    });
+
     it('reads rows where they lie in files, and is told of files that end early', async () => {
       const rule = parseRule('centered-clipping', 2, { radius: 900n });
       const parameters = roundParameters({ dimension: 9001, chunkSize: 32, rule, serverStep: FED_AVG });
@@ -424,7 +469,15 @@ describe('threads of the engine', function () {
       const rule = parseRule('nnm+fedavg', 0);
       const parameters = roundParameters({ dimension: 2 ** 31, chunkSize, rule, serverStep: STEPS[3]! });
       const blocks = blockLayout(layoutOf(parameters), n);
-      const computer = await engine.open({ parameters, blocks, updates: n, rows: n, statePlanes: 3, rowFiles: [] });
+      const computer = await engine.open({
+        parameters,
+        blocks,
+        updates: n,
+        rows: n,
+        statePlanes: 3,
+        rowFiles: [],
+        isAnalysed: true,
+      });
       expect(computer.slots.length, `${n} rows`).to.equal(129);
       computer.release();
     }
