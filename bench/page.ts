@@ -41,7 +41,7 @@ ${markdown(ROUND_COLUMNS, rounds)}`);
   if (streams.length > 0) {
     parts.push(`## From the disk
 
-A round whose updates lie in a file, where each thread reads the blocks that it computes, and whose model is written to one: an auditor's once its payloads have been fetched and checked. An aggregator's payload store verifies what it reads once more, at the speed given under Storage. **process MiB**: most memory of the whole process. numpy has its rows in memory.
+A round whose updates lie in a file, where each thread reads the blocks that it computes, and whose model is written to a new one: an auditor's once its payloads have been fetched and checked. An aggregator's payload store verifies what it reads once more, at the speed given under Storage. **process MiB**: most memory of the whole process. numpy has its rows in memory.
 
 ${markdown(STREAM_COLUMNS, streams)}`);
   }

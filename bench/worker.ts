@@ -3,7 +3,7 @@
  * (bench/child.ts).
  */
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { parseRule, type RuleOptions } from '../protocol/aggregation/rule.ts';
 import { FED_AVG } from '../protocol/aggregation/serverStep.ts';
@@ -160,6 +160,9 @@ class Bench {
     const bytes = rowBytes(dimension);
     const zeros: ReadRange = (_, into) => void into.fill(0);
     let root = '';
+    // A round writes a new file. Cutting the last turn's and flushing it, as ext4 does with a file that was cut, is none of
+    // its work.
+    rmSync(task.output!, { force: true });
     return {
       run: async () => {
         const rows = openSync(file, 'r');
