@@ -4,11 +4,11 @@
  *
  * WASM's relaxed instruction may round once or twice, whichever the processor does; those without a fused one are from
  * before 2013. This module is therefore compiled twice: with the instruction, and with a function that gives the same
- * bits by other means. `kernelModule.ts` tries the first, and where it rounds twice takes the second: slower by an order
- * of magnitude, never different.
+ * bits by other means. `kernelModule.ts` tries the first, and where it rounds twice takes the second: many times
+ * slower (about thirty), never different.
  *
  * That function computes in double precision. The product of two singles is exact there; the sum is not, and to round it
- * again to single would be wrong where the first rounding lands on the middle between two singles. So the first rounds to
+ * again to single is wrong where the first rounding lands on the middle between two singles. There the first rounds to
  * odd: an inexact sum takes the neighbour whose last bit is one (Boldo and Melquiond, "Emulation of FMA and correctly
  * rounded sums: proved algorithms using rounding to odd", 2008, theorem 1), which no single and no middle is.
  */
@@ -35,9 +35,27 @@ export function multiplyAddAt(x: usize, y: usize, z: usize, out: usize): void {
 }
 
 function emulated(x: v128, y: v128, z: v128): v128 {
-  const low = f32x4.demote_f64x2_zero(toOdd(firstTwo(x), firstTwo(y), firstTwo(z)));
-  const high = f32x4.demote_f64x2_zero(toOdd(lastTwo(x), lastTwo(y), lastTwo(z)));
-  return v128.shuffle<f64>(low, high, 0, 2);
+  const low = f64x2.add(f64x2.mul(firstTwo(x), firstTwo(y)), firstTwo(z));
+  const high = f64x2.add(f64x2.mul(lastTwo(x), lastTwo(y)), lastTwo(z));
+  if (v128.any_true(v128.or(isDoubtful(low), isDoubtful(high)))) return carefullyEmulated(x, y, z);
+  return toSingles(low, high);
+}
+
+/** Where rounding a rounded double again may go wrong: on the middle between two singles, and where singles lose digits. */
+function isDoubtful(sum: v128): v128 {
+  const belowSingle = v128.and(sum, i64x2.splat(0x1fffffff));
+  const size = f64x2.abs(sum);
+  const isSmall = v128.and(f64x2.lt(size, f64x2.splat(1.1754943508222875e-38)), f64x2.gt(size, f64x2.splat(0)));
+  return v128.or(i64x2.eq(belowSingle, i64x2.splat(0x10000000)), isSmall);
+}
+
+function carefullyEmulated(x: v128, y: v128, z: v128): v128 {
+  const low = toOdd(firstTwo(x), firstTwo(y), firstTwo(z));
+  return toSingles(low, toOdd(lastTwo(x), lastTwo(y), lastTwo(z)));
+}
+
+function toSingles(low: v128, high: v128): v128 {
+  return v128.shuffle<f64>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 2);
 }
 
 function firstTwo(v: v128): v128 {
