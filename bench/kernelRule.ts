@@ -6,7 +6,7 @@
  *     W = pre(G)
  *     second pass   tile by tile: mix, combine, divide, add to the model
  */
-import { combineDenominator } from '../protocol/aggregation/combine/combineChunk.ts';
+import { ruleDenominator } from '../protocol/aggregation/combine/combineChunk.ts';
 import { bulyanCount, meaMedCount } from '../protocol/aggregation/combine/nearestMedian.ts';
 import type { Gram } from '../protocol/aggregation/gram.ts';
 import { historyChunk } from '../protocol/aggregation/history.ts';
@@ -155,8 +155,7 @@ function combine(
   const { kernels, length, modelAt } = memory;
   const { rule, serverStep } = parameters;
   const columns = mixing?.columns ?? memory.n;
-  const m = mixing?.rows ?? columns;
-  const denominator = combineDenominator(rule.combine, m, rule.byzantine) * (mixing?.denominator ?? 1);
+  const denominator = ruleDenominator(rule, columns, mixing);
   const step = serverStepKernel(kernels, { ...serverStep, ...parameters });
   const move = rule.combine === 'mean' ? step.plainMove(denominator) : null;
   if (move !== null) {

@@ -1,5 +1,5 @@
 /** A rule by itself in plain TypeScript: the reference that the kernels are held to, over the same rows. */
-import { combineChunk, combineDenominator } from '../protocol/aggregation/combine/combineChunk.ts';
+import { combineChunk, ruleDenominator } from '../protocol/aggregation/combine/combineChunk.ts';
 import { addGramChunk } from '../protocol/aggregation/gram.ts';
 import { historyChunk } from '../protocol/aggregation/history.ts';
 import { type Mixing, mixChunk } from '../protocol/aggregation/preAggregation/mixing.ts';
@@ -21,8 +21,7 @@ export function applyReferenceRule(
   const chunks = model.length / chunkSize;
   const chunkOf = (chunk: number) => all.map((row) => row.subarray(chunk * chunkSize, (chunk + 1) * chunkSize));
   const mixing = needsGram(rule) ? mixingOf(rows, all.length, chunks, chunkOf, parameters, context) : null;
-  const m = mixing?.rows ?? all.length;
-  const denominator = combineDenominator(rule.combine, m, rule.byzantine) * (mixing?.denominator ?? 1);
+  const denominator = ruleDenominator(rule, all.length, mixing);
   for (let chunk = 0; chunk < chunks; chunk++) {
     const mixed = mixing === null ? chunkOf(chunk) : mixChunk(mixing, chunkOf(chunk));
     const numerators = combineChunk(rule.combine, rule.byzantine, mixed);

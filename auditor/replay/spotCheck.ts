@@ -3,7 +3,7 @@
  * kernels, and a defect of theirs must not hide from both. Which chunks follows from the round's numbers, so that every
  * audit of a round looks at the same ones and audits of other rounds at others.
  */
-import { combineChunk, combineDenominator } from '../../protocol/aggregation/combine/combineChunk.ts';
+import { combineChunk, ruleDenominator } from '../../protocol/aggregation/combine/combineChunk.ts';
 import { addGramChunk } from '../../protocol/aggregation/gram.ts';
 import { historyChunk } from '../../protocol/aggregation/history.ts';
 import { mixChunk } from '../../protocol/aggregation/preAggregation/mixing.ts';
@@ -66,8 +66,7 @@ async function checkCombined(
   const updates = await rowsOf({ parameters, base, rows, previousModel }, layout, chunk);
   const mixed = replay.mixing === null ? updates : mixChunk(replay.mixing, updates);
   const numerators = combineChunk(rule.combine, rule.byzantine, mixed);
-  const denominator =
-    combineDenominator(rule.combine, mixed.length, rule.byzantine) * (replay.mixing?.denominator ?? 1);
+  const denominator = ruleDenominator(rule, updates.length, replay.mixing);
   const model = viewInt32(await chunkOf(base, layout, chunk));
   let nextState: Int32Array | null = null;
   if (hasServerState(serverStep) && replay.state !== null) {

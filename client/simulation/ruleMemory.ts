@@ -3,7 +3,7 @@
  * needs. The numbers are those of `computeRound` and of every aggregator to the bit; the trees are left out, since a
  * simulation publishes no roots.
  */
-import { combineDenominator } from '../../protocol/aggregation/combine/combineChunk.ts';
+import { ruleDenominator } from '../../protocol/aggregation/combine/combineChunk.ts';
 import type { InnerProducts } from '../../protocol/aggregation/gram.ts';
 import type { Mixing } from '../../protocol/aggregation/preAggregation/mixing.ts';
 import { type MixingContext, preAggregate } from '../../protocol/aggregation/preAggregation/preAggregate.ts';
@@ -96,7 +96,7 @@ export class RuleMemory {
   private combine(slots: readonly number[], mixing: Mixing | null): Aggregate {
     const { rule, dimension } = this;
     const m = mixing?.rows ?? slots.length;
-    const denominator = combineDenominator(rule.combine, m, rule.byzantine) * (mixing?.denominator ?? 1);
+    const denominator = ruleDenominator(rule, slots.length, mixing);
     const numerators = new Float64Array(dimension);
     if (rule.combine === 'mean') this.sum(slots, mixing, numerators);
     else this.select(orderStatistic(rule, m), slots, mixing, numerators);

@@ -3,7 +3,7 @@
  * small models and anyone who wants to read it.
  */
 
-import { combineChunk, combineDenominator } from '../aggregation/combine/combineChunk.ts';
+import { combineChunk, ruleDenominator } from '../aggregation/combine/combineChunk.ts';
 import { type Gram, gramOfRows } from '../aggregation/gram.ts';
 import { historyChunk } from '../aggregation/history.ts';
 import { type Mixing, mixChunk, mixingHash } from '../aggregation/preAggregation/mixing.ts';
@@ -79,7 +79,7 @@ export function computeRound(
     const combined = mixing === null ? chunk : mixChunk(mixing, chunk);
     if (trimmed !== null && c % trimSampleStride(chunkCount) === 0) countTrimmed(trimmed, combined, rule.byzantine);
     const numerators = combineChunk(rule.combine, rule.byzantine, combined);
-    const denominator = combineDenominator(rule.combine, combined.length, rule.byzantine) * (mixing?.denominator ?? 1);
+    const denominator = ruleDenominator(rule, chunk.length, mixing);
     const modelChunk = nextModel.subarray(c * chunkSize, (c + 1) * chunkSize);
     const stateChunk = nextState?.subarray(c * planes * chunkSize, (c + 1) * planes * chunkSize) ?? null;
     stepChunk(serverStep, modelChunk, stateChunk, numerators, denominator, parameters);

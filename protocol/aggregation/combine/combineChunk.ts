@@ -2,8 +2,8 @@
  * The coordinate-wise half of a rule over one chunk of rows: numerators over one common denominator. The plain
  * reference that faster kernels are held to.
  */
-import type { CombinedRow } from '../preAggregation/mixing.ts';
-import type { Combine } from '../rule.ts';
+import type { CombinedRow, Mixing } from '../preAggregation/mixing.ts';
+import type { Combine, Rule } from '../rule.ts';
 import { mean } from './mean.ts';
 import { median } from './median.ts';
 import { bulyanCount, meaMedCount, nearestMedian } from './nearestMedian.ts';
@@ -32,6 +32,15 @@ const COMBINE: Record<Combine, CombineRule> = {
 /** What the numerators of `combineChunk` are divided by, besides the mixing's own denominator. */
 export function combineDenominator(combine: Combine, m: number, f: number): number {
   return COMBINE[combine].denominator(m, f);
+}
+
+/** What the numerators of a rule over `n` rows are divided by in all: `combineDenominator`, and the mixing's own. */
+export function ruleDenominator(
+  { combine, byzantine }: Pick<Rule, 'combine' | 'byzantine'>,
+  n: number,
+  mixing: Mixing | null,
+): number {
+  return combineDenominator(combine, mixing?.rows ?? n, byzantine) * (mixing?.denominator ?? 1);
 }
 
 /** Shape of `rows`: m x K; result [K], exact integers. */

@@ -3,7 +3,7 @@
  * these over the same shared memory, and is told which slot to work on. It works tile by tile, so that what one kernel
  * writes is in the processor's cache when the next one reads it.
  */
-import { combineDenominator } from '../../aggregation/combine/combineChunk.ts';
+import { ruleDenominator } from '../../aggregation/combine/combineChunk.ts';
 import { bulyanCount, meaMedCount } from '../../aggregation/combine/nearestMedian.ts';
 import type { Mixing } from '../../aggregation/preAggregation/mixing.ts';
 import type { Combine } from '../../aggregation/rule.ts';
@@ -187,9 +187,8 @@ export class BlockMachine {
   }
 
   private denominatorOf(mixing: Mixing | null): number {
-    const { combine, byzantine } = this.setup.shape.parameters.rule;
-    const m = mixing?.rows ?? this.setup.shape.rows;
-    return combineDenominator(combine, m, byzantine) * (mixing?.denominator ?? 1);
+    const { parameters, rows } = this.setup.shape;
+    return ruleDenominator(parameters.rule, rows, mixing);
   }
 
   /** For a mean that int32 holds and a step that is no more than its quotient: the usual FedAvg. */

@@ -1,7 +1,7 @@
 /**
  * The reference: plain TypeScript, chunk by chunk, one thread. Slow, and what every other engine is held to.
  */
-import { combineChunk, combineDenominator } from '../../aggregation/combine/combineChunk.ts';
+import { combineChunk, ruleDenominator } from '../../aggregation/combine/combineChunk.ts';
 import { addGramChunk } from '../../aggregation/gram.ts';
 import { type Mixing, mixChunk } from '../../aggregation/preAggregation/mixing.ts';
 import { stepChunk } from '../../aggregation/serverStep.ts';
@@ -101,7 +101,7 @@ function combineBlock(
     const mixed = mixing === null ? rows : mixChunk(mixing, rows);
     if ((firstChunk + chunk) % stride === 0) countTrimmed(trimmed, mixed, rule.byzantine);
     const numerators = combineChunk(rule.combine, rule.byzantine, mixed);
-    const denominator = combineDenominator(rule.combine, mixed.length, rule.byzantine) * (mixing?.denominator ?? 1);
+    const denominator = ruleDenominator(rule, rows.length, mixing);
     const model = buffers.model.subarray(chunk * chunkSize, (chunk + 1) * chunkSize);
     const state = buffers.state.subarray(chunk * chunkSize * statePlanes, (chunk + 1) * chunkSize * statePlanes);
     stepChunk(serverStep, model, statePlanes === 0 ? null : state, numerators, denominator, parameters);

@@ -3,7 +3,7 @@
  * the first pass has left the sum of all, only the others (protocol/kernels/rowTotals.ts). Whoever reads and whoever
  * computes decide alike: both look at the bounds that the first pass left.
  */
-import { combineDenominator } from '../../aggregation/combine/combineChunk.ts';
+import { ruleDenominator } from '../../aggregation/combine/combineChunk.ts';
 import type { Mixing } from '../../aggregation/preAggregation/mixing.ts';
 import type { Rule } from '../../aggregation/rule.ts';
 import type { Kernels } from '../../kernels/kernelModule.ts';
@@ -51,14 +51,12 @@ export class SecondPass {
 
   /** Gives the rows that are taken where blocks may be moved by their totals, and how; else null. */
   mixBy(mixing: Mixing | null): { readonly selection: Selection; readonly by: Int16Quotient } | null {
-    const { combine, byzantine } = this.shape.parameters.rule;
-    this.weights = combine === 'mean' ? columnSums(mixing, this.shape.rows) : [];
+    const { rule } = this.shape.parameters;
+    this.weights = rule.combine === 'mean' ? columnSums(mixing, this.shape.rows) : [];
     this.selection = null;
-    if (this.totals === null || combine !== 'mean') return null;
+    if (this.totals === null || rule.combine !== 'mean') return null;
     const selection = selectionOf(this.weights);
-    const denominator =
-      combineDenominator(combine, mixing?.rows ?? this.shape.rows, byzantine) * (mixing?.denominator ?? 1);
-    const by = moveOf(this.kernels, this.shape, denominator);
+    const by = moveOf(this.kernels, this.shape, ruleDenominator(rule, this.shape.rows, mixing));
     if (selection === null || by === null) return null;
     this.selection = selection;
     return { selection, by };

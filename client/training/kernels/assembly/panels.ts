@@ -33,7 +33,7 @@ export function packPanels(from: usize, innerStep: usize, columnStep: usize, inn
 
 /**
  * c `[m, n]` = a `[m, inner]` times the first `inner` steps of panels of `packed` steps; with `add`, c += that. What
- * sticks out of the last tile of c goes through `edge`, `EDGE_BYTES`.
+ * sticks out of the last tile of c goes through `edge`, `EDGE_BYTES` (up to four rows: 128).
  */
 export function multiplyPanels(
   a: usize, aRow: usize, panels: usize, packed: i32, c: usize, cRow: usize, m: i32, n: i32, inner: i32, add: bool,

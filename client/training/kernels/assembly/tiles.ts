@@ -19,7 +19,7 @@ export const EDGE_BYTES: usize = (<usize>(TALL * COLUMNS) << 2) + 32;
 /** Rows of the next tile when `left` rows remain: two low ones are better than a tall one and a rest. */
 // @ts-ignore: decorator
 @inline
-export function tileRows(left: i32): i32 {
+function tileRows(left: i32): i32 {
   return left <= LOW || left == 2 * LOW ? LOW : TALL;
 }
 
