@@ -20,7 +20,7 @@ const clamp = (x: bigint) => (x > 2n ** 31n - 1n ? 2n ** 31n - 1n : x < -(2n ** 
 
 /** docs/spec/rules.md in big integers, whose division truncates toward zero. */
 function referenceStep(step: ServerStep, w: number, v: number, numerator: number, denominator: number, shift: number) {
-  const delta = (BigInt(numerator) << BigInt(shift)) / BigInt(denominator);
+  const delta = clamp((BigInt(numerator) << BigInt(shift)) / BigInt(denominator));
   const momentum = (BigInt(step.momentumQ16) * BigInt(v)) / 65536n;
   const direction = step.optimizer === 'fedAvgM' ? clamp(momentum + delta) : delta;
   return {
@@ -113,6 +113,12 @@ describe('the server step', () => {
       }),
       runs(500),
     );
+    // The one quotient beyond int32: it saturates before momentum or learning rate touch it.
+    const velocity = Int32Array.of(-(2 ** 16));
+    const model = new Int32Array(1);
+    const slow: ServerStep = { ...FED_AVG, optimizer: 'fedAvgM', momentumQ16: 1 };
+    stepChunk(slow, model, velocity, Float64Array.of(32768), 1, shiftedBy(16));
+    expect([velocity[0], model[0]]).to.deep.equal([2 ** 31 - 2, 2 ** 31 - 2]);
   });
 
   it(`agrees with all ${cases.length} vectors of adaptive steps`, () => {
