@@ -50,15 +50,21 @@ describe('the geometric median', () => {
     );
   });
 
-  it('minimises the sum of distances: no step in any direction makes it less', () => {
+  it('minimises the smoothed sum of distances: no step makes the sum less by more than smoothing explains', () => {
     fc.assert(
       fc.property(
         spreadRows(7, 3),
         fc.array(fc.integer({ min: -100, max: 100 }), { minLength: 3, maxLength: 3 }),
         (rows, by) => {
-          const total = (at: readonly number[]) => rows.reduce((sum, row) => sum + norm(minus(row, at)), 0);
+          const distances = (at: readonly number[]) => rows.map((row) => norm(minus(row, at)));
+          const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);
           const centre = medianOf(rows, 64);
-          expect(total(centre)).to.be.at.most(total(centre.map((value, k) => value + by[k]!)) * 1.001 + 1);
+          const here = distances(centre);
+          const there = distances(centre.map((value, k) => value + by[k]!));
+          // What is minimised has D^2 / (2 nu) + nu / 2 for distances below nu: (nu - D)^2 / (2 nu) more than D.
+          const nu = Math.max([...here].sort((a, b) => a - b)[rows.length >> 1]! / 16, 1);
+          const smoothing = total(there.map((distance) => Math.max(0, nu - distance) ** 2 / (2 * nu)));
+          expect(total(here)).to.be.at.most(total(there) * 1.001 + 1 + smoothing);
         },
       ),
       runs(40),
