@@ -53,7 +53,11 @@ describe('FLTrust', () => {
         const paper = Array.from(root!, (_, k) =>
           others.reduce((sum, row, i) => sum + (scores[i]! / total) * (norm(root!) / norm(row)) * row[k]!, 0),
         );
-        expect(norm(minus(mixedRow(trusted(rows), rows), paper))).to.be.below(0.01 * norm(root!));
+        // Scores and weights are cut to units of 2^-14 (the scores once more, to 2^-24): by so much a term, and their sum.
+        const trustees = others.filter((_, i) => scores[i]! > 0);
+        const cut = trustees.reduce((sum, row) => sum + 2 * norm(root!) + norm(row), 0) / 16_000;
+        const bound = cut / (total - trustees.length / 16_000);
+        expect(norm(minus(mixedRow(trusted(rows), rows), paper))).to.be.below(bound + 1e-6);
       }),
       runs(60),
     );
@@ -114,8 +118,8 @@ describe('FLTrust', () => {
 });
 
 describe('FoolsGold', () => {
-  /** The paper's algorithm 1 in floats, on this round's rows. */
-  function naive(rows: readonly Int16Array[]): number[] {
+  /** The paper's algorithm 1 in floats, on this round's rows; the greatest alpha is what the others are divided by. */
+  function naive(rows: readonly Int16Array[]): { weights: number[]; top: number } {
     const n = rows.length;
     const cosines = rows.map((x, i) => rows.map((y, j) => (i === j ? 0 : cosine(x, y))));
     const alike = cosines.map((row) => Math.max(...row, 0));
@@ -126,10 +130,11 @@ describe('FoolsGold', () => {
       return 1 - Math.max(...pardoned, 0);
     });
     const top = Math.max(...alphas);
-    return alphas.map((alpha) => {
+    const weights = alphas.map((alpha) => {
       const scaled = Math.min(alpha / top, 0.99);
       return Math.min(1, Math.max(0, Math.log(scaled / (1 - scaled)) + 0.5));
     });
+    return { weights, top };
   }
 
   it('has the weights of the paper', () => {
@@ -137,9 +142,10 @@ describe('FoolsGold', () => {
     fc.assert(
       fc.property(setting, (rows) => {
         const expected = naive(rows);
-        fc.pre(expected.every((weight) => Number.isFinite(weight)));
+        // Of rows that are nearly parallel the alphas are what is left of cosines in units of 2^-24: noise.
+        fc.pre(expected.top > 0.001);
         const { weights } = foolsGold(gramOfRows(rows));
-        expected.forEach((weight, i) => {
+        expected.weights.forEach((weight, i) => {
           expect(weights[i]! / 16_384).to.be.closeTo(weight, 0.001);
         });
       }),
