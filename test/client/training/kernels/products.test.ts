@@ -148,9 +148,14 @@ describe('client products', () => {
           for (let i = 0; i < m; i++) {
             for (let j = 0; j < n; j++) {
               let sum = hasBias ? number(j + 9000) : 0;
-              for (let l = 0; l < k; l++)
-                sum += number(ta ? l * m + i : i * k + l) * number(5000 + (tb ? j * k + l : l * n + j));
-              expect(results[0]![i * n + j]).to.be.closeTo(sum, 2e-5);
+              let size = Math.abs(sum);
+              for (let l = 0; l < k; l++) {
+                const product = number(ta ? l * m + i : i * k + l) * number(5000 + (tb ? j * k + l : l * n + j));
+                sum += product;
+                size += Math.abs(product);
+              }
+              // k roundings, each by at most 2^-24 of a sum that is no larger than all sizes together.
+              expect(results[0]![i * n + j]).to.be.closeTo(sum, 1.01 * k * 2 ** -24 * size);
             }
           }
           expect(results[1]).to.deep.equal(results[0]);
