@@ -4,12 +4,12 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { freePort } from '../../scripts/node/localChain.ts';
-import { until } from './support/world.ts';
+import { SLOW_MACHINE_MS, until } from './support/world.ts';
 
 const ENTRY = fileURLToPath(new URL('../../scripts/assay.ts', import.meta.url));
 
 describe('assay chain', function () {
-  this.timeout(60_000);
+  this.timeout(SLOW_MACHINE_MS);
   let child: ChildProcess;
   let url: string;
 
@@ -34,7 +34,7 @@ describe('assay chain', function () {
       child.kill(signal);
       const [status] = await once(child, 'exit');
       expect(status).to.equal(signal === 'SIGTERM' ? 0 : null);
-      expect(await until('the port to be free', async () => !(await answers()), 10)).to.equal(true);
+      expect(await until('the port to be free', async () => !(await answers()))).to.equal(true);
     });
   }
 });

@@ -6,10 +6,10 @@ import { Federation } from '../../chain/federation.ts';
 import { expectFields, factsExample, readFacts } from '../docs/factsExamples.ts';
 import { startAggregator, startParticipant } from './support/inProcess.ts';
 import { nodeFolder, startAssay } from './support/processes.ts';
-import { ETHER, type TestFederation, useWorld, type World } from './support/world.ts';
+import { ETHER, SLOW_MACHINE_MS, type TestFederation, useWorld, type World } from './support/world.ts';
 
 describe('scenario: commands', function () {
-  this.timeout(120_000);
+  this.timeout(SLOW_MACHINE_MS);
   let world: World;
   useWorld((started) => {
     world = started;

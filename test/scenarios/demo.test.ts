@@ -10,12 +10,12 @@ import { cellsOf, checkGrid } from '../../client/simulation/grid.ts';
 import { simulateCell } from '../../client/simulation/simulateCell.ts';
 import { type DemoFacts, demoFactsSchema } from '../../scripts/demo/demoFacts.ts';
 import { defaultGrid } from '../../scripts/simulate/defaultGrid.ts';
-import { ETHER } from './support/world.ts';
+import { ETHER, SLOW_MACHINE_MS } from './support/world.ts';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 
 describe('scenario: the demonstration', function () {
-  this.timeout(300_000);
+  this.timeout(SLOW_MACHINE_MS);
   let folder: string;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'assay-demo-'));

@@ -8,12 +8,12 @@ import { ExternalTrainer } from '../../client/training/external/externalTrainer.
 import { clouds } from '../client/support/smallFederation.ts';
 import { startAggregator, startParticipant } from './support/inProcess.ts';
 import { nodeArgs, nodeFolder, startAssay } from './support/processes.ts';
-import { useWorld, type World } from './support/world.ts';
+import { SLOW_MACHINE_MS, until, useWorld, type World } from './support/world.ts';
 
 const SCRIPT = fileURLToPath(new URL('../client/training/external/trainers/node.mjs', import.meta.url));
 
 describe('scenario: external trainers', function () {
-  this.timeout(60_000);
+  this.timeout(SLOW_MACHINE_MS);
   let world: World;
   useWorld((started) => {
     world = started;
@@ -59,7 +59,7 @@ describe('scenario: external trainers', function () {
   });
 
   it('a trainer that fails costs its participant the round and nobody else anything; the next round has it again', async () => {
-    const fed = await world.federation({ rounds: 2, commitWindow: 8 });
+    const fed = await world.federation({ rounds: 2 });
     const aggregator = await startAggregator(world, fed);
     await startParticipant(world, fed);
     await startParticipant(world, fed);
@@ -73,6 +73,8 @@ describe('scenario: external trainers', function () {
     world.test.add(() => trainer.close());
     const unlucky = await startParticipant(world, fed, { change: { trainer } });
     expect((await unlucky.waitFor('missed', 1)).reason).to.match(/ended before it had a result[\s\S]*exit status 3/);
+    await until('the others to commit', async () => (await fed.federation.round(1)).committed === 2);
+    await world.passDeadline(fed, 1);
     expect((await aggregator.waitFor('published', 1)).updates).to.equal(2);
     await unlucky.waitFor('revealed', 2);
     expect((await aggregator.waitFor('published', 2)).updates).to.equal(3);

@@ -6,10 +6,10 @@ import { codeTransformer, digitsVae } from '../../client/models/presets.ts';
 import { expectFields, factsExample, readFacts } from '../docs/factsExamples.ts';
 import { startAggregator } from './support/inProcess.ts';
 import { startAssay } from './support/processes.ts';
-import { type TestFederation, useWorld, type World } from './support/world.ts';
+import { SLOW_MACHINE_MS, type TestFederation, useWorld, type World } from './support/world.ts';
 
 describe('scenario: generating', function () {
-  this.timeout(120_000);
+  this.timeout(SLOW_MACHINE_MS);
   let world: World;
   useWorld((started) => {
     world = started;

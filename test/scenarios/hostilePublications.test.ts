@@ -17,10 +17,10 @@ import { layoutOf } from '../../protocol/round/parameters.ts';
 import type { Publication } from '../../protocol/round/publication.ts';
 import { encodeCarHeader, encodeSectionHead } from '../../storage/car.ts';
 import { type Desk, openDesk, startAggregator, startParticipant, untilPhase } from './support/inProcess.ts';
-import { type FederationWish, type TestFederation, useWorld, type World } from './support/world.ts';
+import { type FederationWish, SLOW_MACHINE_MS, type TestFederation, useWorld, type World } from './support/world.ts';
 
 describe('scenario: a dishonest publication', function () {
-  this.timeout(60_000);
+  this.timeout(SLOW_MACHINE_MS);
   let world: World;
   useWorld((started) => {
     world = started;

@@ -2,17 +2,17 @@
 import { expect } from 'chai';
 import { startAggregator, startParticipant } from './support/inProcess.ts';
 import { nodeFolder, startAssay } from './support/processes.ts';
-import { ETHER, until, useWorld, type World } from './support/world.ts';
+import { ETHER, SLOW_MACHINE_MS, until, useWorld, type World } from './support/world.ts';
 
 describe('scenario: leaving', function () {
-  this.timeout(60_000);
+  this.timeout(SLOW_MACHINE_MS);
   let world: World;
   useWorld((started) => {
     world = started;
   });
 
   it('the stake stays while it answers for a round that is not final, and comes back whole afterwards', async () => {
-    const fed = await world.federation({ rounds: 1, challengeWindow: 20 });
+    const fed = await world.federation({ rounds: 1, challengeWindow: 3600 });
     const leaver = await nodeFolder(world, fed);
     const aggregator = await startAggregator(world, fed);
     await startParticipant(world, fed, { folder: leaver.folder, signer: leaver.signer });
@@ -36,6 +36,7 @@ describe('scenario: leaving', function () {
       .and.to.contain('not final yet');
     expect((await fed.federation.participant(leaver.address))?.stake).to.equal(ETHER);
 
+    await world.passDeadline(fed, 1);
     await aggregator.waitFor('finalized', 1);
     const { publicClient } = world.connection;
     const before = await publicClient.getBalance({ address: leaver.address });

@@ -2,12 +2,12 @@
 import { expect } from 'chai';
 import { ensureRegistered } from '../../chain/ensureRegistered.ts';
 import { expectError } from '../client/support/expectError.ts';
-import { ETHER, useWorld, type World } from './support/world.ts';
+import { ETHER, SLOW_MACHINE_MS, useWorld, type World } from './support/world.ts';
 
 const GATEWAY = 'http://127.0.0.1:4100';
 
 describe('scenario: joining', function () {
-  this.timeout(60_000);
+  this.timeout(SLOW_MACHINE_MS);
   let world: World;
   useWorld((started) => {
     world = started;

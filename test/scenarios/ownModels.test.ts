@@ -8,10 +8,10 @@ import { loadModelFile, readModelFile } from '../../client/models/modelFile.ts';
 import { describeModel } from '../../client/models/registry.ts';
 import { initialWeights } from '../client/support/toyTraining.ts';
 import { nodeArgs, nodeFolder, startAssay } from './support/processes.ts';
-import { type TestFederation, useWorld, type World } from './support/world.ts';
+import { SLOW_MACHINE_MS, type TestFederation, useWorld, type World } from './support/world.ts';
 
 describe('scenario: models of their own', function () {
-  this.timeout(90_000);
+  this.timeout(SLOW_MACHINE_MS);
   let world: World;
   useWorld((started) => {
     world = started;
@@ -37,7 +37,7 @@ describe('scenario: models of their own', function () {
       ...['deploy', '--rpc-url', world.chain.url, '--state', owner.folder, '--factory', world.factory],
       ...['--manifest', within('draft.json'), '--base-file', within('base.safetensors'), ...code],
       ...['--rule', 'fedavg', '--participants', '1', '--rounds', '1', '--json', within('deploy.json')],
-      ...['--commit-window', '4', '--reveal-window', '4', '--aggregate-window', '10', '--challenge-window', '1'],
+      ...['--commit-window', '120', '--reveal-window', '120', '--aggregate-window', '120', '--challenge-window', '1'],
     ]);
     const { status, stderr } = await deployed.ended;
     expect(status, stderr).to.equal(0);

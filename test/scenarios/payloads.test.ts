@@ -21,12 +21,13 @@ import {
   runAggregator,
   startAggregator,
   startParticipant,
+  untilHeld,
   untilPhase,
 } from './support/inProcess.ts';
-import { ETHER, type TestFederation, until, useWorld, type World } from './support/world.ts';
+import { ETHER, SLOW_MACHINE_MS, type TestFederation, until, useWorld, type World } from './support/world.ts';
 
 describe('scenario: payloads that are wrong or do not come', function () {
-  this.timeout(60_000);
+  this.timeout(SLOW_MACHINE_MS);
   let world: World;
   useWorld((started) => {
     world = started;
@@ -54,8 +55,21 @@ describe('scenario: payloads that are wrong or do not come', function () {
     };
   }
 
+  /** Ends the share of the turn in which an aggregator waits for payloads that do not come. */
+  async function passPatience(fed: TestFederation) {
+    await untilPhase(fed, 1, 'aggregate');
+    await world.passTime(fed.federation.parameters.aggregateWindowSeconds / 2);
+  }
+
   /** The aggregator asks each of them on the chain, nobody answers, and the round goes on without them. */
   async function expectSilenceToCost(fed: TestFederation, aggregator: RunningNode<AggregatorEvent>, silent: Desk[]) {
+    // Whenever something is asked, the time for its answer passes. A turn begins anew with the end of that time.
+    await until('the round without them', async () => {
+      const times = aggregator.events.flatMap((event) => (event.type === 'challenged' ? [event.answerBy] : []));
+      const left = Math.max(0, ...times) - (await fed.federation.chainTime());
+      if (left > 0) await world.passTime(left);
+      return aggregator.events.some(({ type }) => type === 'published');
+    });
     const { updates } = await aggregator.waitFor('published', 1);
     expect(updates).to.equal(fed.federation.parameters.minParticipants - silent.length);
     const asked = aggregator.events.flatMap((event) => (event.type === 'challenged' ? [event.participant] : []));
@@ -67,10 +81,9 @@ describe('scenario: payloads that are wrong or do not come', function () {
   }
 
   it('corrupt on the disk after the commit: its gateway refuses; asked on the chain its owner is silent, and pays', async () => {
-    const fed = await world.federation({ rounds: 1, aggregateWindow: 8, answerWindow: 3 });
+    const fed = await world.federation({ rounds: 1 });
     const victim = await openDesk(world, fed, 'participant');
-    await startParticipant(world, fed);
-    await startParticipant(world, fed);
+    const honest = [await startParticipant(world, fed), await startParticipant(world, fed)];
     const aggregator = await startAggregator(world, fed);
     await untilPhase(fed, 1, 'commit');
     const committed = await commitByHand(
@@ -82,6 +95,7 @@ describe('scenario: payloads that are wrong or do not come', function () {
     const bytes = await readFile(path);
     bytes[100] = bytes[100]! ^ 1;
     await writeFile(path, bytes);
+    await untilHeld(fed, aggregator, 1, honest);
     await committed.reveal();
 
     const elsewhere = await openPayloadStore(await world.newFolder('stranger'));
@@ -91,6 +105,7 @@ describe('scenario: payloads that are wrong or do not come', function () {
       /peer http:\/\/127\.0\.0\.1:\d+: PEER_/,
     );
     expect(error.message).to.contain(committed.cid);
+    await passPatience(fed);
     await expectSilenceToCost(fed, aggregator, [victim]);
     const { evidence } = await leftOut(aggregator, 1);
     expect(evidence.submissions.map(({ index }) => index)).to.deep.equal([1, 2]);
@@ -98,7 +113,7 @@ describe('scenario: payloads that are wrong or do not come', function () {
   });
 
   it('wrong length under its own CID, a root of other bytes: their owners cannot answer for what they committed to', async () => {
-    const fed = await world.federation({ participants: 4, rounds: 1, answerWindow: 3 });
+    const fed = await world.federation({ participants: 4, rounds: 1 });
     const short = await openDesk(world, fed, 'participant');
     const other = await openDesk(world, fed, 'participant');
     await startParticipant(world, fed);
@@ -120,7 +135,7 @@ describe('scenario: payloads that are wrong or do not come', function () {
   });
 
   it('a peer that accepts and never answers holds up neither the others nor the turn', async () => {
-    const fed = await world.federation({ rounds: 1, aggregateWindow: 9, answerWindow: 3 });
+    const fed = await world.federation({ rounds: 1, aggregateWindow: 20 });
     const silent = await listen(
       createServer(() => undefined),
       world,
@@ -137,7 +152,7 @@ describe('scenario: payloads that are wrong or do not come', function () {
         craftUpdate(fed, (i) => i % 4),
       )
     ).reveal();
-    // The gateway's own idle limit (15 s) is longer than the whole turn; the question on the chain gives it a window more.
+    // The gateway's own idle limit (15 s) is longer than its share of the turn (8 s).
     await expectSilenceToCost(fed, aggregator, [staller]);
   });
 

@@ -12,7 +12,7 @@ import { type Manifest, manifestDimension } from '../../protocol/encoding/manife
 import { clouds } from '../client/support/smallFederation.ts';
 import { startAggregator, startParticipant } from './support/inProcess.ts';
 import { startAssay } from './support/processes.ts';
-import { useWorld, type World } from './support/world.ts';
+import { SLOW_MACHINE_MS, useWorld, type World } from './support/world.ts';
 
 /** Two of the three clouds, as a table of two classes. */
 function data(seed: string) {
@@ -25,7 +25,7 @@ function data(seed: string) {
 }
 
 describe('scenario: heads that stay at home', function () {
-  this.timeout(90_000);
+  this.timeout(SLOW_MACHINE_MS);
   let world: World;
   useWorld((started) => {
     world = started;

@@ -6,22 +6,26 @@ import { type ParticipantContext, participate } from '../../client/node/particip
 import { fetchPayload } from '../../storage/fetchPayload.ts';
 import { openPayloadStore } from '../../storage/payloadStore.ts';
 import { peerSource } from '../../storage/sources/gatewaySource.ts';
-import { openDesk, startAggregator, startParticipant } from './support/inProcess.ts';
+import { openDesk, startAggregator, startParticipant, untilRevealed } from './support/inProcess.ts';
 import { standInTrainer } from './support/standInTrainer.ts';
-import { ETHER, type TestFederation, until, useWorld, type World } from './support/world.ts';
+import { ETHER, SLOW_MACHINE_MS, type TestFederation, until, useWorld, type World } from './support/world.ts';
 
 describe('scenario: a participant that the contract refuses', function () {
-  this.timeout(60_000);
+  this.timeout(SLOW_MACHINE_MS);
   let world: World;
   useWorld((started) => {
     world = started;
   });
 
-  /** A participant's work on a desk that is registered already; `change` makes it somebody particular. */
+  /**
+   * A participant's work on a desk that is registered already; `change` makes it somebody particular, and `last` is the
+   * event after which it does nothing more.
+   */
   function work(
     fed: TestFederation,
     desk: Awaited<ReturnType<typeof openDesk>>,
     change: Partial<ParticipantContext> = {},
+    last?: ParticipantEvent['type'],
   ) {
     const events: ParticipantEvent[] = [];
     const controller = new AbortController();
@@ -30,24 +34,29 @@ describe('scenario: a participant that the contract refuses', function () {
       manifest: fed.manifest,
       trainer: standInTrainer(desk.federation.parameters.dimension),
       seed: desk.signer.account.address,
-      report: (event) => events.push(event),
+      report: (event) => {
+        events.push(event);
+        if (event.type === last) controller.abort();
+      },
       signal: controller.signal,
       pollMs: 40,
       ...change,
     });
     ended.catch(() => undefined);
-    const stop = async (): Promise<void> => {
+    world.test.add(async () => {
       controller.abort();
       await ended;
-    };
-    world.test.add(stop);
+    });
     const seen = (type: ParticipantEvent['type']) =>
-      until(`${type}; seen ${events.map((event) => event.type)}`, () => events.find((event) => event.type === type));
-    return { events, ended, stop, seen };
+      until(
+        () => `${type}; seen ${events.map((event) => event.type)}`,
+        () => events.find((event) => event.type === type),
+      );
+    return { events, ended, seen };
   }
 
   it('with too little stake after a penalty: it says so once, stays, and the federation goes on without it', async () => {
-    const fed = await world.federation({ rounds: 3, revealWindow: 3, commitWindow: 20 });
+    const fed = await world.federation({ rounds: 3 });
     const aggregator = await startAggregator(world, fed);
     const desk = await openDesk(world, fed, 'participant');
     // The last round goes on when the node has spoken: on a busy machine it would be over before that.
@@ -57,9 +66,11 @@ describe('scenario: a participant that the contract refuses', function () {
     });
     await startParticipant(world, fed);
     await startParticipant(world, fed, { change: { trainer: patient } });
-    const first = work(fed, desk);
-    await first.seen('committed');
-    await first.stop();
+    world.test.add(spoken.resolve);
+    const first = work(fed, desk, {}, 'committed');
+    await first.ended;
+    await untilRevealed(fed, 1, 2);
+    await world.passDeadline(fed, 1);
     await aggregator.waitFor('penalised', 1);
 
     const second = work(fed, desk);
@@ -113,7 +124,7 @@ describe('scenario: a participant that the contract refuses', function () {
   });
 
   it('beyond the norm bound (the largest int16, the bytes of NaN): it says so once, owes the penalty, the round goes on', async () => {
-    const fed = await world.federation({ rounds: 1, revealWindow: 3, participants: 4 });
+    const fed = await world.federation({ rounds: 1, participants: 4 });
     const aggregator = await startAggregator(world, fed);
     for (let i = 0; i < 2; i++) await startParticipant(world, fed);
     const attackers = [];
@@ -123,6 +134,8 @@ describe('scenario: a participant that the contract refuses', function () {
     for (const { waitFor } of attackers) {
       expect(await waitFor('refused', 1)).to.deep.equal({ type: 'refused', round: 1, reason: 'NormAboveBound' });
     }
+    await untilRevealed(fed, 1, 2);
+    await world.passDeadline(fed, 1);
     expect((await aggregator.waitFor('published', 1)).updates).to.equal(2);
     await aggregator.waitFor('ended');
     const charged = aggregator.events.flatMap((event) => (event.type === 'penalised' ? [event.participant] : []));

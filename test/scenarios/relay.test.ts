@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { startParticipant } from './support/inProcess.ts';
 import { nodeArgs, nodeFolder, startAssay } from './support/processes.ts';
-import { useWorld, type World } from './support/world.ts';
+import { SLOW_MACHINE_MS, useWorld, type World } from './support/world.ts';
 
 const TABLE = [
   'a,b,c,d,label',
@@ -12,7 +12,7 @@ const TABLE = [
 ].join('\n');
 
 describe('scenario: a participant behind a relay', function () {
-  this.timeout(120_000);
+  this.timeout(SLOW_MACHINE_MS);
   let world: World;
   useWorld((started) => {
     world = started;

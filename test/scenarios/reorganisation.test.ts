@@ -1,10 +1,10 @@
 /** A chain that takes back what it had included: the state folder is then ahead of it. */
 import { expect } from 'chai';
 import { commitByHand, craftUpdate, openDesk, startParticipant, untilPhase } from './support/inProcess.ts';
-import { until, useWorld, type World } from './support/world.ts';
+import { SLOW_MACHINE_MS, until, useWorld, type World } from './support/world.ts';
 
 describe('scenario: a reorganisation', function () {
-  this.timeout(60_000);
+  this.timeout(SLOW_MACHINE_MS);
   let world: World;
   useWorld((started) => {
     world = started;
@@ -32,7 +32,7 @@ describe('scenario: a reorganisation', function () {
     await commitByHand(other, 1, update);
     await untilPhase(fed, 1, 'reveal');
     const reveals = () => node.events.filter(({ type }) => type === 'revealed').length;
-    await until('the second reveal', () => reveals() === 2, 10);
+    await until('the second reveal', () => reveals() === 2);
     expect(await fed.federation.hasRevealed(1, node.signer.account.address)).to.equal(true);
   });
 });

@@ -12,15 +12,17 @@ import {
   runAggregator,
   startAggregator,
   startParticipant,
+  untilHeld,
   untilPhase,
+  untilRevealed,
 } from './support/inProcess.ts';
 import { startProxy } from './support/proxy.ts';
-import { ETHER, until, useWorld, type World } from './support/world.ts';
+import { ETHER, SLOW_MACHINE_MS, until, useWorld, type World } from './support/world.ts';
 
 const BURN_ADDRESS = '0x000000000000000000000000000000000000dEaD';
 
 describe('scenario: rounds that do not go as planned', function () {
-  this.timeout(60_000);
+  this.timeout(SLOW_MACHINE_MS);
   let world: World;
   useWorld((started) => {
     world = started;
@@ -68,13 +70,14 @@ describe('scenario: rounds that do not go as planned', function () {
   });
 
   it('an aggregator that never publishes: the next one takes its turn, the penalty is burned', async () => {
-    const fed = await world.federation({ rounds: 1, aggregateWindow: 4 });
+    const fed = await world.federation({ rounds: 1 });
     const idle = await openDesk(world, fed, 'aggregator');
     const next = await startAggregator(world, fed);
     for (let i = 0; i < 3; i++) await startParticipant(world, fed);
     await untilPhase(fed, 1, 'aggregate');
     expect((await fed.federation.round(1)).leader).to.equal(idle.signer.account.address);
     const burnedBefore = await burned();
+    await world.passDeadline(fed, 1);
     const published = await next.waitFor('published', 1);
     expect(published.turn).to.equal(1);
     expect((await burned()) - burnedBefore).to.equal(ETHER / 5n);
@@ -86,11 +89,13 @@ describe('scenario: rounds that do not go as planned', function () {
   });
 
   it('an aggregator that is dead and alone: one that joined for the next round does this one, and the stakes come free', async () => {
-    const fed = await world.federation({ rounds: 1, aggregateWindow: 4 });
+    const fed = await world.federation({ rounds: 1 });
     const dead = await openDesk(world, fed, 'aggregator');
     for (let i = 0; i < 3; i++) await startParticipant(world, fed);
     await untilPhase(fed, 1, 'aggregate');
     const standby = await startAggregator(world, fed);
+    await standby.waitFor('roundOpened', 1); // it has seen whose turn it is
+    await world.passDeadline(fed, 1);
     await standby.waitFor('published', 1);
     expect((await fed.federation.round(1)).aggregator).to.not.equal(dead.signer.account.address);
     await standby.waitFor('ended');
@@ -98,7 +103,7 @@ describe('scenario: rounds that do not go as planned', function () {
   });
 
   it('a commit without a reveal: the round goes on, the penalty is burned; who owes it joins again by topping up', async () => {
-    const fed = await world.federation({ rounds: 3, revealWindow: 4 });
+    const fed = await world.federation({ rounds: 3 });
     const aggregator = await startAggregator(world, fed);
     const late = await startParticipant(world, fed);
     const signer = await world.signer();
@@ -111,6 +116,8 @@ describe('scenario: rounds that do not go as planned', function () {
       1,
       craftUpdate(fed, (i) => i % 3),
     );
+    await untilRevealed(fed, 1, 2);
+    await world.passDeadline(fed, 1);
     await aggregator.waitFor('penalised', 1);
     expect((await aggregator.waitFor('published', 1)).updates).to.equal(2);
     expect((await burned()) - burnedBefore).to.equal(ETHER / 10n);
@@ -129,7 +136,7 @@ describe('scenario: rounds that do not go as planned', function () {
   });
 
   it('a node that owes a reveal settles it when it starts again, before anybody charged it', async () => {
-    const fed = await world.federation({ rounds: 3, revealWindow: 3, participants: 3 });
+    const fed = await world.federation({ rounds: 3, participants: 3 });
     const aggregator = await openDesk(world, fed, 'aggregator');
     const signer = await world.signer();
     const silent = await openDesk(world, fed, 'participant', { signer });
@@ -141,6 +148,8 @@ describe('scenario: rounds that do not go as planned', function () {
       1,
       craftUpdate(fed, (i) => i % 3),
     );
+    await untilRevealed(fed, 1, 2);
+    await world.passDeadline(fed, 1);
     await untilPhase(fed, 1, 'aggregate');
     await silent.close();
     const again = await startParticipant(world, fed, { signer, folder: silent.folder });
@@ -154,7 +163,7 @@ describe('scenario: rounds that do not go as planned', function () {
   });
 
   it('too few reveals: the round is abandoned, its debtor pays, the next one opens from the same model', async () => {
-    const fed = await world.federation({ rounds: 2, minUpdates: 3, commitWindow: 3, revealWindow: 4 });
+    const fed = await world.federation({ rounds: 2, minUpdates: 3 });
     const aggregator = await startAggregator(world, fed);
     const signer = await world.signer();
     const silent = await openDesk(world, fed, 'participant', { signer });
@@ -165,12 +174,16 @@ describe('scenario: rounds that do not go as planned', function () {
       1,
       craftUpdate(fed, (i) => i % 3),
     );
+    await untilRevealed(fed, 1, 2);
+    await world.passDeadline(fed, 1);
     await aggregator.waitFor('abandoned', 1);
     expect((await fed.federation.round(1)).phase).to.equal('abandoned');
     expect((await fed.federation.round(2)).baseModelRoot).to.equal(opened.baseModelRoot);
     await aggregator.waitFor('penalised', 1);
     await silent.close();
+    await until('the others to commit', async () => (await fed.federation.round(2)).committed === 2);
     await startParticipant(world, fed, { signer, folder: silent.folder });
+    await world.passDeadline(fed, 2); // too few commits: a window more, for everybody who is there now
     expect((await aggregator.waitFor('published', 2)).updates).to.equal(3);
     await Promise.all([aggregator.waitFor('ended'), ...honest.map(({ ended }) => ended)]);
     expect(aggregator.events.filter(({ type }) => type === 'abandoned')).to.have.length(1);
@@ -178,7 +191,7 @@ describe('scenario: rounds that do not go as planned', function () {
   });
 
   it('a last round that is abandoned ends every node, and costs its aggregator one transaction', async () => {
-    const fed = await world.federation({ rounds: 2, minUpdates: 3, revealWindow: 4, challengeWindow: 9 });
+    const fed = await world.federation({ rounds: 2, minUpdates: 3, challengeWindow: 3600 });
     const aggregator = await startAggregator(world, fed);
     const silent = await openDesk(world, fed, 'participant');
     const honest = [await startParticipant(world, fed), await startParticipant(world, fed)];
@@ -197,7 +210,8 @@ describe('scenario: rounds that do not go as planned', function () {
       2,
       craftUpdate(fed, (i) => i % 4),
     );
-    await Promise.all(honest.map(({ ended }) => ended));
+    await untilRevealed(fed, 2, 2);
+    await world.passDeadline(fed, 2);
     await aggregator.waitFor('abandoned', 2);
     const nonce = () =>
       world.connection.publicClient.getTransactionCount({ address: aggregator.signer.account.address });
@@ -205,7 +219,8 @@ describe('scenario: rounds that do not go as planned', function () {
     const before = await nonce();
     await new Promise((resolve) => setTimeout(resolve, 600));
     expect(await nonce(), 'transactions while it waits for finality').to.equal(before);
-    await aggregator.waitFor('ended');
+    await world.passDeadline(fed, 1);
+    await Promise.all([aggregator.waitFor('ended'), ...honest.map(({ ended }) => ended)]);
     expect(await fed.federation.lastFinalRound()).to.equal(2);
   });
 
@@ -214,21 +229,17 @@ describe('scenario: rounds that do not go as planned', function () {
       rule: 'median',
       byzantine: 1,
       rounds: 1,
-      aggregateWindow: 6,
-      answerWindow: 20,
+      answerWindow: 120,
     });
     const aggregator = await startAggregator(world, fed);
-    await startParticipant(world, fed);
-    await startParticipant(world, fed);
+    const honest = [await startParticipant(world, fed), await startParticipant(world, fed)];
     const away = await openDesk(world, fed, 'participant', { gatewayUrl: 'http://127.0.0.1:9' });
     await untilPhase(fed, 1, 'commit');
-    await (
-      await commitByHand(
-        away,
-        1,
-        craftUpdate(fed, (i) => i % 3),
-      )
-    ).reveal();
+    const update = craftUpdate(fed, (i) => i % 3);
+    const { reveal } = await commitByHand(away, 1, update);
+    await untilHeld(fed, aggregator, 1, honest);
+    await reveal();
+    await world.passTime(fed.federation.parameters.aggregateWindowSeconds / 2);
     expect((await aggregator.waitFor('challenged', 1)).participant).to.equal(away.signer.account.address);
     await fed.federation.setGateway(away.signer, away.gateway.url);
     expect((await aggregator.waitFor('published', 1)).updates).to.equal(3);
@@ -330,7 +341,7 @@ describe('scenario: rounds that do not go as planned', function () {
   it('a chain that stays away: one clear end after the patience, and a restart goes on', async () => {
     const proxy = await startProxy(world.chain.url, world.test);
     const fed = await world.federation({ rounds: 2 });
-    const connection = await connect({ rpcUrl: proxy.url, patienceSeconds: 1 });
+    const connection = await connect({ rpcUrl: proxy.url, patienceSeconds: 5 });
     const privateKey = generatePrivateKey();
     const signer = await world.signer({ privateKey, connection });
     const aggregator = await startAggregator(world, fed);

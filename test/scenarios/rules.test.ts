@@ -4,10 +4,10 @@ import { statePayloadLength } from '../../protocol/aggregation/serverStep.ts';
 import { parseEvidence } from '../../protocol/round/evidence.ts';
 import { layoutOf } from '../../protocol/round/parameters.ts';
 import { startAggregator, startParticipant } from './support/inProcess.ts';
-import { type FederationWish, useWorld, type World } from './support/world.ts';
+import { type FederationWish, SLOW_MACHINE_MS, useWorld, type World } from './support/world.ts';
 
 describe('scenario: rules and server steps of every kind', function () {
-  this.timeout(60_000);
+  this.timeout(SLOW_MACHINE_MS);
   let world: World;
   useWorld((started) => {
     world = started;

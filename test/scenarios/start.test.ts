@@ -10,12 +10,12 @@ import { expectError } from '../client/support/expectError.ts';
 import { openDesk, startAggregator, startParticipant } from './support/inProcess.ts';
 import { nodeArgs, nodeFolder, type ProcessWish, startAssay } from './support/processes.ts';
 import { startProxy } from './support/proxy.ts';
-import { type TestFederation, until, World } from './support/world.ts';
+import { SLOW_MACHINE_MS, type TestFederation, until, World } from './support/world.ts';
 
 const TABLE = ['a,b,c,d,label', ...Array.from({ length: 20 }, (_, i) => `${i % 2},0.5,${-(i % 3)},1,${i % 2}`)];
 
 describe('scenario: nodes that cannot start', function () {
-  this.timeout(60_000);
+  this.timeout(SLOW_MACHINE_MS);
   let world: World;
   let fed: TestFederation;
   before(async () => {

@@ -14,8 +14,8 @@ import { type ParticipantContext, participate } from '../../../client/node/parti
 import type { TrainTask } from '../../../client/training/trainer.ts';
 import { commitHash } from '../../../protocol/commitment/commitHash.ts';
 import { commitUpdate } from '../../../protocol/commitment/merkleSum.ts';
-import type { Hex } from '../../../protocol/encoding/bytes.ts';
-import { cidToBytes } from '../../../protocol/encoding/cid.ts';
+import { fromHex, type Hex } from '../../../protocol/encoding/bytes.ts';
+import { cidFromBytes, cidToBytes } from '../../../protocol/encoding/cid.ts';
 import { encodeUpdate } from '../../../protocol/encoding/vectors.ts';
 import { referenceEngine } from '../../../protocol/round/engine/referenceEngine.ts';
 import { layoutOf } from '../../../protocol/round/parameters.ts';
@@ -186,7 +186,7 @@ function run<Event extends { readonly type: string }>(
     stop,
     waitFor: (type, round) =>
       until(
-        `${type}${round === undefined ? '' : ` of round ${round}`}; seen: ${events.map((e) => e.type).join()}`,
+        () => `${type}${round === undefined ? '' : ` of round ${round}`}; seen: ${events.map((e) => e.type).join()}`,
         () => {
           const event = events.find(
             (candidate) =>
@@ -254,13 +254,30 @@ export async function commitByHand(
 }
 
 /** The round's state once it has that phase. */
-export function untilPhase(fed: TestFederation, round: number, phase: string, seconds = 30) {
-  return until(
-    `round ${round} to be in ${phase}`,
-    async () => {
-      const view = await fed.federation.round(round);
-      return view.phase === phase ? view : undefined;
-    },
-    seconds,
-  );
+export function untilPhase(fed: TestFederation, round: number, phase: string) {
+  return until(`round ${round} to be in ${phase}`, async () => {
+    const view = await fed.federation.round(round);
+    return view.phase === phase ? view : undefined;
+  });
+}
+
+/** Waits until the aggregator holds what these participants revealed: whoever is asked for a payload then, it is not them. */
+export function untilHeld(fed: TestFederation, aggregator: Desk, round: number, owners: readonly Desk[]) {
+  return until(`the payloads of ${owners.length} participants`, async () => {
+    const reveals = await fed.federation.events('UpdateRevealed', { round: BigInt(round) });
+    const cids = owners.map(({ signer: { account } }) => {
+      const reveal = reveals.find(({ args }) => args.participant === account.address);
+      return reveal === undefined ? null : cidFromBytes(fromHex(reveal.args.cid));
+    });
+    const held = cids.map(async (cid) => cid !== null && (await aggregator.payloads.store.has(cid)));
+    return (await Promise.all(held)).every(Boolean);
+  });
+}
+
+/** The round's state once that many updates have been revealed. */
+export function untilRevealed(fed: TestFederation, round: number, revealed: number) {
+  return until(`${revealed} reveals in round ${round}`, async () => {
+    const view = await fed.federation.round(round);
+    return view.revealed >= revealed ? view : undefined;
+  });
 }

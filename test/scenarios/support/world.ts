@@ -32,9 +32,18 @@ import { openPayloadStore } from '../../../storage/payloadStore.ts';
 import { Cleanup } from './cleanup.ts';
 
 export const ETHER = 10n ** 18n;
-const FUNDS = 100n * ETHER;
+/**
+ * When a test of real nodes has failed for certain. Many times what it takes on an idle machine: a slow one must not fail it,
+ * and the deadlines that matter are the chain's.
+ */
+export const SLOW_MACHINE_MS = 300_000;
+/** Two stakes of an aggregator: the chain's first account, which has 10,000, pays for the accounts of any one file. */
+const FUNDS = 20n * ETHER;
 
-/** Long windows: they close early when all have acted, so only a test that waits for a deadline sets a short one. */
+/**
+ * Long windows: they close early when all have acted. A test that needs a deadline to pass says when (`passDeadline`): a
+ * short window would also close on honest nodes wherever the machine is slow.
+ */
 const SETTINGS: FederationSettings = {
   rule: 'fedavg',
   byzantine: 0,
@@ -124,6 +133,19 @@ export class World {
     await this.connection.publicClient.request({ method, params: [toHex(blocks)] } as never);
   }
 
+  /** Lets the chain's clock go on by so much at once; every deadline until then has passed. */
+  async passTime(seconds: number): Promise<void> {
+    await this.connection.publicClient.request({ method: 'evm_increaseTime', params: [seconds] } as never);
+    await this.mine(1);
+  }
+
+  /** Ends the round's phase or turn under way by its deadline; what follows begins with its whole window. */
+  async passDeadline({ federation }: TestFederation, round: number): Promise<void> {
+    const { deadline, phase } = await federation.round(round);
+    if (deadline === 0) throw new Error(`round ${round} has no deadline in ${phase}`);
+    await this.passTime(Math.max(1, deadline - (await federation.chainTime())));
+  }
+
   /** A new folder inside the world's. */
   async newFolder(name: string): Promise<string> {
     const path = join(this.folder, `${++this.folders}-${name}`);
@@ -193,13 +215,22 @@ export function useWorld(use: (world: World) => void): void {
   after(() => world?.stop());
 }
 
-/** Looks again and again until `look` gives something other than undefined or false. */
-export async function until<T>(what: string, look: () => Promise<T> | T, seconds = 30): Promise<NonNullable<T>> {
+/**
+ * Looks again and again until `look` gives something other than undefined or false. The limit ends a test that hangs and
+ * says what for, so it is below that of the tests (`SLOW_MACHINE_MS`).
+ */
+export async function until<T>(
+  what: string | (() => string),
+  look: () => Promise<T> | T,
+  seconds = 120,
+): Promise<NonNullable<T>> {
   const end = Date.now() + 1000 * seconds;
   for (;;) {
     const seen = await look();
     if (seen !== undefined && seen !== null && seen !== false) return seen as NonNullable<T>;
-    if (Date.now() > end) throw new Error(`waited ${seconds} s in vain for ${what}`);
+    if (Date.now() > end) {
+      throw new Error(`waited ${seconds} s in vain for ${typeof what === 'string' ? what : what()}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, 40));
   }
 }
