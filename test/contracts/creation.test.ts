@@ -232,7 +232,8 @@ describe('names and encodings', () => {
     expect(members('FederationParameters', 'ServerOptimizer')).to.deep.equal([...SERVER_OPTIMIZERS]);
   });
 
-  it('chain/abi is what the contracts compile to', async () => {
+  it('chain/abi is what the contracts compile to', async function () {
+    this.timeout(300_000); // compiles them where nobody has yet
     for (const { file, text } of await renderAbiFiles()) {
       expect(readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'), file).to.equal(text);
     }

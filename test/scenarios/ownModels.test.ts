@@ -53,7 +53,7 @@ describe('scenario: models of their own', function () {
     const serving = nodeArgs(world, fed, owner.folder).filter((arg) => arg !== '--exit');
     const aggregator = startAssay(world, ['aggregator', ...serving, '--evaluate', data, ...code]);
     const silo = await nodeFolder(world, await world.federation());
-    const place = ['client', ...nodeArgs(world, fed, silo.folder), '--dataset', data];
+    const place = ['client', ...nodeArgs(world, fed, silo.folder), '--dataset', data, '--seed', 'own'];
     const without = await startAssay(world, place).ended;
     expect(without.status).to.equal(1);
     expect(without.stderr).to.contain(`a file whose SHA-256 is ${sha256}`).and.to.contain('--model-file FILE');

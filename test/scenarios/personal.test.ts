@@ -44,7 +44,7 @@ describe('scenario: heads that stay at home', function () {
     world.test.add(() => trainer.close());
     const personalise = parsePersonalisation('fedrep?epochs=4');
     const own = await startParticipant(world, fed, { seed: 'own', change: { trainer, personalise } });
-    for (let i = 0; i < 2; i++) await startParticipant(world, fed);
+    for (const seed of ['left', 'right']) await startParticipant(world, fed, { seed });
     await own.ended;
     const made = own.events.flatMap((event) => (event.type === 'personalised' ? [event] : []));
     expect(made.map(({ round, method }) => [round, method])).to.deep.equal([

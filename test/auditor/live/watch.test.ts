@@ -14,7 +14,8 @@ import { ETHER, type TestFederation, until, useWorld, type World } from '../../s
 /** A port at which nobody answers. */
 const NOWHERE = 'http://127.0.0.1:9';
 
-describe('a watchtower', () => {
+describe('a watchtower', function () {
+  this.timeout(120_000); // windows of the chain pass in real time
   let world: World;
   useWorld((started) => {
     world = started;
@@ -106,8 +107,10 @@ describe('a watchtower', () => {
     await hiding.pause();
     const asking = await newTower();
     const answering = await newTower();
-    const asks = asking.start(fed, '--gateway', documents);
+    // Whoever answers is there before anybody asks: the time to answer is short, that to start a process is not.
     const answers = answering.start(fed, '--gateway', documents, '--gateway', hiding.gateway.url, '--answer');
+    await answers.waitFor('watching');
+    const asks = asking.start(fed, '--gateway', documents);
     const answered = await answers.waitFor('answered', 1);
     const came = await asks.waitFor('answerCame', 1);
     expect(came).to.include({ id: answered.id, kind: 'model', chunk: 0, payee: answering.address });

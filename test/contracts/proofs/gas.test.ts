@@ -218,7 +218,7 @@ class Theatre {
 const gramOf = (values: BigInt64Array, n: number): Gram => ({ n, values });
 
 describe('gas of fraud proofs', function () {
-  this.timeout(240_000);
+  this.timeout(600_000);
   const measured: Record<string, number> = {};
   const breakdown: string[] = [];
   const hardforks = process.env.GAS_BREAKDOWN === '1' ? [undefined, 'cancun' as const] : [undefined];
