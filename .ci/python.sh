@@ -1,10 +1,8 @@
 #!/usr/bin/env bash
 # Makes a Python environment for the test suite in test/pytorch, in .cache/python (ignored by git): numpy and Flower from
-# the package index, about a minute the first time. PyTorch is several gigabytes and is not fetched: name a Python that
-# has it, and the tests with it run as well.
+# the package index, about a minute the first time. PyTorch is .ci/pytorch.sh's.
 #
 # Usage: npm run test:pytorch                                   after this script, or with what python3 has
-#        ASSAY_PYTHON=/opt/torch/bin/python npm run test:pytorch
 # Prints the path of the environment's Python, and nothing else, on standard output.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -45,7 +45,10 @@ for (const name of ['browser', 'node22']) {
 }
 title('python');
 // Trainers in Python, each where its packages are: every test says itself what is missing.
-preparePython();
+if (process.env.ASSAY_PYTHON === undefined) {
+  preparePython('python.sh', 'numpy and Flower');
+  preparePython('pytorch.sh', 'PyTorch');
+}
 outcomes.push(await runMocha('pytorch', ['test/pytorch/**/*.test.ts'], { limitSeconds: 400 }));
 title('kubo');
 const ipfs = kubo();
@@ -80,16 +83,15 @@ function kubo(): string | undefined {
   return skip(`kubo: no IPFS daemon here (${stderr?.trim().split('\n').at(-1) || 'the build took too long'})`);
 }
 
-/** Has `.ci/python.sh` make a Python with numpy and Flower, unless one is named. PyTorch is too big to be fetched. */
-function preparePython(): void {
-  if (process.env.ASSAY_PYTHON !== undefined) return;
-  const { status, stderr } = spawnSync(join(ROOT, '.ci', 'python.sh'), {
+/** Has a script of `.ci` make a Python with what the trainers need; a test that misses it is skipped. */
+function preparePython(script: string, packages: string): void {
+  const { status, stderr } = spawnSync(join(ROOT, '.ci', script), {
     encoding: 'utf8',
     timeout: Math.max(1, Math.min(180, 60 * (minutesLeft() - 4))) * 1000,
     killSignal: 'SIGKILL',
     maxBuffer: 2 ** 26,
   });
-  if (status !== 0) skip(`Python's packages: ${stderr?.trim().split('\n').at(-1) || 'they took too long'}`);
+  if (status !== 0) skip(`${packages}: ${stderr?.trim().split('\n').at(-1) || 'they took too long'}`);
 }
 
 function skip(why: string): undefined {

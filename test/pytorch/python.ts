@@ -7,9 +7,10 @@ import { parseCommand, type TrainerCommand } from '../../client/training/externa
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** `ASSAY_PYTHON`, the one that `.ci/python.sh` made, or the one on the PATH: the first that has the modules. */
+/** `ASSAY_PYTHON`, one that `.ci` made, or the one on the PATH: the first that has the modules. */
 export function findPython(...modules: readonly string[]): string | undefined {
-  const candidates = [process.env.ASSAY_PYTHON ?? '', join(ROOT, '.cache/python/bin/python'), 'python3'];
+  const made = ['.cache/python/bin/python', '.cache/pytorch/python'].map((path) => join(ROOT, path));
+  const candidates = [process.env.ASSAY_PYTHON ?? '', ...made, 'python3'];
   return candidates
     .filter((python) => python !== '' && (!python.includes('/') || existsSync(python)))
     .find((python) => {
@@ -34,7 +35,7 @@ export function needPython(context: Mocha.Context, ...modules: readonly string[]
   const python = findPython(...modules);
   if (python !== undefined) return python;
   console.log(
-    `    skipped: no python3 with ${modules.join(' and ')} here (ASSAY_PYTHON names one; .ci/python.sh makes one with numpy and Flower)`,
+    `    skipped: no python3 with ${modules.join(' and ')} here (ASSAY_PYTHON names one; .ci/python.sh makes one with numpy and Flower, .ci/pytorch.sh one with PyTorch)`,
   );
   context.skip();
 }

@@ -226,13 +226,16 @@ def flat(x):
 def transformer(model, weights, tokens):
     table = weights["embedding/table"]
     length = tokens.shape[1]
+    future = torch.ones(length, length, dtype=torch.bool, device=tokens.device).triu(1)
     x = table[tokens] + weights["embedding/position"][:length]
     for i in range(model["layers"]):
         block = "block%d/" % (i + 1)
         qkv = dense(weights, block + "attention", norm(weights, block + "norm1", x))
         # Queries, keys and values beside each other, each split into heads.
-        parts = qkv.reshape(len(x), length, 3, model["heads"], -1).permute(2, 0, 3, 1, 4)
-        seen = functional.scaled_dot_product_attention(parts[0], parts[1], parts[2], is_causal=True)
+        queries, keys, values = qkv.reshape(len(x), length, 3, model["heads"], -1).permute(2, 0, 3, 1, 4)
+        # Written out: PyTorch has this as one function since version 2 only.
+        scores = queries @ keys.transpose(-2, -1) / math.sqrt(queries.shape[-1])
+        seen = torch.softmax(scores.masked_fill(future, -math.inf), -1) @ values
         x = x + dense(weights, block + "projection", seen.permute(0, 2, 1, 3).reshape(x.shape))
         wide = functional.gelu(dense(weights, block + "expand", norm(weights, block + "norm2", x)), approximate="tanh")
         x = x + dense(weights, block + "contract", wide)
