@@ -34,7 +34,7 @@ const TABLE = [
 ].join('\n');
 
 describe('scenario: nodes that are killed', function () {
-  this.timeout(SLOW_MACHINE_MS);
+  this.timeout(2 * SLOW_MACHINE_MS);
   let world: World;
   useWorld((started) => {
     world = started;

@@ -15,7 +15,7 @@ import { ETHER, SLOW_MACHINE_MS } from './support/world.ts';
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 
 describe('scenario: the demonstration', function () {
-  this.timeout(SLOW_MACHINE_MS);
+  this.timeout(2 * SLOW_MACHINE_MS);
   let folder: string;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'assay-demo-'));

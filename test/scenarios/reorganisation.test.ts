@@ -10,12 +10,8 @@ describe('scenario: a reorganisation', function () {
     world = started;
   });
 
-  async function ask(method: string, params: readonly unknown[] = []): Promise<unknown> {
-    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
-    const headers = { 'content-type': 'application/json' };
-    const answer = await fetch(world.chain.url, { method: 'POST', headers, body });
-    return ((await answer.json()) as { result: unknown }).result;
-  }
+  const ask = (method: string, params: readonly unknown[] = []): Promise<unknown> =>
+    world.connection.publicClient.request({ method, params } as never);
 
   it('that takes a reveal back costs no penalty: the node reveals again', async () => {
     const fed = await world.federation({ participants: 2, rounds: 1 });

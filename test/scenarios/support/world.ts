@@ -188,7 +188,7 @@ export class World {
 
   /** The audit as a stranger would do it: the chain, and the gateways that members announced. */
   audit({ address }: TestFederation, rpcUrl: string = this.chain.url): Promise<AuditReport> {
-    return auditFederation({ rpcUrl, federation: address, gateways: [], threads: 1, idleMilliseconds: 2000 });
+    return auditFederation({ rpcUrl, federation: address, gateways: [], threads: 1 });
   }
 }
 
