@@ -16,11 +16,11 @@ import {
   startParticipant,
   untilPhase,
 } from '../scenarios/support/inProcess.ts';
-import { ETHER, type TestFederation, useWorld, type World } from '../scenarios/support/world.ts';
+import { ETHER, SLOW_MACHINE_MS, type TestFederation, useWorld, type World } from '../scenarios/support/world.ts';
 import { understated } from './support/lies.ts';
 
 describe('aggregator: disputes before it publishes', function () {
-  this.timeout(90_000);
+  this.timeout(SLOW_MACHINE_MS);
   let world: World;
   useWorld((started) => {
     world = started;

@@ -14,6 +14,7 @@ import { type Desk, openDesk, startAggregator, startParticipant, untilPhase } fr
 import {
   ETHER,
   type FederationWish,
+  SLOW_MACHINE_MS,
   type TestFederation,
   until,
   useWorld,
@@ -21,7 +22,7 @@ import {
 } from '../scenarios/support/world.ts';
 
 describe('nodes: what was published is answered for', function () {
-  this.timeout(120_000);
+  this.timeout(SLOW_MACHINE_MS);
   let world: World;
   useWorld((started) => {
     world = started;
@@ -58,8 +59,8 @@ describe('nodes: what was published is answered for', function () {
       server: 'fedYogi', // three vectors of state
       serverMomentum: 0.5,
       serverLearningRate: 0.01,
-      challengeWindow: 6,
-      answerWindow: 5,
+      challengeWindow: 300,
+      answerWindow: 300,
     });
     const aggregator = await startAggregator(world, fed);
     await aggregator.waitFor('published', 1);
@@ -70,9 +71,13 @@ describe('nodes: what was published is answered for', function () {
       await ask(fed, doubter, 'gram', 1, 0, 0),
       await ask(fed, doubter, 'update', 1, 3, 1),
     ];
-    await aggregator.waitFor('finalized', 1);
-    const answered = await fed.federation.events('ChallengeAnswered');
+    const answered = await until('four answers', async () => {
+      const events = await fed.federation.events('ChallengeAnswered');
+      return events.length < asked.length ? undefined : events;
+    });
     expect(answered.map(({ args }) => args.id)).to.have.members(asked.map(({ id }) => id));
+    await world.passDeadline(fed, 1);
+    await aggregator.waitFor('finalized', 1);
     expect(await fed.federation.events('Slashed')).to.deep.equal([]);
     expect((await world.audit(fed)).ok).to.equal(true);
   });
@@ -82,8 +87,8 @@ describe('nodes: what was published is answered for', function () {
       participants: 3,
       rounds: 2,
       rule: 'multi-krum',
-      challengeWindow: 3,
-      answerWindow: 3,
+      challengeWindow: 60, // half of the other windows: the second round is not over with that of the first
+      answerWindow: 60,
     });
     const silent = await openDesk(world, fed, 'aggregator');
     const next = await startAggregator(world, fed);
@@ -95,12 +100,15 @@ describe('nodes: what was published is answered for', function () {
     const challenge = await ask(fed, doubter, 'gram', 1, 0, 0);
     // They have gone on meanwhile: the next round has their updates.
     for (const participant of participants) await participant.waitFor('committed', 2);
-    await until('the deadline', async () => (await fed.federation.chainTime()) >= challenge.answerBy);
+    await world.passTime(Math.max(1, challenge.answerBy - (await fed.federation.chainTime())));
     await settleChallenge(fed.federation, doubter, challenge.id).catch(() => undefined); // or the other aggregator did
 
     expect((await next.waitFor('reopened', 1)).round).to.equal(1);
     expect((await next.waitFor('published', 1)).updates).to.equal(3);
     expect((await next.waitFor('published', 2)).updates).to.equal(3);
+    await world.passDeadline(fed, 1);
+    await next.waitFor('finalized', 1);
+    await world.passDeadline(fed, 2);
     for (const participant of participants) await participant.waitFor('ended');
     const openings = (await fed.federation.events('RoundOpened', { round: 2n })).map(({ args }) => args.opening);
     expect(openings, 'the second round was opened twice').to.have.length(2);

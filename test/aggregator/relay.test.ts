@@ -8,10 +8,10 @@ import { relaySender } from '../../client/node/relaySender.ts';
 import { ownTransactions } from '../../client/node/sender.ts';
 import { type Gateway, startGateway } from '../../storage/gateway.ts';
 import { type Desk, openDesk, runAggregator, startParticipant, untilPhase } from '../scenarios/support/inProcess.ts';
-import { type TestFederation, until, useWorld, type World } from '../scenarios/support/world.ts';
+import { SLOW_MACHINE_MS, type TestFederation, until, useWorld, type World } from '../scenarios/support/world.ts';
 
 describe('aggregator: relay', function () {
-  this.timeout(60_000);
+  this.timeout(SLOW_MACHINE_MS);
   let world: World;
   useWorld((started) => {
     world = started;

@@ -14,7 +14,7 @@ import {
   startParticipant,
   untilPhase,
 } from '../scenarios/support/inProcess.ts';
-import { ETHER, useWorld, type World } from '../scenarios/support/world.ts';
+import { ETHER, SLOW_MACHINE_MS, useWorld, type World } from '../scenarios/support/world.ts';
 
 const TOKEN_ABI = parseAbi([
   'function mint(address to, uint256 amount)',
@@ -22,7 +22,7 @@ const TOKEN_ABI = parseAbi([
 ]);
 
 describe('nodes: a federation in a token', function () {
-  this.timeout(60_000);
+  this.timeout(SLOW_MACHINE_MS);
   let world: World;
   useWorld((started) => {
     world = started;

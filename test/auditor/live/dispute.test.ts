@@ -26,6 +26,7 @@ import { startAssay } from '../../scenarios/support/processes.ts';
 import {
   ETHER,
   type FederationWish,
+  SLOW_MACHINE_MS,
   type TestFederation,
   until,
   useWorld,
@@ -33,7 +34,8 @@ import {
 } from '../../scenarios/support/world.ts';
 import { lowerNorm } from '../fixtures/lies.ts';
 
-describe('a fraud brought before the contract', () => {
+describe('a fraud brought before the contract', function () {
+  this.timeout(SLOW_MACHINE_MS);
   let world: World;
   useWorld((started) => {
     world = started;

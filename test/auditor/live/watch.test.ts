@@ -9,13 +9,20 @@ import { openPayloadStore } from '../../../storage/payloadStore.ts';
 import { expectFields, factsExample, readFacts } from '../../docs/factsExamples.ts';
 import { runAggregator, startAggregator, startParticipant } from '../../scenarios/support/inProcess.ts';
 import { type AssayProcess, startAssay } from '../../scenarios/support/processes.ts';
-import { ETHER, type TestFederation, until, useWorld, type World } from '../../scenarios/support/world.ts';
+import {
+  ETHER,
+  SLOW_MACHINE_MS,
+  type TestFederation,
+  until,
+  useWorld,
+  type World,
+} from '../../scenarios/support/world.ts';
 
 /** A port at which nobody answers. */
 const NOWHERE = 'http://127.0.0.1:9';
 
 describe('a watchtower', function () {
-  this.timeout(120_000); // windows of the chain pass in real time
+  this.timeout(SLOW_MACHINE_MS);
   let world: World;
   useWorld((started) => {
     world = started;
@@ -49,7 +56,7 @@ describe('a watchtower', function () {
   }
 
   it('convicts a lying aggregator within its window; the next one publishes the right model', async () => {
-    const fed = await world.federation({ rounds: 1, challengeWindow: 20 });
+    const fed = await world.federation({ rounds: 1, challengeWindow: 300 });
     const tower = await newTower();
     const watching = tower.start(fed, '--exit');
     const liar = await startAggregator(world, fed, {
@@ -67,18 +74,20 @@ describe('a watchtower', function () {
     await liar.stop();
     const honest = await startAggregator(world, fed);
     await honest.waitFor('published', 1);
+    const audited = () => watching.lines.filter(({ type }) => type === 'audited');
+    await until('an audit of each publication', () => audited().length === 2);
+    await world.passDeadline(fed, 1);
     const { status } = await watching.ended;
     expect(status).to.equal(0);
     expect(watching.lines.map(({ type }) => type)).to.include.members(['watching', 'proven', 'slashed', 'ended']);
-    const audits = watching.lines.filter(({ type }) => type === 'audited');
-    expect(audits.map(({ ok }) => ok)).to.deep.equal([false, true]);
+    expect(audited().map(({ ok }) => ok)).to.deep.equal([false, true]);
     const report = await world.audit(fed);
     expect(report.ok).to.equal(true);
     expect(report.rounds[0]?.phase).to.equal('final');
   });
 
   it('asks for a model that is withheld, is killed, and settles after its restart: the aggregator falls', async () => {
-    const fed = await world.federation({ rounds: 1, challengeWindow: 20, answerWindow: 6 });
+    const fed = await world.federation({ rounds: 1, challengeWindow: 300, answerWindow: 300 });
     const tower = await newTower();
     const documents = await serveDocuments(fed);
     const hiding = await startAggregator(world, fed, { gatewayUrl: NOWHERE });
@@ -90,6 +99,8 @@ describe('a watchtower', function () {
     expect(asked).to.include({ kind: 'model', chunk: 0, owner: hiding.signer.account.address.toLowerCase() });
     await first.kill('SIGKILL');
     const second = tower.start(fed, '--gateway', documents);
+    await second.waitFor('watching');
+    await world.passTime(300);
     const convicted = await second.waitFor('convicted', 1);
     expect(convicted).to.include({ proof: 'unavailable', role: 'aggregator' });
     expect(second.lines.filter(({ type }) => type === 'asked')).to.deep.equal([]);
@@ -99,7 +110,7 @@ describe('a watchtower', function () {
   });
 
   it('takes an answer from whoever has the bytes: another watchtower earns the bond, nobody falls', async () => {
-    const fed = await world.federation({ rounds: 1, challengeWindow: 20, answerWindow: 8 });
+    const fed = await world.federation({ rounds: 1, challengeWindow: 300, answerWindow: 300 });
     const documents = await serveDocuments(fed);
     const hiding = await startAggregator(world, fed, { gatewayUrl: NOWHERE });
     for (let i = 0; i < 3; i++) await startParticipant(world, fed, { sources: { peer: [documents] } });
@@ -107,18 +118,15 @@ describe('a watchtower', function () {
     await hiding.pause();
     const asking = await newTower();
     const answering = await newTower();
-    // Whoever answers is there before anybody asks: the time to answer is short, that to start a process is not.
-    const answers = answering.start(fed, '--gateway', documents, '--gateway', hiding.gateway.url, '--answer');
-    await answers.waitFor('watching');
     const asks = asking.start(fed, '--gateway', documents);
+    const answers = answering.start(fed, '--gateway', documents, '--gateway', hiding.gateway.url, '--answer');
+    await asks.waitFor('asked', 1);
+    await world.passTime(150); // for half of its time to answer the owner comes first
     const answered = await answers.waitFor('answered', 1);
     const came = await asks.waitFor('answerCame', 1);
     expect(came).to.include({ id: answered.id, kind: 'model', chunk: 0, payee: answering.address });
     // Nothing more is asked, and once the hold is over the round becomes final.
-    await until('round 1 to be ripe', async () => {
-      const { deadline } = await fed.federation.round(1);
-      return (await fed.federation.chainTime()) >= deadline;
-    });
+    await world.passDeadline(fed, 1);
     runAggregator(world, hiding);
     await until('round 1 to be final', async () => (await fed.federation.lastFinalRound()) === 1);
     expect(asks.lines.filter(({ type }) => type === 'asked').length).to.equal(1);
