@@ -182,7 +182,7 @@ describe('aggregator: aggregateRound', () => {
   });
 
   it('memory is bounded by chunks: ten updates of 8 million coordinates (160 MB) take a fraction of that', async function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', MEASURE, folder, '10', '8000000']);
     const { heldBytes, rowBytes } = JSON.parse(stdout) as { heldBytes: number; rowBytes: number };
     expect(rowBytes).to.equal(10 * 8_000_000 * 2);

@@ -15,7 +15,7 @@ import { startRpcServer } from './fixtures/rpcServer.ts';
 const MEASURE = fileURLToPath(new URL('support/measureAudit.ts', import.meta.url));
 
 describe('an audit of a model that does not fit into its memory', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let folder: string;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'assay-memory-'));
