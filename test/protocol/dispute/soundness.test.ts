@@ -85,7 +85,7 @@ async function sumOpeningAt(world: DisputeWorld, row: number, level: number, pos
 }
 
 describe('disputes, in honest rounds', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
 
   it('no node of an update is a bad sum, and no search finds one', () =>
     forEachRound(ROUNDS, async (random) => {
@@ -181,7 +181,7 @@ describe('disputes, in honest rounds', function () {
 });
 
 describe('disputes, when one number is a lie', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
 
   it('a sum, of any node: found from the payload and the reveal alone, and proven against its participant', () =>
     forEachRound(ROUNDS, async (random) => {
