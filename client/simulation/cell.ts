@@ -7,12 +7,16 @@ import { sha256 } from '#sha256';
 import { MAX_PARTICIPANTS } from '../../protocol/aggregation/rule.ts';
 import { toHex } from '../../protocol/encoding/bytes.ts';
 import { canonicalJson, type Json } from '../../protocol/encoding/canonicalJson.ts';
+import { FIRST_MERGED_TOKEN } from '../../protocol/encoding/manifest.ts';
+import { PUBLIC_TEXT, PUBLIC_VOCABULARY } from '../datasets/text/publicText.ts';
 import { PERSONALISATIONS, personalisationSchema } from '../personalisation/settings.ts';
 import type { AlgorithmChoice } from '../training/algorithms/algorithmChoice.ts';
-import { MODEL_PRESETS } from './modelChoice.ts';
+import { cellTask, MODEL_PRESETS } from './modelChoice.ts';
 
 /** Part of every cell's key: raise it when the same settings give other bits. */
 const SIMULATOR_VERSION = 2;
+/** Of image generators on participants' own samples: once their accuracy, since then what they are measured by. */
+const OWN_IMAGES_VERSION = 3;
 
 const count = z.int().min(1);
 export const ruleSchema = z.strictObject({
@@ -38,9 +42,16 @@ const serverSchema = z.strictObject({
 
 /** What all cells of a grid have in common. */
 export const commonShape = {
-  /** `mnist` or `csv:PATH?label=COLUMN`. */
+  /** `mnist`, `csv:PATH?label=COLUMN`; text: `package:NAME,NAME` or `text:FOLDER`. */
   dataset: z.string().default('mnist'),
-  /** Settings of a model, as a manifest has them, or the name of a preset; default: an MLP of `hidden` and `activation`. */
+  /** Of text: what the tokeniser's merges are learnt from, a data set of text, and how many tokens there are at most. */
+  tokenizer: z
+    .strictObject({
+      dataset: z.string().default(PUBLIC_TEXT),
+      vocabulary: z.int().min(FIRST_MERGED_TOKEN).max(65_536).default(PUBLIC_VOCABULARY),
+    })
+    .optional(),
+  /** Settings of a model, as a manifest has them, or the name of a preset; default: an MLP of `hidden` and `activation`, of text a small transformer. */
   model: z.union([z.enum(MODEL_PRESETS), z.looseObject({ kind: z.string() })]).optional(),
   /** Widths of the hidden layers; [] is softmax regression. */
   hidden: z.array(count).default([64]),
@@ -102,14 +113,17 @@ export type Cell = Readonly<z.output<typeof commonSchema>> & {
   readonly algorithm?: AlgorithmChoice;
   /** The field's name; null for no attack. */
   readonly attack: string | null;
-  readonly alpha: number | 'iid';
+  /** `natural`, of text: each participant has a package or folder of its own. */
+  readonly alpha: number | 'iid' | 'natural';
   readonly seed: string;
 };
 
 /** What a finished cell is found by: equal settings, equal keys, whatever grid they stand in. */
 export function cellKey(cell: Cell): string {
+  const ownImages = cell.heldOutPerParticipant !== undefined && cellTask(cell) === 'image-generation';
+  const version = ownImages ? OWN_IMAGES_VERSION : SIMULATOR_VERSION;
   // Through JSON: fields that are undefined are not there.
-  const document = JSON.parse(JSON.stringify({ version: SIMULATOR_VERSION, ...cell })) as Json;
+  const document = JSON.parse(JSON.stringify({ version, ...cell })) as Json;
   return toHex(sha256(new TextEncoder().encode(canonicalJson(document)))).slice(2, 34);
 }
 

@@ -3,11 +3,17 @@ import { minimumUpdates, parseRule, type Rule } from '../../protocol/aggregation
 import { checkServerStep, Q16, type ServerStep } from '../../protocol/aggregation/serverStep.ts';
 import { DEFAULT_MODEL_FRACTION_BITS, DEFAULT_UPDATE_FRACTION_BITS } from '../../protocol/encoding/fixedPoint.ts';
 import { DEFAULT_CHUNK_SIZE } from '../../protocol/encoding/layout.ts';
-import { checkManifest, type SampleData, type TrainingSettings } from '../../protocol/encoding/manifest.ts';
+import {
+  checkManifest,
+  type SampleData,
+  type TextData,
+  type TrainingSettings,
+} from '../../protocol/encoding/manifest.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { type LearningParameters, NO_NORM_BOUND } from '../../protocol/round/parameters.ts';
 import { isLone } from '../attacks/attack.ts';
 import { parseAttack } from '../attacks/registry.ts';
+import { parseDataset } from '../datasets/loadSilo.ts';
 import { describeModel } from '../models/registry.ts';
 import { algorithmFields, keepsHead } from '../training/algorithms/algorithmChoice.ts';
 import { checkAlgorithmServer } from '../training/algorithms/checkServerStep.ts';
@@ -16,7 +22,7 @@ import { ENGINE } from '../training/tfjs/backend.ts';
 import type { TrainingManifest } from '../training/trainer.ts';
 import { normSqBoundOf } from '../update/clipUpdate.ts';
 import type { Cell } from './cell.ts';
-import { chosenModel } from './modelChoice.ts';
+import { cellTask, chosenModel, isTextDataset, standInData } from './modelChoice.ts';
 
 /** The cell's rule; f is the cell's number of attackers. */
 function cellRule({ rule: { name, clipRadius, ...options }, byzantine }: Cell): Rule {
@@ -52,11 +58,8 @@ export function cellParameters(cell: Cell, dimension: number): LearningParameter
 }
 
 /** The manifest that the trainer works by, for data of that shape. */
-export function cellManifest(cell: Cell, data: SampleData): TrainingManifest {
-  const { hidden, activation } = cell;
-  const { features, classes } = data;
-  const spec =
-    cell.model === undefined ? { kind: 'mlp', inputs: features, hidden, classes, activation } : chosenModel(cell.model);
+export function cellManifest(cell: Cell, data: SampleData | TextData): TrainingManifest {
+  const spec = chosenModel(cell, data);
   const model = describeModel(spec);
   const training = cellTraining(cell);
   const atHome = new Set(training.personal === undefined ? [] : model.head);
@@ -66,7 +69,8 @@ export function cellManifest(cell: Cell, data: SampleData): TrainingManifest {
     model: { ...spec },
     tensors: federated.map(({ name, shape }) => ({ name, shape: [...shape] })),
     training,
-    data: { features, classes },
+    // A data set is handed over whole; the manifest has its shape.
+    data: 'tokenizer' in data ? data : { features: data.features, classes: data.classes },
     engine: ENGINE,
   };
 }
@@ -86,10 +90,12 @@ export function cellTraining({ training, algorithm }: Pick<Cell, 'training' | 'a
   };
 }
 
+type Refuse = (summary: string, expected: string, received: string) => AssayError;
+
 /** @throws AssayError `GRID`, `RULE_NAME`, `RULE_PARAMETERS` or `SERVER_STEP` for a cell that no round could run with. */
 export function checkCell(cell: Cell, source: string): void {
   const { participants, byzantine, perRound } = cell;
-  const refuse = (summary: string, expected: string, received: string): AssayError =>
+  const refuse: Refuse = (summary, expected, received) =>
     new AssayError('GRID', { summary: `the grid ${source}: ${summary}`, expected, received });
   if (byzantine >= participants) {
     throw refuse('nobody would be honest', `byzantine below participants (${participants})`, String(byzantine));
@@ -125,13 +131,57 @@ export function checkCell(cell: Cell, source: string): void {
     );
   }
   cellServerStep(cell);
+  checkData(cell, refuse);
   checkTraining(cell, refuse);
 }
 
+/** Whether data, their division, the model and the attack go together. */
+function checkData(cell: Cell, refuse: Refuse): void {
+  const { dataset, model, alpha, attack, tokenizer } = cell;
+  const isText = isTextDataset(dataset);
+  if (isText !== (cellTask(cell) === 'language-model')) {
+    throw refuse(
+      `${dataset} is not what its model learns from`,
+      isText
+        ? 'a language model: code-transformer, char-lstm, or one of kind transformer or lstm'
+        : 'a model of samples',
+      JSON.stringify(model),
+    );
+  }
+  if (!isText) {
+    if (tokenizer !== undefined) throw refuse('samples have no tokens', 'no "tokenizer"', JSON.stringify(tokenizer));
+    if (alpha !== 'natural') return;
+    throw refuse('samples come from nobody, so nothing divides them by itself', 'a concentration, or iid', alpha);
+  }
+  if (tokenizer !== undefined && !isTextDataset(tokenizer.dataset)) {
+    throw refuse(
+      'a tokeniser learns from text',
+      '"dataset" of the tokenizer: package:... or text:...',
+      tokenizer.dataset,
+    );
+  }
+  if (attack !== null && parseAttack(attack).corruptDataset !== undefined) {
+    throw refuse(
+      `${attack} changes labels or pictures, and text has neither`,
+      'an attack that changes the update, such as signFlipping',
+      attack,
+    );
+  }
+  const spec = parseDataset(dataset);
+  const silos = cell.attackersHoldData ? cell.participants : cell.participants - cell.byzantine;
+  if (alpha === 'natural' && spec.kind === 'package' && spec.packages.length < silos) {
+    throw refuse(
+      'every participant has a package of its own, and there are too few',
+      `${silos} packages, fewer participants, or a division by a concentration or iid`,
+      `${spec.packages.length} packages`,
+    );
+  }
+}
+
 /** What the training of a cell demands, without its data. */
-function checkTraining(cell: Cell, refuse: (summary: string, expected: string, received: string) => AssayError): void {
+function checkTraining(cell: Cell, refuse: Refuse): void {
   const { algorithm, heldOutPerParticipant, personalisation, server } = cell;
-  const manifest = cellManifest(cell, { features: 1, classes: 2 });
+  const manifest = cellManifest(cell, standInData(cell));
   if (manifest.tensors.length === 0) {
     throw refuse(
       'nothing would be trained jointly',

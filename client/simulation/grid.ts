@@ -5,13 +5,13 @@
 import { z } from 'zod';
 import { AssayError } from '../../protocol/errors.ts';
 import { parseAttack } from '../attacks/registry.ts';
-import { parseSamples } from '../datasets/loadSilo.ts';
 import { algorithmChoiceSchema } from '../training/algorithms/algorithmChoice.ts';
 import { type Cell, commonShape, ruleSchema } from './cell.ts';
 import { checkCell } from './cellParameters.ts';
+import { isTextDataset, TEXT_MODEL } from './modelChoice.ts';
 
 export const GRID_FORMAT = 'assay-grid/1';
-const alphaSchema = z.union([z.literal('iid'), z.number().positive()]);
+const alphaSchema = z.union([z.literal('iid'), z.literal('natural'), z.number().positive()]);
 /** 1 in a grid is what `--seed 1` is on the command line. */
 const seedSchema = z.union([z.string(), z.int()]).transform(String);
 const gridSchema = z.strictObject({
@@ -23,7 +23,7 @@ const gridSchema = z.strictObject({
   algorithms: z.array(algorithmChoiceSchema).min(1).optional(),
   /** Names of attacks, or `none`. */
   attacks: z.array(z.string()).min(1).default(['none']),
-  /** Dirichlet concentrations of the label skew, or `iid`. */
+  /** Dirichlet concentrations of the label skew, or `iid`; of text concentrations of packages, or `natural`. */
   alphas: z.array(alphaSchema).min(1),
   seeds: z.array(seedSchema).min(1),
 });
@@ -61,10 +61,15 @@ export function checkGrid(document: unknown, source: string): Grid {
       fix: 'see docs/simulate.md for an example',
     });
   }
-  const grid = parsed.data;
-  parseSamples(grid.dataset);
+  const grid = isTextDataset(parsed.data.dataset) ? withTextDefaults(parsed.data) : parsed.data;
   for (const cell of cellsOf(grid)) checkCell(cell, source);
   return grid;
+}
+
+/** What a grid of text leaves open, written out: its cells are known by it. */
+function withTextDefaults(grid: Grid): Grid {
+  const { model = TEXT_MODEL, tokenizer = commonShape.tokenizer.unwrap().parse({}) } = grid;
+  return { ...grid, model, tokenizer };
 }
 
 /** Every run of the grid, seeds innermost. */

@@ -47,14 +47,16 @@ export class Journal {
 
   /** Returns when the line is on the disk. */
   async add(finished: FinishedCell): Promise<void> {
+    const line = JSON.stringify(finished);
     const file = await open(this.path, 'a');
     try {
-      await file.write(`${JSON.stringify(finished)}\n`);
+      await file.write(`${line}\n`);
       await file.sync();
     } finally {
       await file.close();
     }
-    this.cells.set(finished.key, finished);
+    // As it will be read: JSON knows no NaN, the loss of a model that attackers ruined.
+    this.cells.set(finished.key, JSON.parse(line) as FinishedCell);
   }
 }
 

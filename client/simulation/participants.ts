@@ -1,22 +1,20 @@
 /** The participants of a simulated federation: their data, and what each remembers from round to round. */
 
 import type { Attack } from '../attacks/attack.ts';
-import { type Dataset, takeRows } from '../datasets/dataset.ts';
-import { partitionDirichlet } from '../datasets/partition/dirichlet.ts';
-import { partitionIid } from '../datasets/partition/iid.ts';
-import { holdOut } from '../datasets/split.ts';
+import { type AnyDataset, isText } from '../datasets/text/textDataset.ts';
 import { createRandom, permutation, type SeedPart } from '../random.ts';
 import type { Engine } from '../training/tfjs/engine.ts';
 import type { LocalMemory } from '../training/trainer.ts';
 import { computeUpdate } from '../update/computeUpdate.ts';
 import type { Cell } from './cell.ts';
+import type { Pool } from './pool.ts';
 
 export interface Participant {
   /** 0-based; attackers are the last ones, as in the demonstration. */
   readonly index: number;
-  readonly silo: Dataset;
-  /** Samples of its own that it does not train on; null when the cell holds none out. */
-  readonly heldOut: Dataset | null;
+  readonly silo: AnyDataset;
+  /** Samples or text of its own that it does not train on; null when the cell holds none out. */
+  readonly heldOut: AnyDataset | null;
   readonly attacks: boolean;
   /** Of its training and rounding: the one a node `client-<index>` of the demonstration has. */
   readonly seed: SeedPart;
@@ -37,24 +35,23 @@ export interface LocalUpdate {
 }
 
 /** @param attack of those that attack; null when all are honest */
-export function createParticipants(cell: Cell, train: Dataset, attack: Attack | null): Participant[] {
+export function createParticipants(cell: Cell, pool: Pool, attack: Attack | null): Participant[] {
   const { participants, byzantine, attackersHoldData, heldOutPerParticipant, alpha, seed } = cell;
   const honest = participants - byzantine;
   const silos = attackersHoldData ? participants : honest;
-  const parts = alpha === 'iid' ? partitionIid(train, silos, seed) : partitionDirichlet(train, silos, alpha, seed);
-  const drawn = permutation(createRandom(seed, 'attackers data'), train.size);
-  const share = Math.max(1, Math.floor(train.size / participants));
+  const parts = pool.divide(silos, alpha, seed);
+  const drawn = permutation(createRandom(seed, 'attackers data'), pool.size);
+  const share = Math.max(1, Math.floor(pool.size / participants));
   return Array.from({ length: participants }, (_, index) => {
     const isLast = index >= honest;
     const own: SeedPart = `${seed}/client-${index}`;
-    const rows = parts[index] ?? drawn.slice((index - honest) * share, (index - honest + 1) * share).sort();
-    const all = takeRows(train, rows);
-    const split = heldOutPerParticipant === undefined ? null : holdOut(all, heldOutPerParticipant, own);
-    const silo = split?.train ?? all;
+    const items = parts[index] ?? drawn.slice((index - honest) * share, (index - honest + 1) * share).sort();
+    const split = heldOutPerParticipant === undefined ? null : pool.takeAndHoldOut(items, heldOutPerParticipant, own);
+    const silo = split?.train ?? pool.take(items);
     const attacks = isLast && attack !== null;
     return {
       index,
-      silo: attacks ? (attack.corruptDataset?.(silo) ?? silo) : silo,
+      silo: attacks && !isText(silo) ? (attack.corruptDataset?.(silo) ?? silo) : silo,
       attacks,
       heldOut: split?.test ?? null,
       seed: own,

@@ -2,19 +2,23 @@
 import type { AssayError } from '../../protocol/errors.ts';
 import { personalise } from '../personalisation/personalise.ts';
 import { checkPersonalisation, type Personalisation } from '../personalisation/settings.ts';
+import { measureOf } from '../training/measure.ts';
 import type { Engine } from '../training/tfjs/engine.ts';
 import type { Evaluation, TrainingManifest } from '../training/trainer.ts';
 import type { Participant } from './participants.ts';
 
 export interface ParticipantResult {
   readonly index: number;
-  /** Samples that it trains on, and that are held out. */
+  /** Samples (windows, of text) that it trains on, and that are held out. */
   readonly samples: number;
   readonly heldOut: number;
-  /** Accuracy on them of the federation's last model, with the own head where that stays at home. */
-  readonly shared: number;
+  /**
+   * What the task is measured by, there, of the federation's last model, with the own head where that stays at home; null,
+   * as JSON has it, for a model whose loss is no number.
+   */
+  readonly shared: number | null;
   /** Of its own model, by method. */
-  readonly personal: Readonly<Record<string, number>>;
+  readonly personal: Readonly<Record<string, number | null>>;
 }
 
 /** The ways to personalise that a cell asks for and its federation prepares. */
@@ -45,17 +49,22 @@ export function participantResults(
   weights: Float32Array,
   round: number,
 ): ParticipantResult[] {
+  const measure = measureOf(manifest.task);
+  const finite = (evaluation: Evaluation): number | null => {
+    const value = measure.of(evaluation);
+    return Number.isFinite(value) ? value : null;
+  };
   return participants.map((participant) => {
     const { index, silo, heldOut, seed, memory } = participant;
-    const personal = methods.map((settings): [string, number] => {
+    const personal = methods.map((settings): [string, number | null] => {
       const own = personalise(engine, manifest, silo, { settings, weights, memory, round, seed });
-      return [settings.method, engine.local.evaluate(heldOut!, own.weights).accuracy];
+      return [settings.method, finite(engine.local.evaluate(heldOut!, own.weights))];
     });
     return {
       index,
       samples: silo.size,
       heldOut: heldOut!.size,
-      shared: evaluateShared(engine, participant, weights).accuracy,
+      shared: finite(evaluateShared(engine, participant, weights)),
       personal: Object.fromEntries(personal),
     };
   });

@@ -9,6 +9,12 @@ import { cellsOf, type Grid } from './grid.ts';
 import type { FinishedCell, Journal } from './journal.ts';
 import type { CellResult } from './simulateCell.ts';
 
+/** What a worker thread is given: all cells of a grid have their data in common. */
+export interface WorkerSetup {
+  readonly common: Pick<Grid, 'dataset' | 'tokenizer' | 'model' | 'hidden' | 'activation'>;
+  readonly cacheFolder: string;
+}
+
 /** What a worker thread is asked and answers. */
 export interface CellRequest {
   readonly key: string;
@@ -48,6 +54,8 @@ export async function runGrid(run: GridRun): Promise<readonly FinishedCell[] | n
   const total = new Set(cells.map(({ key }) => key)).size;
   let finished = total - missing.length;
   onProgress({ finished, total, last: null });
+  const { dataset, tokenizer, model, hidden, activation } = grid;
+  const common: WorkerSetup['common'] = { dataset, tokenizer, model, hidden, activation };
   const queue = missing.values();
   const threads: Worker[] = [];
   const end = (): void => {
@@ -57,7 +65,7 @@ export async function runGrid(run: GridRun): Promise<readonly FinishedCell[] | n
   try {
     const work = async (): Promise<void> => {
       const thread = new Worker(new URL('./worker.ts', import.meta.url), {
-        workerData: { dataset: grid.dataset, cacheFolder: run.cacheFolder },
+        workerData: { common, cacheFolder: run.cacheFolder } satisfies WorkerSetup,
         name: 'assay-simulation',
       });
       threads.push(thread);

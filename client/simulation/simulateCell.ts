@@ -15,7 +15,7 @@ import { QuantizeKernel } from '../../protocol/kernels/quantize.ts';
 import { layoutOf } from '../../protocol/round/parameters.ts';
 import { backdoorSamples } from '../attacks/backdoor.ts';
 import { parseAttack } from '../attacks/registry.ts';
-import type { DatasetSplit } from '../datasets/dataset.ts';
+import { isText } from '../datasets/text/textDataset.ts';
 import { personalise } from '../personalisation/personalise.ts';
 import { createRandom, permutation } from '../random.ts';
 import { createEngine } from '../training/tfjs/engine.ts';
@@ -25,19 +25,22 @@ import { keptShares } from './keptShares.ts';
 import { contextOf, makeUpdates, type Run } from './makeUpdates.ts';
 import { createParticipants, type Participant } from './participants.ts';
 import { applicable, evaluateShared, type ParticipantResult, participantResults } from './personalResults.ts';
+import { poolOf } from './pool.ts';
 import { RuleMemory } from './ruleMemory.ts';
+import { isSimulatedText, type SimulationData } from './simulationData.ts';
 import { Tally, type TallyResult } from './tally.ts';
 
 /** The model after a round: on the shared held-out samples, or, where heads stay at home, the mean over own ones. */
 export interface Measured {
   readonly round: number;
+  /** Share of right classes, next tokens or pixels. */
   readonly accuracy: number;
-  /** In nats, per sample or image. */
+  /** In nats, per sample, token or image. */
   readonly loss: number;
 }
 
 export interface CellResult extends TallyResult {
-  /** On the held-out samples, 0..1, after the rounds that were measured. */
+  /** On what is held out, after the rounds that were measured. */
   readonly accuracy: readonly Measured[];
   readonly finalAccuracy: number;
   readonly bestAccuracy: number;
@@ -53,9 +56,9 @@ export interface CellResult extends TallyResult {
  * @param data of the cell's data set
  * @throws AssayError as training and the rule do
  */
-export async function simulateCell(cell: Cell, data: DatasetSplit): Promise<CellResult> {
+export async function simulateCell(cell: Cell, data: SimulationData): Promise<CellResult> {
   const attack = cell.attack === null ? null : parseAttack(cell.attack);
-  const manifest = cellManifest(cell, data.train);
+  const manifest = cellManifest(cell, isSimulatedText(data) ? data.data : data.train);
   const engine = await createEngine(manifest);
   const dimension = manifestDimension(manifest);
   const parameters = cellParameters(cell, dimension);
@@ -66,7 +69,7 @@ export async function simulateCell(cell: Cell, data: DatasetSplit): Promise<Cell
     engine,
     parameters,
     attack,
-    participants: createParticipants(cell, data.train, attack),
+    participants: createParticipants(cell, poolOf(data), attack),
     notes: new Map(),
     memory: new RuleMemory(parameters.rule, present + 2, dimension),
     historySlot: usesHistory(parameters.rule) ? present + 1 : null,
@@ -105,7 +108,8 @@ export async function simulateCell(cell: Cell, data: DatasetSplit): Promise<Cell
       accuracy.push({ round, ...measure(weights) });
     }
   }
-  const triggered = headsAtHome || manifest.task !== 'classification' ? undefined : backdoorSamples(data.test);
+  const triggered =
+    headsAtHome || manifest.task !== 'classification' || isText(data.test) ? undefined : backdoorSamples(data.test);
   const weights = fixedToFloat(run.model, parameters.modelFractionBits);
   return {
     accuracy,

@@ -1,13 +1,13 @@
 /** A thread that computes cells, one after the other. The data are read once; nothing else touches the disk. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { AssayError } from '../../protocol/errors.ts';
-import { loadSamples, parseSamples } from '../datasets/loadSilo.ts';
-import type { CellReply, CellRequest } from './runGrid.ts';
+import type { CellReply, CellRequest, WorkerSetup } from './runGrid.ts';
 import { simulateCell } from './simulateCell.ts';
+import { loadSimulationData } from './simulationData.ts';
 
-const { dataset, cacheFolder } = workerData as { readonly dataset: string; readonly cacheFolder: string };
+const { common, cacheFolder } = workerData as WorkerSetup;
 const port = parentPort!;
-const data = loadSamples(parseSamples(dataset), { cacheFolder, seed: 'assay simulate' });
+const data = loadSimulationData(common, cacheFolder);
 // Whoever asks gets the error; unasked it must not end the thread.
 data.catch(() => undefined);
 

@@ -1,7 +1,7 @@
 /** `assay simulate`: many federations in one process, without a chain. */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { attacks } from '../../client/attacks/registry.ts';
 import { cellsOf, checkGrid, type Grid, parseGrid } from '../../client/simulation/grid.ts';
 import { type FinishedCell, Journal } from '../../client/simulation/journal.ts';
@@ -10,6 +10,7 @@ import { runGrid } from '../../client/simulation/runGrid.ts';
 import { ALGORITHM_EXPECTED, parseAlgorithm } from '../../client/training/algorithms/algorithmChoice.ts';
 import { writeFileAtomic } from '../../storage/atomicFile.ts';
 import { lockFolder } from '../../storage/folderLock.ts';
+import { DEMO_TASKS, type DemoTaskName } from '../demo/tasks/names.ts';
 import { stopSignal } from '../node/untilStopped.ts';
 import { type FactsOptions, withFacts } from '../options/shared.ts';
 import { collect, integer } from '../options/values.ts';
@@ -21,17 +22,18 @@ import { plotPage } from '../simulate/plot.ts';
 import { GridProgressLine } from '../simulate/progress.ts';
 import { resultFacts, type SimulateFacts, simulateFactsSchema } from '../simulate/simulateFacts.ts';
 import {
-  accuracyRows,
   alphaLabel,
   backdoorRows,
   leftOutRows,
   markdown,
+  measureRows,
   ownRows,
   type ResultTable,
   tabulate,
 } from '../simulate/tables.ts';
 
 interface SimulateOptions extends FactsOptions {
+  readonly task: DemoTaskName;
   readonly rule: readonly string[];
   readonly attack: readonly string[];
   readonly alpha: readonly string[];
@@ -49,8 +51,10 @@ interface SimulateOptions extends FactsOptions {
 const EXAMPLES = `
 Examples:
   $ assay simulate                                               the federation of the demonstration, without its chain
+  $ assay simulate --task code                                   the same of companies that train a model of code
   $ assay simulate --rule fedavg --rule nnm+trimmed-mean --attack minMax --attack signFlipping
   $ assay simulate bench/grids/mnist.json --workers 4            a table as the papers print it
+  $ assay simulate bench/grids/code.json --workers 2             the same for a model of code
   $ assay simulate grid.json --out runs/grid                     go on where it was stopped: finished cells are kept
 
 Attacks: none, ${attacks.map(({ name }) => name).join(', ')}.
@@ -60,11 +64,21 @@ export function addSimulateCommand(program: Command): void {
   withFacts(program.command('simulate'))
     .description('Run federations in one process, without a chain: rules against attacks, for research.')
     .argument('[grid]', "grid of experiments, a JSON file; without one: the demonstration's federation")
+    .addOption(
+      new Option('--task <name>', 'without a grid file: of which demonstration')
+        .choices(DEMO_TASKS)
+        .default('classify'),
+    )
     .option('--rule <name>', "aggregation rule instead of the grid's; repeatable", collect, [])
     .option('--attack <name>', "attack instead of the grid's, or none; repeatable", collect, [])
     .option('--algorithm <kind>', `${ALGORITHM_EXPECTED}; repeatable`, collect, [])
     .option('--model <preset>', `model: ${MODEL_PRESETS.join(', ')}`)
-    .option('--alpha <a>', 'Dirichlet concentration of the label skew, or iid; repeatable', collect, [])
+    .option(
+      '--alpha <a>',
+      'Dirichlet concentration of labels (of text: of packages), iid, or natural (text); repeatable',
+      collect,
+      [],
+    )
     .option('--seed <text>', 'seed; repeatable', collect, [])
     .option('--participants <n>', 'participants', integer(1))
     .option('--byzantine <n>', 'how many of them attack; also f of the rule', integer(0))
@@ -133,20 +147,22 @@ async function runSimulate(path: string | undefined, options: SimulateOptions): 
 
 /** The grid of the file, or the default one, with what the options replace. */
 async function readGrid(path: string | undefined, options: SimulateOptions): Promise<Grid> {
-  const { rule, algorithm, model, attack, alpha, seed, participants, byzantine, rounds } = options;
+  const { task, rule, algorithm, model, attack, alpha, seed, participants, byzantine, rounds } = options;
   const changes = {
     ...(rule.length > 0 ? { rules: rule } : {}),
     ...(algorithm.length > 0 ? { algorithms: algorithm.map(parseAlgorithm) } : {}),
     ...(model === undefined ? {} : { model }),
     // Without attackers the attacks of a file have nobody to make them.
     ...(attack.length > 0 ? { attacks: attack } : byzantine === 0 ? { attacks: ['none'] } : {}),
-    ...(alpha.length > 0 ? { alphas: alpha.map((text) => (text === 'iid' ? text : Number(text))) } : {}),
+    ...(alpha.length > 0
+      ? { alphas: alpha.map((text) => (text === 'iid' || text === 'natural' ? text : Number(text))) }
+      : {}),
     ...(seed.length > 0 ? { seeds: seed } : {}),
     ...(participants === undefined ? {} : { participants }),
     ...(byzantine === undefined ? {} : { byzantine }),
     ...(rounds === undefined ? {} : { rounds }),
   };
-  if (path === undefined) return checkGrid({ ...defaultGrid(), ...changes }, 'of the demonstration');
+  if (path === undefined) return checkGrid({ ...defaultGrid(task), ...changes }, 'of the demonstration');
   const grid = parseGrid(await readFile(path, 'utf8'), path);
   return Object.keys(changes).length === 0 ? grid : checkGrid({ ...grid, ...changes }, path);
 }
@@ -160,8 +176,10 @@ function describe(grid: Grid): string {
 function printTables(tables: readonly ResultTable[]): void {
   for (const results of tables) {
     say('');
-    say(`${alphaLabel(results.alpha)}: accuracy of the last model, mean over seeds`);
-    for (const line of table(accuracyRows(results))) say(`  ${line}`);
+    const { measure } = results;
+    const title = measure.name === 'accuracy' ? measure.name : measure.title;
+    say(`${alphaLabel(results.alpha)}: ${title} of the last model, mean over seeds`);
+    for (const line of table(measureRows(results))) say(`  ${line}`);
     const backdoors = backdoorRows(results);
     if (backdoors.length > 0) {
       say('Success of the backdoor');
@@ -169,7 +187,7 @@ function printTables(tables: readonly ResultTable[]): void {
     }
     const own = ownRows(results);
     if (own.length > 0) {
-      say("Accuracy on participants' own held-out samples");
+      say(`${measure.title} on participants' own held-out ${measure.heldOut}`);
       for (const line of table(own)) say(`  ${line}`);
     }
     say('Honest participants left out (part of the rounds with less than half of an equal share)');

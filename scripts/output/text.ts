@@ -38,7 +38,7 @@ export function percent(share: number, digits = 1): string {
 export function table(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const isNumber = rows[0]!.map((_, column) =>
-    rows.slice(1).every((row) => /^[-+\d.,%]*( [a-zA-Z%]+)?$/.test(row[column] ?? '')),
+    rows.slice(1).every((row) => /^(-?inf|[-+\d.,%]*(e[-+]\d+)?)( [a-zA-Z%]+)?$/.test(row[column] ?? '')),
   );
   return rows.map((row) =>
     row

@@ -1,6 +1,7 @@
 /** Results as lines, for spreadsheets and data frames: one per cell, and one per participant of each cell. */
 import { ruleLabel } from '../../client/simulation/cell.ts';
 import type { FinishedCell } from '../../client/simulation/journal.ts';
+import { measureOfCells } from './tables.ts';
 
 const HEADING = [
   'alpha',
@@ -20,7 +21,10 @@ const HEADING = [
   'modelRoot',
 ];
 
+/** With a column for what the task is measured by, where that is not the accuracy. */
 export function csv(finished: readonly FinishedCell[]): string {
+  const measure = measureOfCells(finished);
+  const more = measure.name !== 'accuracy';
   const rows = finished.map(({ cell, result }) => {
     const { leftOut, share } = result;
     return [
@@ -39,9 +43,13 @@ export function csv(finished: readonly FinishedCell[]): string {
       result.refused,
       result.abandoned,
       result.modelRoot,
+      ...(more ? [measure.of(result.accuracy.at(-1)!)] : []),
     ];
   });
-  return lines([HEADING, ...rows]);
+  return lines([
+    [...HEADING, ...(more ? [`final${measure.name[0]!.toUpperCase()}${measure.name.slice(1)}`] : [])],
+    ...rows,
+  ]);
 }
 
 /** What the models of each cell do for every honest participant; nothing where a method does not apply. */

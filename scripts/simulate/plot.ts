@@ -1,8 +1,9 @@
 /**
- * A grid's results as one page that needs nothing else: a map of accuracies, rule by attack, and the accuracy by round of
- * every rule, one small chart per attack. Plain SVG.
+ * A grid's results as one page that needs nothing else: a map of what the last models do, rule by attack, and the same by
+ * round of every rule, one small chart per attack. Plain SVG.
  */
-import { accuracyRows, alphaLabel, attackLabel, type ResultTable } from './tables.ts';
+import { type Scale, scaleOf } from './plotScale.ts';
+import { alphaLabel, attackLabel, measureRows, type ResultTable } from './tables.ts';
 
 const COLOURS = ['#1b6ca8', '#c8553d', '#2a9d5c', '#8e5ea2', '#d09a1c', '#3aa6a6', '#7a7a7a', '#b0306a', '#5b7f1e'];
 const CELL_WIDTH = 76;
@@ -12,23 +13,23 @@ const CHART = { width: 300, height: 190, left: 34, bottom: 24, top: 22, right: 8
 const CHARTS_PER_ROW = 3;
 
 export function plotPage(title: string, tables: readonly ResultTable[]): string {
-  const body = tables.flatMap((table) => [
-    `<h2>${escapeHtml(alphaLabel(table.alpha))}</h2>`,
-    heatMap(table),
-    curves(table),
-  ]);
+  const { title: measured = 'Accuracy', heldOut = 'samples' } = tables[0]?.measure ?? {};
+  const body = tables.flatMap((table) => {
+    const scale = scaleOf(table);
+    return [`<h2>${escapeHtml(alphaLabel(table.alpha))}</h2>`, heatMap(table, scale), curves(table, scale)];
+  });
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>${escapeHtml(title)}</title>
 <style>body{font:14px system-ui,sans-serif;margin:24px;color:#222}svg{display:block;margin:12px 0}text{font:12px system-ui,sans-serif}</style>
 </head><body><h1>${escapeHtml(title)}</h1>
-<p>Accuracy of the last model on held-out samples, mean over seeds; below it accuracy by round.</p>
+<p>${measured} of the last model on held-out ${heldOut}, mean over seeds; below it ${measured === 'Accuracy' ? 'accuracy' : 'the same'} by round.</p>
 ${body.join('\n')}
 </body></html>
 `;
 }
 
-function heatMap(table: ResultTable): string {
-  const [head = [], ...rows] = accuracyRows(table);
+function heatMap(table: ResultTable, scale: Scale): string {
+  const [head = [], ...rows] = measureRows(table);
   const width = LABEL_WIDTH + CELL_WIDTH * (head.length - 1);
   const height = CELL_HEIGHT * (rows.length + 1);
   const parts = head
@@ -39,10 +40,10 @@ function heatMap(table: ResultTable): string {
     parts.push(text(LABEL_WIDTH - 8, y + 17, rule, 'end'));
     values.forEach((value, i) => {
       const x = LABEL_WIDTH + CELL_WIDTH * i;
-      const accuracy = Number(value);
+      const good = scale.goodness(value);
       parts.push(
-        `<rect x="${x}" y="${y}" width="${CELL_WIDTH - 2}" height="${CELL_HEIGHT - 2}" fill="${heat(accuracy)}"/>`,
-        text(x + CELL_WIDTH / 2 - 1, y + 16, value, 'middle', accuracy < 0.55 ? ' fill="#fff"' : ''),
+        `<rect x="${x}" y="${y}" width="${CELL_WIDTH - 2}" height="${CELL_HEIGHT - 2}" fill="${heat(good)}"/>`,
+        text(x + CELL_WIDTH / 2 - 1, y + 16, value, 'middle', good < 0.55 ? ' fill="#fff"' : ''),
       );
     });
   });
@@ -50,24 +51,24 @@ function heatMap(table: ResultTable): string {
 }
 
 /** From dark red at 0 over yellow to green at 1. */
-function heat(accuracy: number): string {
-  const hue = Number.isFinite(accuracy) ? Math.round(130 * Math.max(0, Math.min(1, accuracy)) ** 2) : 0;
-  const light = Number.isFinite(accuracy) ? Math.round(30 + 42 * Math.max(0, Math.min(1, accuracy))) : 90;
+function heat(good: number): string {
+  const hue = Number.isFinite(good) ? Math.round(130 * Math.max(0, Math.min(1, good)) ** 2) : 0;
+  const light = Number.isFinite(good) ? Math.round(30 + 42 * Math.max(0, Math.min(1, good))) : 90;
   return `hsl(${hue},60%,${light}%)`;
 }
 
-function curves(table: ResultTable): string {
+function curves(table: ResultTable, scale: Scale): string {
   const { attacks, rows } = table;
   const parts: string[] = [];
   attacks.forEach((attack, a) => {
     const x0 = (a % CHARTS_PER_ROW) * CHART.width;
     const y0 = Math.floor(a / CHARTS_PER_ROW) * CHART.height;
     const rounds = rows[0]?.entries[a]?.curve.at(-1)?.round ?? 1;
-    parts.push(`<g transform="translate(${x0},${y0})">`, ...axes(attackLabel(attack), rounds));
+    parts.push(`<g transform="translate(${x0},${y0})">`, ...axes(attackLabel(attack), rounds, scale));
     rows.forEach(({ entries }, r) => {
       const { curve } = entries[a]!;
       const last = curve.at(-1)?.round ?? 1;
-      const points = curve.map(({ round, accuracy }) => `${place(round / last, 0).x},${place(0, accuracy).y}`);
+      const points = curve.map(({ round, value }) => `${place(round / last, 0).x},${place(0, scale.height(value)).y}`);
       parts.push(
         `<polyline fill="none" stroke="${COLOURS[r % COLOURS.length]}" stroke-width="1.5"${dash(r)} points="${points.join(' ')}"/>`,
       );
@@ -92,20 +93,21 @@ function dash(row: number): string {
   return turn === 0 ? '' : ` stroke-dasharray="${turn === 1 ? '5 3' : '2 2'}"`;
 }
 
-function place(part: number, accuracy: number): { x: string; y: string } {
+/** @param up 0 at the bottom, 1 at the top */
+function place(part: number, up: number): { x: string; y: string } {
   const { width, height, left, right, top, bottom } = CHART;
   return {
     x: (left + part * (width - left - right)).toFixed(1),
-    y: (height - bottom - accuracy * (height - top - bottom)).toFixed(1),
+    y: (height - bottom - up * (height - top - bottom)).toFixed(1),
   };
 }
 
-function axes(title: string, rounds: number): string[] {
-  const lines = [0, 0.5, 1].flatMap((accuracy) => {
-    const { y } = place(0, accuracy);
+function axes(title: string, rounds: number, scale: Scale): string[] {
+  const lines = [0, 0.5, 1].flatMap((up) => {
+    const { y } = place(0, up);
     return [
       `<line x1="${place(0, 0).x}" y1="${y}" x2="${place(1, 0).x}" y2="${y}" stroke="#ddd"/>`,
-      text(CHART.left - 6, Number(y) + 4, accuracy.toFixed(1), 'end'),
+      text(CHART.left - 6, Number(y) + 4, scale.tick(up), 'end'),
     ];
   });
   const below = CHART.height - CHART.bottom + 15;

@@ -4,7 +4,7 @@ import { ruleLabel } from '../../client/simulation/cell.ts';
 import type { GridProgress } from '../../client/simulation/runGrid.ts';
 import { terminalBar } from '../output/progressBar.ts';
 import { seconds } from '../output/text.ts';
-import { alphaLabel, attackLabel } from './tables.ts';
+import { alphaLabel, attackLabel, measureOfCells } from './tables.ts';
 
 export class GridProgressLine {
   private readonly bar: SingleBar | null;
@@ -21,7 +21,8 @@ export class GridProgressLine {
       return;
     }
     const { cell, result } = last;
-    const label = `${alphaLabel(cell.alpha)} ${ruleLabel(cell)}, ${attackLabel(cell.attack)}, seed ${cell.seed}: ${result.finalAccuracy.toFixed(4)}`;
+    const measure = measureOfCells([last]);
+    const label = `${alphaLabel(cell.alpha)} ${ruleLabel(cell)}, ${attackLabel(cell.attack)}, seed ${cell.seed}: ${measure.format(measure.of(result.accuracy.at(-1)!))}`;
     if (this.bar === null) this.say(`[${finished}/${total}] ${label} (${seconds(last.seconds)})`);
     else this.bar.update(finished, { label });
   }

@@ -13,16 +13,20 @@ export const simulateFactsSchema = z.strictObject({
   /** Mean over the seeds. */
   results: z.array(
     z.strictObject({
-      alpha: z.union([z.number(), z.literal('iid')]),
+      alpha: z.union([z.number(), z.enum(['iid', 'natural'])]),
       rule: z.string(),
       attack: z.string(),
+      /** What the task is judged by, and the last model's value; null when its loss is no number. */
+      measure: z.enum(['accuracy', 'perplexity', 'ELBO']),
+      value: z.number().nullable(),
+      /** Share of right classes, next tokens or pixels. */
       accuracy: z.number(),
       backdoorSuccess: z.number().nullable(),
       leftOut: z.number(),
       mostLeftOut: z.number(),
       leastShare: z.number(),
-      /** Mean accuracy on participants' own held-out samples, by model; empty without any. */
-      own: z.record(z.string(), z.number()),
+      /** Mean of the measure on what participants hold out of their own, by model; empty without any. */
+      own: z.record(z.string(), z.number().nullable()),
     }),
   ),
   files: z.record(z.string(), z.string()),
@@ -31,19 +35,25 @@ export const simulateFactsSchema = z.strictObject({
 export type SimulateFacts = z.infer<typeof simulateFactsSchema>;
 
 export function resultFacts(tables: readonly ResultTable[]): SimulateFacts['results'] {
-  return tables.flatMap(({ alpha, rows }) =>
+  return tables.flatMap(({ measure, alpha, rows }) =>
     rows.flatMap(({ rule, entries }) =>
-      entries.map(({ attack, accuracy, backdoorSuccess, leftOut, mostLeftOut, leastShare, own }) => ({
+      entries.map(({ attack, value, accuracy, backdoorSuccess, leftOut, mostLeftOut, leastShare, own }) => ({
         alpha,
         rule,
         attack: attack ?? 'none',
+        measure: measure.name,
+        value: finite(value),
         accuracy,
         backdoorSuccess,
         leftOut,
         mostLeftOut,
         leastShare,
-        own: Object.fromEntries([...own].map(([model, { mean }]) => [model, mean])),
+        own: Object.fromEntries([...own].map(([model, { mean }]) => [model, finite(mean)])),
       })),
     ),
   );
+}
+
+function finite(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
 }

@@ -1,16 +1,21 @@
 /** A grid's results as the robust-aggregation papers print them: rule by attack, the worst column, means over seeds. */
 import { type Cell, ruleLabel } from '../../client/simulation/cell.ts';
 import type { FinishedCell } from '../../client/simulation/journal.ts';
+import { cellTask } from '../../client/simulation/modelChoice.ts';
 import type { CellResult } from '../../client/simulation/simulateCell.ts';
+import { type Measure, measureOf, worse } from '../../client/training/measure.ts';
 
 /** Means over the seeds of one rule under one attack. */
 export interface Entry {
   /** Null for no attack. */
   readonly attack: string | null;
   readonly seeds: number;
+  /** Of the last model, in what its task is measured by. */
+  readonly value: number;
+  /** Of the last model: share of right classes, next tokens or pixels. */
   readonly accuracy: number;
   /** By round measured. */
-  readonly curve: readonly { readonly round: number; readonly accuracy: number }[];
+  readonly curve: readonly { readonly round: number; readonly value: number }[];
   readonly backdoorSuccess: number | null;
   /** Part of the rounds in which an honest participant had less than half of an equal share: mean, and of the one most left out. */
   readonly leftOut: number;
@@ -19,31 +24,33 @@ export interface Entry {
   readonly eachLeftOut: readonly number[];
   /** Mean share of the honest participant that counted least, 1 being an equal share. */
   readonly leastShare: number;
-  /** By model, the federation's (`shared`) first: accuracy on participants' own held-out samples; empty without any. */
-  readonly own: ReadonlyMap<string, OwnAccuracy>;
+  /** By model, the federation's (`shared`) first: how it does on what participants hold out of their own; empty without any. */
+  readonly own: ReadonlyMap<string, OwnValue>;
 }
 
-export interface OwnAccuracy {
+export interface OwnValue {
   /** Over honest participants and seeds. */
   readonly mean: number;
   /** Of the participant it does least for, mean over seeds. */
-  readonly lowest: number;
+  readonly least: number;
 }
 
 export interface RuleRow {
   readonly rule: string;
   readonly entries: readonly Entry[];
-  /** The attack under which accuracy is lowest; null when there was none. */
+  /** The attack that does most harm; null when there was none. */
   readonly worst: Entry | null;
 }
 
 export interface ResultTable {
+  readonly measure: Measure;
   readonly alpha: Cell['alpha'];
   readonly attacks: readonly (string | null)[];
   readonly rows: readonly RuleRow[];
 }
 
 export function tabulate(finished: readonly FinishedCell[]): ResultTable[] {
+  const measure = measureOfCells(finished);
   const alphas = distinct(finished.map(({ cell }) => cell.alpha));
   return alphas.map((alpha) => {
     const ofAlpha = finished.filter(({ cell }) => cell.alpha === alpha);
@@ -52,31 +59,41 @@ export function tabulate(finished: readonly FinishedCell[]): ResultTable[] {
       const ofRule = ofAlpha.filter(({ cell }) => ruleLabel(cell) === rule);
       const entries = attacks.map((attack) =>
         entryOf(
+          measure,
           attack,
           ofRule.filter(({ cell }) => cell.attack === attack),
         ),
       );
       const attacked = entries.filter(({ attack }) => attack !== null);
       const worst = attacked.reduce<Entry | null>(
-        (lowest, entry) => (lowest === null || entry.accuracy < lowest.accuracy ? entry : lowest),
+        (most, entry) =>
+          most === null || (entry.value !== most.value && worse(measure, entry.value, most.value) === entry.value)
+            ? entry
+            : most,
         null,
       );
       return { rule, entries, worst };
     });
-    return { alpha, attacks, rows };
+    return { measure, alpha, attacks, rows };
   });
 }
 
-function entryOf(attack: string | null, finished: readonly FinishedCell[]): Entry {
+/** The cells of a grid learn one task. */
+export function measureOfCells([first]: readonly Pick<FinishedCell, 'cell'>[]): Measure {
+  return measureOf(first === undefined ? 'classification' : cellTask(first.cell));
+}
+
+function entryOf(measure: Measure, attack: string | null, finished: readonly FinishedCell[]): Entry {
   const results = finished.map(({ result }) => result);
   const successes = results.flatMap(({ backdoorSuccess }) => (backdoorSuccess === null ? [] : [backdoorSuccess]));
   return {
     attack,
     seeds: results.length,
+    value: mean(results.map(({ accuracy }) => measure.of(accuracy.at(-1)!))),
     accuracy: mean(results.map(({ finalAccuracy }) => finalAccuracy)),
     curve: (results[0]?.accuracy ?? []).map(({ round }, i) => ({
       round,
-      accuracy: mean(results.map(({ accuracy }) => accuracy[i]!.accuracy)),
+      value: mean(results.map(({ accuracy }) => measure.of(accuracy[i]!))),
     })),
     backdoorSuccess: successes.length === 0 ? null : mean(successes),
     leftOut: mean(results.map(({ leftOut }) => mean(leftOut))),
@@ -85,37 +102,42 @@ function entryOf(attack: string | null, finished: readonly FinishedCell[]): Entr
       mean(results.map(({ leftOut }) => leftOut.toSorted((a, b) => b - a)[rank]!)),
     ),
     leastShare: mean(results.map(({ share }) => Math.min(...share))),
-    own: ownAccuracies(results),
+    own: ownValues(measure, results),
   };
 }
 
-function ownAccuracies(results: readonly CellResult[]): Map<string, OwnAccuracy> {
+function ownValues(measure: Measure, results: readonly CellResult[]): Map<string, OwnValue> {
   const measured = results.flatMap(({ participants }) => (participants === undefined ? [] : [participants]));
   const first = measured[0]?.[0];
   if (first === undefined) return new Map();
   return new Map(
     ['shared', ...Object.keys(first.personal)].map((model) => {
       const perSeed = measured.map((participants) =>
-        participants.map(({ shared, personal }) => (model === 'shared' ? shared : personal[model]!)),
+        participants.map(({ shared, personal }) => (model === 'shared' ? shared : personal[model]) ?? measure.worst),
       );
-      return [model, { mean: mean(perSeed.flat()), lowest: mean(perSeed.map((each) => Math.min(...each))) }];
+      const least = mean(perSeed.map((each) => each.reduce((a, b) => worse(measure, a, b))));
+      return [model, { mean: mean(perSeed.flat()), least }];
     }),
   );
 }
 
-/** Accuracy on own held-out samples: a row for each rule and attack, mean and lowest; empty when none were held out. */
-export function ownRows({ rows }: ResultTable): string[][] {
+/** What is held out of their own: a row for each rule and attack, mean and the worst off; empty when there is none. */
+export function ownRows({ measure, rows }: ResultTable): string[][] {
   const entries = rows.flatMap(({ rule, entries }) => entries.map((entry) => ({ rule, entry })));
   const models = [...new Set(entries.flatMap(({ entry }) => [...entry.own.keys()]))];
   if (models.length === 0) return [];
   return [
-    ['rule', 'attack', ...models.map((model) => `${model}: mean (lowest)`)],
+    [
+      'rule',
+      'attack',
+      ...models.map((model) => `${model}: mean (${measure.better === 'higher' ? 'lowest' : 'highest'})`),
+    ],
     ...entries.map(({ rule, entry }) => [
       rule,
       attackLabel(entry.attack),
       ...models.map((model) => {
-        const accuracy = entry.own.get(model);
-        return accuracy === undefined ? '-' : `${share(accuracy.mean)} (${share(accuracy.lowest)})`;
+        const own = entry.own.get(model);
+        return own === undefined ? '-' : `${shown(measure, own.mean)} (${shown(measure, own.least)})`;
       }),
     ]),
   ];
@@ -143,7 +165,7 @@ export function attackLabel(attack: string | null): string {
 }
 
 export function alphaLabel(alpha: Cell['alpha']): string {
-  return alpha === 'iid' ? 'IID' : `Dirichlet(${alpha})`;
+  return alpha === 'iid' ? 'IID' : alpha === 'natural' ? 'Natural' : `Dirichlet(${alpha})`;
 }
 
 /** Accuracy without the leading zero, as papers print it. */
@@ -151,14 +173,18 @@ export function share(value: number): string {
   return value.toFixed(3).replace(/^0\./, '.');
 }
 
-/** The heading and the rows of the accuracy table. */
-export function accuracyRows({ attacks, rows }: ResultTable): string[][] {
+function shown(measure: Measure, value: number): string {
+  return measure.name === 'accuracy' ? share(value) : measure.format(value);
+}
+
+/** The heading and the rows of the table of the last models. */
+export function measureRows({ measure, attacks, rows }: ResultTable): string[][] {
   return [
     ['rule', ...attacks.map(attackLabel), 'worst'],
     ...rows.map(({ rule, entries, worst }) => [
       rule,
-      ...entries.map(({ accuracy }) => share(accuracy)),
-      worst === null ? '-' : share(worst.accuracy),
+      ...entries.map(({ value }) => shown(measure, value)),
+      worst === null ? '-' : shown(measure, worst.value),
     ]),
   ];
 }
@@ -217,9 +243,9 @@ export function markdown(tables: readonly ResultTable[]): string {
     .flatMap((table) => [
       `## ${alphaLabel(table.alpha)}`,
       '',
-      'Accuracy of the last model on held-out samples, mean over seeds:',
+      `${table.measure.title} of the last model on held-out ${table.measure.heldOut}, mean over seeds:`,
       '',
-      ...markdownTable(withColumn(accuracyRows(table), 'left out: mean, most', table.rows.map(leftOutPair))),
+      ...markdownTable(withColumn(measureRows(table), 'left out: mean, most', table.rows.map(leftOutPair))),
       '',
       ...(backdoorRows(table).length === 0
         ? []
@@ -232,7 +258,7 @@ export function markdown(tables: readonly ResultTable[]): string {
       ...(ownRows(table).length === 0
         ? []
         : [
-            "Accuracy on every honest participant's own held-out samples: mean over participants and seeds, and of the one the model does least for:",
+            `${table.measure.title} on every honest participant's own held-out ${table.measure.heldOut}: mean over participants and seeds, and of the one the model does least for:`,
             '',
             ...markdownTable(ownRows(table)),
             '',

@@ -8,7 +8,9 @@ import { expect } from 'chai';
 import { loadMnist } from '../../client/datasets/mnist.ts';
 import { cellsOf, checkGrid } from '../../client/simulation/grid.ts';
 import { simulateCell } from '../../client/simulation/simulateCell.ts';
+import { loadSimulationData } from '../../client/simulation/simulationData.ts';
 import { type DemoFacts, demoFactsSchema } from '../../scripts/demo/demoFacts.ts';
+import { CODE_SILOS, corpusOf } from '../../scripts/demo/tasks/codeSilos.ts';
 import { defaultGrid } from '../../scripts/simulate/defaultGrid.ts';
 import { ETHER, SLOW_MACHINE_MS } from './support/world.ts';
 
@@ -164,6 +166,15 @@ describe('scenario: the demonstration', function () {
       /\[ROUND 2\/2\] aggregate_train: Received 2 results and 0 failures \| perplexity \d+\.\d\d \|/,
     );
     expect(output).to.contain('export function |');
+
+    // Without a chain, by `assay simulate --task code`: the same model, measured on the same text.
+    const settings = defaultGrid('code');
+    const training = { ...(settings.training as object), localSteps: 6 };
+    const change = { dataset: corpusOf(CODE_SILOS.slice(0, 2)), participants: 2, rounds: 2, training };
+    const grid = checkGrid({ ...settings, ...change }, 'test');
+    const simulated = await simulateCell(cellsOf(grid)[0]!, await loadSimulationData(grid, folder));
+    expect(simulated.modelRoot).to.equal(facts.finalModelRoot);
+    expect(simulated.accuracy.map(({ loss }) => loss)).to.deep.equal(facts.rounds.map(({ loss }) => loss));
   });
 
   it('hospitals federate a model that draws digits, and the sheet is there', async () => {

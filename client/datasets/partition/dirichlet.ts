@@ -18,7 +18,12 @@ const MAXIMUM_DRAWS = 50;
  * @returns row indices of each silo; every row is in exactly one
  * @throws AssayError PARTITION_IMPOSSIBLE when there are fewer samples than silos
  */
-export function partitionDirichlet(dataset: Dataset, silos: number, alpha: number, seed: SeedPart): Uint32Array[] {
+export function partitionDirichlet(
+  dataset: Pick<Dataset, 'name' | 'size' | 'classes' | 'y'>,
+  silos: number,
+  alpha: number,
+  seed: SeedPart,
+): Uint32Array[] {
   if (dataset.size < silos) {
     throw new AssayError('PARTITION_IMPOSSIBLE', {
       summary: `${dataset.name} has fewer samples than there are silos`,

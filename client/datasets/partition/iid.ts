@@ -5,7 +5,7 @@ import type { Dataset } from '../dataset.ts';
  * Silos that are alike: a seeded shuffle dealt out in equal parts (the first `size mod silos` silos hold one sample
  * more).
  */
-export function partitionIid(dataset: Dataset, silos: number, seed: SeedPart): Uint32Array[] {
+export function partitionIid(dataset: Pick<Dataset, 'size'>, silos: number, seed: SeedPart): Uint32Array[] {
   const order = permutation(createRandom(seed, 'iid', silos), dataset.size);
   const small = Math.floor(dataset.size / silos);
   const larger = dataset.size % silos;

@@ -56,12 +56,13 @@ export function splitText(
   const tokenizer = createTokenizer(data.tokenizer);
   const { train, test } = holdOutDocuments(documents, share, seed);
   return {
-    train: encodeSide(`${name} (to train on)`, train, tokenizer, data.context),
-    test: encodeSide(`${name} (held out)`, test, tokenizer, data.context),
+    train: encodeText(`${name} (to train on)`, train, tokenizer, data.context),
+    test: encodeText(`${name} (held out)`, test, tokenizer, data.context),
   };
 }
 
-function encodeSide(
+/** Documents as a data set that has at least one window. @throws AssayError DATASET_SIZE */
+export function encodeText(
   name: string,
   documents: readonly TextDocument[],
   tokenizer: Tokenizer,

@@ -2,7 +2,7 @@
 import { loadMnist } from '../../../client/datasets/mnist.ts';
 import { mnistMlp } from '../../../client/models/presets.ts';
 import { chart } from '../../output/chart.ts';
-import type { DemoTask } from './task.ts';
+import { type DemoTask, describeAs } from './task.ts';
 
 export const classify: DemoTask = {
   name: 'classify',
@@ -25,7 +25,7 @@ export const classify: DemoTask = {
   ],
 
   evaluation: () => 'mnist',
-  describe: ({ accuracy }) => ({ name: 'accuracy', value: accuracy.toFixed(4) }),
+  describe: describeAs('classification'),
 
   showRounds: (rounds) => [
     'Accuracy by round (2,000 held-out digits)',

@@ -1,16 +1,10 @@
 /** Companies train a model that completes code, and none shows its code to another. */
-import { parsePackages } from '../../../client/datasets/packages/packageSpec.ts';
-import { readPackage } from '../../../client/datasets/packages/readPackage.ts';
-import type { TextDocument } from '../../../client/datasets/text/textDataset.ts';
-import { trainTokenizer } from '../../../client/datasets/text/trainTokenizer.ts';
+import { publicTokenizer } from '../../../client/datasets/text/publicText.ts';
 import { codeTransformer } from '../../../client/models/presets.ts';
 import { AssayError } from '../../../protocol/errors.ts';
-import { CODE_SILOS, corpusOf, PUBLIC_TEXT, silosOf } from './codeSilos.ts';
+import { CODE_SILOS, corpusOf, silosOf } from './codeSilos.ts';
 import { compareCode } from './compareCode.ts';
-import type { DemoTask } from './task.ts';
-
-/** 256 bytes, the end of a document, and merges. */
-const VOCABULARY = 512;
+import { type DemoTask, describeAs } from './task.ts';
 
 export const code: DemoTask = {
   name: 'code',
@@ -39,22 +33,13 @@ export const code: DemoTask = {
   ],
 
   async prepare() {
-    const { packages, limit } = parsePackages(PUBLIC_TEXT);
-    const documents: TextDocument[] = [];
-    for (const { name, extensions } of packages) {
-      documents.push(...(await readPackage(name, extensions, limit, 'public text')));
-    }
-    const tokenizer = trainTokenizer(
-      documents.map(({ bytes }) => bytes),
-      VOCABULARY,
-    );
-    return codeTransformer('code demonstration', tokenizer);
+    return codeTransformer('code demonstration', await publicTokenizer());
   },
 
   clientData: (options, silo) => [...['--dataset', corpusOf([silosOf(options)[silo]!])], ...['--data-seed', 'assay']],
 
   evaluation: (options) => corpusOf(silosOf(options)),
-  describe: ({ loss }) => ({ name: 'perplexity', value: Math.exp(loss).toFixed(2) }),
+  describe: describeAs('language-model'),
 
   // Round by round and silo by silo stands below, in what `compareCode` tells.
   showRounds: () => ['Perplexity (per token, on the held-out files of all silos)'],

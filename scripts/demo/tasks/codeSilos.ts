@@ -19,9 +19,6 @@ export const CODE_SILOS: readonly CodeSilo[] = [
   { name: 'kubo-rpc-client', extension: 'ts' },
 ];
 
-/** Text that belongs to nobody here: the tokeniser learns from it, as its merges are public. */
-export const PUBLIC_TEXT = 'package:ox:ts,abitype:ts';
-
 /** Bytes of one silo, held-out files included. */
 const SILO_BYTES = 300_000;
 

@@ -10,7 +10,7 @@ import { createRandom } from '../../../client/random.ts';
 import { writeFileAtomic } from '../../../storage/atomicFile.ts';
 import { table } from '../../output/text.ts';
 import { classify } from './classify.ts';
-import type { DemoTask } from './task.ts';
+import { type DemoTask, describeAs } from './task.ts';
 
 const SIDE = 28;
 const CLASSES = 10;
@@ -35,7 +35,7 @@ export const digits: DemoTask = {
 
   clientData: classify.clientData,
   evaluation: () => 'mnist',
-  describe: ({ loss }) => ({ name: 'ELBO', value: (-loss).toFixed(1) }),
+  describe: describeAs('image-generation'),
 
   showRounds: (rounds) => [
     'Evidence lower bound by round (nats per image, 2,000 held-out digits; higher is better)',

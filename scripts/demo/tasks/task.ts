@@ -1,5 +1,6 @@
 /** What a demonstration trains: the part of it that differs between a classifier, a text and an image generator. */
 import type { Preset } from '../../../client/models/presets.ts';
+import { measureOf } from '../../../client/training/measure.ts';
 import type { Manifest } from '../../../protocol/encoding/manifest.ts';
 import type { DemoFacts } from '../demoFacts.ts';
 import type { DemoOptions } from '../demoOptions.ts';
@@ -62,4 +63,10 @@ export interface TaskResult {
 export interface Companion {
   finish(models: readonly RoundModel[]): Promise<TaskResult>;
   close(): Promise<void>;
+}
+
+/** A model's quality, in what its task is measured by. */
+export function describeAs(task: Manifest['task']): DemoTask['describe'] {
+  const measure = measureOf(task);
+  return (metrics) => ({ name: measure.name, value: measure.format(measure.of(metrics)) });
 }

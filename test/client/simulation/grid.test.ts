@@ -24,6 +24,7 @@ describe('client simulation: the grid', () => {
 
   it('a cell is found by its settings, whatever else the grid holds, and by nothing less', () => {
     const key = cellKey(smallCell());
+    expect(key, 'what finished cells in journals are known by').to.equal('9f52c16692c1acac79e513cbb8a5140d');
     expect(cellKey(cellsOf(smallGrid({ rules: ['fedavg', 'nnm+trimmed-mean'], name: 'other' }))[1]!)).to.equal(key);
     expect(cellKey(smallCell({ seeds: ['1'] })), 'as on the command line').to.equal(key);
     for (const change of [{ rounds: 4 }, { seeds: [2] }, { normBound: 1 }, { view: 'lone' }, { attacks: ['mimic'] }]) {

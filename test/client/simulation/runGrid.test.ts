@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { cellsOf, type Grid } from '../../../client/simulation/grid.ts';
 import { Journal } from '../../../client/simulation/journal.ts';
 import { type GridProgress, runGrid } from '../../../client/simulation/runGrid.ts';
+import type { CellResult } from '../../../client/simulation/simulateCell.ts';
 import { expectError } from '../support/expectError.ts';
 import { clouds } from '../support/smallFederation.ts';
 import { smallGrid } from './support.ts';
@@ -82,6 +83,15 @@ describe('client simulation: a grid', function () {
       'CSV_READ',
       /none\.csv/,
     );
+  });
+
+  it('the loss of a ruined model is the same before and after the journal is read again', async () => {
+    const path = join(folder, 'ruined.jsonl');
+    const journal = await Journal.open(path);
+    const accuracy = [{ round: 1, accuracy: 0, loss: Number.NaN }];
+    const result = { accuracy, finalAccuracy: 0 } as unknown as CellResult;
+    await journal.add({ key: 'a', cell: cellsOf(grid)[0]!, result, seconds: 1 });
+    expect(journal.get('a')).to.deep.equal((await Journal.open(path)).get('a'));
   });
 
   it('a line that is no finished cell is refused by its place', async () => {

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { checkGrid } from '../../../client/simulation/grid.ts';
 import { simulateFactsSchema } from '../../../scripts/simulate/simulateFacts.ts';
+import { smallTextSettings, writeSmallText } from '../../client/simulation/smallText.ts';
 import { clouds } from '../../client/support/smallFederation.ts';
 
 const PROJECT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -126,6 +127,30 @@ describe('assay simulate', function () {
       'results.json',
       'tables.md',
     ]);
+  });
+
+  it('of text shows perplexity, with the largest as the worst', async () => {
+    const words = join(folder, 'words');
+    await writeSmallText(words);
+    const grid = join(folder, 'text.json');
+    const axes = { rounds: 3, rules: ['fedavg', 'median'], attacks: ['none', 'scaledSignFlipping'], seeds: [1] };
+    await writeFile(
+      grid,
+      JSON.stringify({ format: 'assay-grid/1', name: 'words', ...smallTextSettings(words), ...axes }),
+    );
+    const [out, json] = [join(folder, 'text'), join(folder, 'text-facts.json')];
+    const { status, output } = await simulate([grid, '--workers', '2', '--out', out, '--json', json]);
+    expect(status, output).to.equal(0);
+    expect(output).to.match(/Natural: Perplexity \(per token; lower is better\) of the last model, mean over seeds/);
+    const facts = simulateFactsSchema.parse(JSON.parse(await readFile(json, 'utf8')));
+    expect(facts.results.map(({ alpha, measure }) => `${alpha} ${measure}`)).to.deep.equal(
+      new Array(4).fill('natural perplexity'),
+    );
+    for (const rule of axes.rules) {
+      const shown = facts.results.filter((result) => result.rule === rule).map(({ value }) => value!.toFixed(2));
+      expect(Number(shown[1]), 'the attack shows').to.be.above(Number(shown[0]));
+      expect(output).to.match(new RegExp(`^ +${rule} +${shown[0]} +${shown[1]} +${shown[1]}$`, 'm'));
+    }
   });
 
   it('options replace parts of a grid; what is wrong is said before anything runs', async () => {

@@ -1,0 +1,42 @@
+/** The text that a tokeniser learns from: its merges stand in the manifest, so whoever reads that learns something of it. */
+import type { TextData } from '../../../protocol/encoding/manifest.ts';
+import { parsePackages } from '../packages/packageSpec.ts';
+import { readPackage } from '../packages/readPackage.ts';
+import { parseText } from './loadText.ts';
+import { readFolder } from './readFolder.ts';
+import type { TextDocument } from './textDataset.ts';
+import { trainTokenizer } from './trainTokenizer.ts';
+
+/** Sources that are no participant's own, installed with Assay. */
+export const PUBLIC_TEXT = 'package:ox:ts,abitype:ts';
+
+/** 256 bytes, the end of a document, and merges. */
+export const PUBLIC_VOCABULARY = 512;
+
+/**
+ * A tokeniser from public text.
+ *
+ * @param name `package:...` or `text:...`; all of it is read, also what others would hold out
+ * @throws AssayError DATASET_SPEC, PACKAGE_MISSING, PACKAGE_EMPTY, DATASET_FILE, TOKENIZER
+ */
+export async function publicTokenizer(
+  name = PUBLIC_TEXT,
+  vocabulary = PUBLIC_VOCABULARY,
+): Promise<TextData['tokenizer']> {
+  const documents = await readPublicText(name);
+  return trainTokenizer(
+    documents.map(({ bytes }) => bytes),
+    vocabulary,
+  );
+}
+
+async function readPublicText(name: string): Promise<TextDocument[]> {
+  if (name.startsWith('text:')) {
+    const { folder, extensions } = parseText(name);
+    return readFolder(folder, extensions);
+  }
+  const { packages, limit } = parsePackages(name);
+  const documents: TextDocument[] = [];
+  for (const each of packages) documents.push(...(await readPackage(each.name, each.extensions, limit, 'public text')));
+  return documents;
+}
