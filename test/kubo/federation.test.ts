@@ -3,14 +3,14 @@ import { expect } from 'chai';
 import { auditFederation } from '../../auditor/auditFederation.ts';
 import { payloadCid } from '../../protocol/encoding/cid.ts';
 import { openDesk, runAggregator, startParticipant } from '../scenarios/support/inProcess.ts';
-import { World } from '../scenarios/support/world.ts';
+import { SLOW_MACHINE_MS, World } from '../scenarios/support/world.ts';
 import { findIpfs, type KuboDaemon, startKubo } from './daemon.ts';
 
 /** Nobody listens there: port 1 is reserved. */
 const NOWHERE = 'http://127.0.0.1:1';
 
 describe('a federation over a Kubo daemon', function () {
-  this.timeout(120_000);
+  this.timeout(SLOW_MACHINE_MS);
   let daemon: KuboDaemon | undefined;
   let world: World | undefined;
 

@@ -7,11 +7,11 @@ import { createTrainer } from '../../client/training/createTrainer.ts';
 import { clouds } from '../client/support/smallFederation.ts';
 import { startAggregator, startParticipant } from '../scenarios/support/inProcess.ts';
 import { nodeArgs, nodeFolder, startAssay } from '../scenarios/support/processes.ts';
-import { useWorld, type World } from '../scenarios/support/world.ts';
+import { SLOW_MACHINE_MS, useWorld, type World } from '../scenarios/support/world.ts';
 import { example, needPython } from './python.ts';
 
 describe('federation with a numpy trainer', function () {
-  this.timeout(120_000);
+  this.timeout(SLOW_MACHINE_MS);
   let python: string;
   before(function () {
     python = needPython(this, 'numpy');
@@ -29,7 +29,7 @@ describe('federation with a numpy trainer', function () {
     for (const seed of ['north', 'south']) {
       const trainer = createTrainer({ manifest: fed.manifest, train: silo(seed) });
       world.test.add(() => trainer.close());
-      await startParticipant(world, fed, { change: { trainer } });
+      await startParticipant(world, fed, { seed, change: { trainer } });
     }
     const { folder } = await nodeFolder(world, fed);
     const table = join(folder, 'silo.csv');
@@ -37,7 +37,7 @@ describe('federation with a numpy trainer', function () {
     const rows = Array.from({ length: size }, (_, i) => [...x.subarray(4 * i, 4 * i + 4), y[i]].join());
     await writeFile(table, ['a,b,c,d,label', ...rows].join('\n'));
     const node = startAssay(world, [
-      ...['client', ...nodeArgs(world, fed, folder), '--dataset', `csv:${table}?label=label`],
+      ...['client', ...nodeArgs(world, fed, folder), '--dataset', `csv:${table}?label=label`, '--seed', 'west'],
       ...['--trainer', `'${python}' '${example('numpy_trainer.py')}'`],
     ]);
     const [first, second] = [await node.waitFor('trained', 1), await node.waitFor('trained', 2)];
