@@ -19,6 +19,7 @@ import { failureText } from '../../scripts/output/failure.ts';
 import { table } from '../../scripts/output/text.ts';
 import { writeFileAtomic } from '../../storage/atomicFile.ts';
 import { readCount, readNumber, readOptions } from '../options.ts';
+import { federate } from '../support/federate.ts';
 
 const USAGE = `\
   npm run bench:minority                              three seeds: about four minutes
@@ -126,7 +127,16 @@ async function measure(
 ): Promise<Outcome> {
   const { silos, alpha, vaeRounds, rounds, perClass, temperature } = settings;
   const own = Array.from({ length: silos }, (_, i) => takeSilo(train, { kind: 'dirichlet', alpha }, i, silos, seed));
-  const weights = federate(generator, own, vaeRounds, seed, 'generator');
+  const run = (what: string, count: number, momentum: number) => ({
+    rounds: count,
+    seed,
+    siloSeed: (silo: number) => `${seed}/${what}/${silo}`,
+    momentum,
+    onRound: (_: Float32Array, round: number) => {
+      if (round % 5 === 0) say(`seed ${seed}: ${what}, round ${round} of ${count}`);
+    },
+  });
+  const weights = federate(generator, own, run('generator', vaeRounds, 0.5));
   const elbo = -generator.evaluate(test, weights).loss;
   const open = await openModel(generator.model.spec, weights);
   isGenerator(open, 'image-generation');
@@ -144,8 +154,13 @@ async function measure(
     );
   const together = (data: readonly Dataset[]) => {
     const accuracy: number[] = [];
-    federate(classifier, data, rounds, seed, 'classifier', (weights) => {
-      accuracy.push(classifier.evaluate(test, weights).accuracy);
+    const running = run('classifier', rounds, 0);
+    federate(classifier, data, {
+      ...running,
+      onRound: (weights, round) => {
+        accuracy.push(classifier.evaluate(test, weights).accuracy);
+        running.onRound(weights, round);
+      },
     });
     return accuracy;
   };
@@ -159,35 +174,6 @@ async function measure(
   };
   say(JSON.stringify(outcome));
   return outcome;
-}
-
-/** Federated averaging (McMahan et al. 2017), all silos alike, with the server momentum of Hsu, Qi and Brown 2019. */
-function federate(
-  engine: Engine,
-  data: readonly Dataset[],
-  count: number,
-  seed: string,
-  what: 'generator' | 'classifier',
-  onRound: (weights: Float32Array) => void = () => undefined,
-): Float32Array {
-  const momentum = what === 'generator' ? 0.5 : 0;
-  let weights = engine.init(seed);
-  const velocity = new Float64Array(weights.length);
-  for (let round = 1; round <= count; round++) {
-    const sum = new Float64Array(weights.length);
-    data.forEach((silo, i) => {
-      engine.train(silo, { weights, round, seed: `${seed}/${what}/${i}` }).weights.forEach((value, k) => {
-        sum[k]! += (value - weights[k]!) / data.length;
-      });
-    });
-    weights = weights.map((value, k) => {
-      velocity[k] = momentum * velocity[k]! + sum[k]!;
-      return value + velocity[k]!;
-    });
-    onRound(weights);
-    if (round % 5 === 0) say(`seed ${seed}: ${what}, round ${round} of ${count}`);
-  }
-  return weights;
 }
 
 function withEpochs(manifest: Manifest, epochs: number): Manifest {
