@@ -8,6 +8,7 @@ import { type FinishedCell, Journal } from '../../client/simulation/journal.ts';
 import { MODEL_PRESETS } from '../../client/simulation/modelChoice.ts';
 import { runGrid } from '../../client/simulation/runGrid.ts';
 import { ALGORITHM_EXPECTED, parseAlgorithm } from '../../client/training/algorithms/algorithmChoice.ts';
+import { AssayError } from '../../protocol/errors.ts';
 import { writeFileAtomic } from '../../storage/atomicFile.ts';
 import { lockFolder } from '../../storage/folderLock.ts';
 import { DEMO_TASKS, type DemoTaskName } from '../demo/tasks/names.ts';
@@ -33,7 +34,7 @@ import {
 } from '../simulate/tables.ts';
 
 interface SimulateOptions extends FactsOptions {
-  readonly task: DemoTaskName;
+  readonly task?: DemoTaskName;
   readonly rule: readonly string[];
   readonly attack: readonly string[];
   readonly alpha: readonly string[];
@@ -65,9 +66,7 @@ export function addSimulateCommand(program: Command): void {
     .description('Run federations in one process, without a chain: rules against attacks, for research.')
     .argument('[grid]', "grid of experiments, a JSON file; without one: the demonstration's federation")
     .addOption(
-      new Option('--task <name>', 'without a grid file: of which demonstration')
-        .choices(DEMO_TASKS)
-        .default('classify'),
+      new Option('--task <name>', 'without a grid file: of which demonstration; default: classify').choices(DEMO_TASKS),
     )
     .option('--rule <name>', "aggregation rule instead of the grid's; repeatable", collect, [])
     .option('--attack <name>', "attack instead of the grid's, or none; repeatable", collect, [])
@@ -163,6 +162,14 @@ async function readGrid(path: string | undefined, options: SimulateOptions): Pro
     ...(rounds === undefined ? {} : { rounds }),
   };
   if (path === undefined) return checkGrid({ ...defaultGrid(task), ...changes }, 'of the demonstration');
+  if (task !== undefined) {
+    throw new AssayError('GRID', {
+      summary: `the grid ${path} says itself what is trained`,
+      expected: "a grid file, or --task for a demonstration's federation",
+      received: `both, with --task ${task}`,
+      fix: 'leave out one of them',
+    });
+  }
   const grid = parseGrid(await readFile(path, 'utf8'), path);
   return Object.keys(changes).length === 0 ? grid : checkGrid({ ...grid, ...changes }, path);
 }

@@ -187,5 +187,12 @@ describe('scenario: the demonstration', function () {
     const png = await readFile(facts.digits!.sheet);
     expect([png.readUInt32BE(16), png.readUInt32BE(20)], 'ten by ten').to.deep.equal([302, 302]);
     expect(output).to.match(/ELBO -\d+\.\d/);
+
+    const settings = defaultGrid('digits');
+    const { localEpochs: _, ...training } = settings.training as Record<string, unknown>;
+    const change = { participants: 3, rounds: 2, training: { ...training, localSteps: 10 } };
+    const cells = cellsOf(checkGrid({ ...settings, ...change }, 'test'));
+    const simulated = await simulateCell(cells[0]!, await loadMnist(join(PROJECT, '.cache', 'datasets')));
+    expect(simulated.modelRoot).to.equal(facts.finalModelRoot);
   });
 });

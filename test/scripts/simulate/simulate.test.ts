@@ -173,6 +173,7 @@ describe('assay simulate', function () {
     const wrong = await simulate([grid, '--alpha', 'much']);
     expect(wrong.status).to.equal(1);
     expect(wrong.output).to.match(/grid\.json is wrong at alphas\.0/);
+    expect((await simulate([grid, '--task', 'code'])).output).to.match(/says itself what is trained/);
     expect((await simulate([grid, '--byzantine', '5'])).output).to.match(/Expected: 11 to 100/);
   });
 
