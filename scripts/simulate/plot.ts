@@ -9,7 +9,7 @@ const COLOURS = ['#1b6ca8', '#c8553d', '#2a9d5c', '#8e5ea2', '#d09a1c', '#3aa6a6
 const CELL_WIDTH = 76;
 const CELL_HEIGHT = 26;
 const LABEL_WIDTH = 240;
-const CHART = { width: 300, height: 190, left: 34, bottom: 24, top: 22, right: 8 };
+const CHART = { width: 300, height: 190, left: 46, bottom: 24, top: 22, right: 8 };
 const CHARTS_PER_ROW = 3;
 
 export function plotPage(title: string, tables: readonly ResultTable[]): string {
