@@ -38,6 +38,9 @@ abstract contract JusticeLedger {
         token = withToken ? new TinyToken() : TinyToken(address(0));
         mixed = mixed_;
         federation = TinyFederation.deploy(address(token), mixed_);
+        // Coin is dealt to this contract and sent on: what is dealt to somebody is taken back by the runner when a
+        // transaction of theirs reverts, and random senders may be one of the people.
+        if (!withToken) vm.deal(address(this), ACTORS * POCKET);
         for (uint256 i = 0; i < ACTORS; ++i) {
             address person = vm.addr(privateKey(i));
             _people[i] = person;
@@ -46,7 +49,7 @@ abstract contract JusticeLedger {
                 vm.prank(person);
                 token.approve(address(federation), type(uint256).max);
             } else {
-                vm.deal(person, POCKET);
+                payable(person).transfer(POCKET);
             }
         }
         for (uint256 i = 0; i < ACTORS; ++i) _wealth[i] = wealth(_people[i]);
