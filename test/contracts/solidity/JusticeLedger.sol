@@ -49,7 +49,8 @@ abstract contract JusticeLedger {
                 vm.prank(person);
                 token.approve(address(federation), type(uint256).max);
             } else {
-                payable(person).transfer(POCKET);
+                (bool sent, ) = person.call{value: POCKET}("");
+                require(sent, "no coin for the people");
             }
         }
         for (uint256 i = 0; i < ACTORS; ++i) _wealth[i] = wealth(_people[i]);
