@@ -35,22 +35,22 @@ if [ ! -x "$python" ]; then
   fi
   {
     rm -rf "$folder"
-    mkdir -p "$folder/apt/archives/partial" "$folder/apt/lists/partial" "$folder/root"
+    mkdir -p "$folder/apt/archives/partial" "$folder/apt/lists/partial" "$folder/unpacked"
     what=(install --download-only --no-install-recommends python3-torch)
     if ! download /var/lib/apt/lists "${what[@]}"; then
       # There are no lists, or old ones. A source that fails is not the end: only whether PyTorch is found counts.
       download "$folder/apt/lists" update || true
       download "$folder/apt/lists" "${what[@]}"
     fi
-    find "$folder/apt/archives" -name '*.deb' -exec dpkg -x {} "$folder/root" \;
+    find "$folder/apt/archives" -name '*.deb' -exec dpkg -x {} "$folder/unpacked" \;
     rm -rf "$folder/apt"
     # A trainer's environment is scrubbed: the command itself says where things are. blas and lapack are folders of their
     # own, as installing would choose between implementations.
-    lib="$folder/root/usr/lib"
+    lib="$folder/unpacked/usr/lib"
     machine="$(/usr/bin/python3 -c 'import sysconfig; print(sysconfig.get_config_var("MULTIARCH"))')"
     cat > "$python.untried" <<WRAPPER
 #!/bin/sh
-export LD_LIBRARY_PATH="$lib/$machine:$lib/$machine/blas:$lib/$machine/lapack:$lib:$folder/root/lib/$machine"
+export LD_LIBRARY_PATH="$lib/$machine:$lib/$machine/blas:$lib/$machine/lapack:$lib:$folder/unpacked/lib/$machine"
 export PYTHONPATH="$lib/python3/dist-packages\${PYTHONPATH:+:\$PYTHONPATH}"
 exec /usr/bin/python3 "\$@"
 WRAPPER

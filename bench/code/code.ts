@@ -6,7 +6,7 @@
  */
 import { loadDataset, parseDataset } from '../../client/datasets/loadSilo.ts';
 import { publicTokenizer } from '../../client/datasets/text/publicText.ts';
-import type { TextSplit } from '../../client/datasets/text/textDataset.ts';
+import { bitsPerByte, type TextSplit } from '../../client/datasets/text/textDataset.ts';
 import { codeTransformer } from '../../client/models/presets.ts';
 import { createEngine, type Engine } from '../../client/training/tfjs/engine.ts';
 import { CODE_SILOS, corpusOf } from '../../scripts/demo/tasks/codeSilos.ts';
@@ -97,9 +97,8 @@ async function* measure({ silos, rounds, localSteps }: Settings, seed: string): 
   const everywhere = await load(corpusOf(members));
   const judge = (name: string, engine: Engine, weights: Float32Array, steps: number, windows: number): Training => {
     const { loss } = engine.evaluate(everywhere.test, weights);
-    const { tokens, bytes } = everywhere.test;
-    const bitsPerByte = (loss * tokens.length) / bytes / Math.LN2;
-    return { seed, name, steps, windows, perplexity: Math.exp(loss), bitsPerByte };
+    const bits = bitsPerByte(loss, everywhere.test);
+    return { seed, name, steps, windows, perplexity: Math.exp(loss), bitsPerByte: bits };
   };
 
   const steps = rounds * localSteps;
@@ -127,13 +126,13 @@ function describe({ silos, rounds, localSteps }: Settings, trainings: readonly T
     `perplexity on the held-out files of ${silos} silos; federated: ${rounds} rounds of ${localSteps} steps at each`,
     ...table([
       ['seed', 'training', 'steps in turn', 'windows read', 'perplexity', 'bits per byte', 'federated is'],
-      ...trainings.map(({ seed, name, steps, windows, perplexity, bitsPerByte }) => [
+      ...trainings.map(({ seed, name, steps, windows, perplexity, bitsPerByte: bits }) => [
         seed,
         name,
         String(steps),
         String(windows),
         perplexity.toFixed(2),
-        bitsPerByte.toFixed(3),
+        bits.toFixed(3),
         `${(federated(seed) / perplexity).toFixed(2)}x`,
       ]),
     ]),

@@ -4,13 +4,13 @@ import type { SeedPart } from '../random.ts';
 import { type CsvOptions, loadCsv } from './csv.ts';
 import type { DatasetSplit } from './dataset.ts';
 import { loadMnist } from './mnist.ts';
-import { loadPackages } from './packages/loadPackages.ts';
 import { PACKAGE_EXPECTED, type PackageSpec, parsePackages } from './packages/packageSpec.ts';
 import { parsePartition, takeSilo } from './partition/partition.ts';
 import { holdOut } from './split.ts';
 import { standardizeSplit } from './standardize.ts';
-import { loadText, parseText, TEXT_EXPECTED, type TextSpec } from './text/loadText.ts';
+import { loadText } from './text/loadText.ts';
 import { isText, type TextSplit } from './text/textDataset.ts';
+import { parseText, TEXT_EXPECTED, type TextSpec } from './text/textSpec.ts';
 
 /** Where samples come from, parsed from the command line or a config file. */
 export type SampleSpec =
@@ -134,7 +134,7 @@ export async function loadDataset(
       fix: 'choose mnist or csv:..., or another federation',
     });
   }
-  return spec.kind === 'text' ? loadText(spec, data, seed) : loadPackages(spec, data, seed);
+  return loadText(spec, data, seed);
 }
 
 /** All samples of a data set, with its held-out part. */

@@ -2,9 +2,9 @@ import type { SeedPart } from '../../random.ts';
 import type { PackageSpec } from '../packages/packageSpec.ts';
 import { readPackage } from '../packages/readPackage.ts';
 import { holdOutDocuments } from './holdOutDocuments.ts';
-import type { TextSpec } from './loadText.ts';
 import { readFolder } from './readFolder.ts';
 import type { TextDocument } from './textDataset.ts';
+import type { TextSpec } from './textSpec.ts';
 
 /** Text of many origins, as documents that can be dealt out. */
 export interface Corpus {

@@ -2,9 +2,9 @@
 import type { TextData } from '../../../protocol/encoding/manifest.ts';
 import { parsePackages } from '../packages/packageSpec.ts';
 import { readPackage } from '../packages/readPackage.ts';
-import { parseText } from './loadText.ts';
 import { readFolder } from './readFolder.ts';
 import type { TextDocument } from './textDataset.ts';
+import { parseText } from './textSpec.ts';
 import { trainTokenizer } from './trainTokenizer.ts';
 
 /** Sources that are no participant's own, installed with Assay. */

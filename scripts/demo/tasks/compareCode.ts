@@ -69,7 +69,7 @@ function byPlace(measured: readonly Measured[], union: number) {
   const everywhere = measured.find(({ dataset }) => dataset === union)!;
   return {
     union: Math.exp(everywhere.loss),
-    bitsPerByte: (everywhere.loss * everywhere.tokens) / everywhere.bytes / Math.LN2,
+    bitsPerByte: everywhere.bitsPerByte,
     silos: measured.filter(({ dataset }) => dataset !== union).map(({ loss }) => Math.exp(loss)),
   };
 }

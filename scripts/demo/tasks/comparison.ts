@@ -26,6 +26,8 @@ export interface Measured {
   readonly dataset: number;
   /** Mean, in nats per token. */
   readonly loss: number;
+  /** The same per byte: tokenisers differ in how much text a token holds. */
+  readonly bitsPerByte: number;
   readonly tokens: number;
   readonly bytes: number;
 }

@@ -1,7 +1,7 @@
 /** A thread of `ComparisonThreads`. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadDataset, parseDataset } from '../../../client/datasets/loadSilo.ts';
-import type { TextSplit } from '../../../client/datasets/text/textDataset.ts';
+import { bitsPerByte, type TextSplit } from '../../../client/datasets/text/textDataset.ts';
 import { createEngine } from '../../../client/training/tfjs/engine.ts';
 import { DEFAULT_MODEL_FRACTION_BITS, fixedToFloat, floatToFixed } from '../../../protocol/encoding/fixedPoint.ts';
 import type { ComparisonData, ComparisonJob, ComparisonReply, Measured } from './comparison.ts';
@@ -19,7 +19,13 @@ parentPort!.on('message', async ({ id, job }: { id: number; job: ComparisonJob }
     for (const dataset of job.measureOn) {
       const { test } = await splitOf(dataset);
       const { loss } = engine.evaluate(test, weights);
-      measured.push({ dataset, loss, tokens: test.tokens.length, bytes: test.bytes });
+      measured.push({
+        dataset,
+        loss,
+        bitsPerByte: bitsPerByte(loss, test),
+        tokens: test.tokens.length,
+        bytes: test.bytes,
+      });
     }
     reply({ id, measured });
   } catch (error) {
