@@ -46,8 +46,12 @@ export function parseDataset(text: string): DatasetSpec {
   return parseSamples(text);
 }
 
-/** Parses the name of a data set of samples. @throws AssayError DATASET_SPEC, for text too */
-export function parseSamples(text: string): SampleSpec {
+/** Whether it is text, which a language model learns from. */
+export function isTextSpec(spec: DatasetSpec): spec is TextSpec | PackageSpec {
+  return spec.kind === 'text' || spec.kind === 'package';
+}
+
+function parseSamples(text: string): SampleSpec {
   if (text === 'mnist') return { kind: 'mnist' };
   const match = /^csv:([^?]+)\?(.+)$/.exec(text);
   if (match === null) throw specError(text, 'choose one of these');
@@ -125,7 +129,7 @@ export async function loadDataset(
   options: Pick<SiloOptions, 'cacheFolder' | 'seed' | 'data'>,
 ): Promise<AnySplit> {
   const { data, seed } = options;
-  if (spec.kind !== 'text' && spec.kind !== 'package') return loadSamples(spec, options);
+  if (!isTextSpec(spec)) return loadSamples(spec, options);
   if (data === undefined || !('tokenizer' in data)) {
     throw new AssayError('DATASET_TEXT', {
       summary: 'text needs the tokeniser of a language model',

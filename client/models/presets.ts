@@ -96,6 +96,12 @@ export function digitsVae(name = 'digits'): Preset {
   return preset(name, model, training, MNIST, 20);
 }
 
+/** Models of samples that need to know nothing more, by the names that commands and grids give them. */
+export const SAMPLE_PRESETS = { 'mnist-cnn': mnistCnn, lenet, 'fedavg-cnn': fedAvgCnn, 'digits-vae': digitsVae };
+
+/** Models of text, for a tokeniser. */
+export const TEXT_PRESETS = { 'code-transformer': codeTransformer, 'char-lstm': charLstm };
+
 const MAX_POOL = { kind: 'maxPool', size: 2, strides: 2 } as const;
 
 /** A 5 x 5 convolution with rectifiers. */

@@ -1,17 +1,8 @@
 /** The models that a grid can name. */
 import { type Manifest, type SampleData, type TextData, vocabularySize } from '../../protocol/encoding/manifest.ts';
-import { parseDataset } from '../datasets/loadSilo.ts';
+import { isTextSpec, parseDataset } from '../datasets/loadSilo.ts';
 import type { ModelSpec } from '../models/model.ts';
-import {
-  charLstm,
-  codeTransformer,
-  digitsVae,
-  fedAvgCnn,
-  lenet,
-  mnistCnn,
-  mnistMlp,
-  type Preset,
-} from '../models/presets.ts';
+import { mnistMlp, type Preset, SAMPLE_PRESETS, TEXT_PRESETS } from '../models/presets.ts';
 import { describeModel } from '../models/registry.ts';
 
 export const MODEL_PRESETS = [
@@ -24,16 +15,6 @@ export const MODEL_PRESETS = [
   'char-lstm',
 ] as const;
 type PresetName = (typeof MODEL_PRESETS)[number];
-
-const presets: Readonly<Record<PresetName, (tokenizer: TextData['tokenizer']) => Preset>> = {
-  'mnist-mlp': () => mnistMlp(),
-  'mnist-cnn': () => mnistCnn(),
-  lenet: () => lenet(),
-  'fedavg-cnn': () => fedAvgCnn(),
-  'digits-vae': () => digitsVae(),
-  'code-transformer': (tokenizer) => codeTransformer('code', tokenizer),
-  'char-lstm': (tokenizer) => charLstm('text', tokenizer),
-};
 
 /** What a grid's text is learnt with, when it does not say. */
 export const TEXT_MODEL: PresetName = 'code-transformer';
@@ -60,8 +41,7 @@ interface CellModel extends ModelChoice {
 }
 
 export function isTextDataset(dataset: string): boolean {
-  const { kind } = parseDataset(dataset);
-  return kind === 'text' || kind === 'package';
+  return isTextSpec(parseDataset(dataset));
 }
 
 /** The settings of a cell's model. */
@@ -72,9 +52,21 @@ export function chosenModel({ model, hidden, activation }: ModelChoice, data: Sa
     const { features, classes } = data as SampleData;
     return { kind: 'mlp', inputs: features, hidden, classes, activation };
   }
-  if (typeof choice === 'string') return presets[choice](isText ? data.tokenizer : NO_MERGES).manifest.model;
+  if (typeof choice === 'string') return presetOf(choice, isText ? data.tokenizer : NO_MERGES).manifest.model;
   if (!TEXT_KINDS.includes(choice.kind)) return choice;
   return { vocabulary: vocabularySize(isText ? data : ANY_TEXT), ...choice };
+}
+
+function presetOf(name: PresetName, tokenizer: TextData['tokenizer']): Preset {
+  switch (name) {
+    case 'mnist-mlp':
+      return mnistMlp();
+    case 'code-transformer':
+    case 'char-lstm':
+      return TEXT_PRESETS[name](name, tokenizer);
+    default:
+      return SAMPLE_PRESETS[name]();
+  }
 }
 
 /** What a cell's model learns to do. @throws AssayError as `describeModel` */

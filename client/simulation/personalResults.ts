@@ -2,7 +2,7 @@
 import type { AssayError } from '../../protocol/errors.ts';
 import { personalise } from '../personalisation/personalise.ts';
 import { checkPersonalisation, type Personalisation } from '../personalisation/settings.ts';
-import { measureOf } from '../training/measure.ts';
+import { finiteOrNull, measureOf } from '../training/measure.ts';
 import type { Engine } from '../training/tfjs/engine.ts';
 import type { Evaluation, TrainingManifest } from '../training/trainer.ts';
 import type { Participant } from './participants.ts';
@@ -50,21 +50,18 @@ export function participantResults(
   round: number,
 ): ParticipantResult[] {
   const measure = measureOf(manifest.task);
-  const finite = (evaluation: Evaluation): number | null => {
-    const value = measure.of(evaluation);
-    return Number.isFinite(value) ? value : null;
-  };
+  const measured = (evaluation: Evaluation) => finiteOrNull(measure.of(evaluation));
   return participants.map((participant) => {
     const { index, silo, heldOut, seed, memory } = participant;
     const personal = methods.map((settings): [string, number | null] => {
       const own = personalise(engine, manifest, silo, { settings, weights, memory, round, seed });
-      return [settings.method, finite(engine.local.evaluate(heldOut!, own.weights))];
+      return [settings.method, measured(engine.local.evaluate(heldOut!, own.weights))];
     });
     return {
       index,
       samples: silo.size,
       heldOut: heldOut!.size,
-      shared: finite(evaluateShared(engine, participant, weights)),
+      shared: measured(evaluateShared(engine, participant, weights)),
       personal: Object.fromEntries(personal),
     };
   });

@@ -1,7 +1,7 @@
 /** The data of a grid, read once: samples, or text with the tokeniser that its federation would publish. */
 import type { TextData } from '../../protocol/encoding/manifest.ts';
 import type { DatasetSplit } from '../datasets/dataset.ts';
-import { loadSamples, parseDataset } from '../datasets/loadSilo.ts';
+import { isTextSpec, loadSamples, parseDataset } from '../datasets/loadSilo.ts';
 import { type Corpus, loadCorpus } from '../datasets/text/corpus.ts';
 import { encodeText } from '../datasets/text/loadText.ts';
 import { publicTokenizer } from '../datasets/text/publicText.ts';
@@ -34,8 +34,7 @@ export async function loadSimulationData(
 ): Promise<SimulationData> {
   const { dataset, tokenizer } = cell;
   const spec = parseDataset(dataset);
-  if (spec.kind !== 'text' && spec.kind !== 'package')
-    return loadSamples(spec, { cacheFolder, seed: 'assay simulate' });
+  if (!isTextSpec(spec)) return loadSamples(spec, { cacheFolder, seed: 'assay simulate' });
   const corpus = await loadCorpus(spec, TEXT_SEED);
   const { context } = standInData(cell) as TextData;
   const data: TextData = { context, tokenizer: await publicTokenizer(tokenizer?.dataset, tokenizer?.vocabulary) };

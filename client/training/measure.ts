@@ -59,6 +59,11 @@ export function measureOf(task: Manifest['task']): Measure {
   return MEASURES[task];
 }
 
+/** A value as JSON has it, which knows numbers only: null for a model whose loss is none. */
+export function finiteOrNull(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
+}
+
 /** The worse of two values of a measure. */
 export function worse({ better }: Measure, a: number, b: number): number {
   return better === 'higher' ? Math.min(a, b) : Math.max(a, b);

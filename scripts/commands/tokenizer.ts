@@ -1,8 +1,7 @@
 /** `assay tokenizer`: a byte-pair tokeniser trained on text, for the manifest of a language model. */
 import type { Command } from 'commander';
-import { parseDataset } from '../../client/datasets/loadSilo.ts';
-import { readPackage } from '../../client/datasets/packages/readPackage.ts';
-import { readFolder } from '../../client/datasets/text/readFolder.ts';
+import { isTextSpec, parseDataset } from '../../client/datasets/loadSilo.ts';
+import { readDocuments } from '../../client/datasets/text/readDocuments.ts';
 import type { TextDocument } from '../../client/datasets/text/textDataset.ts';
 import { createTokenizer } from '../../client/datasets/text/tokenizer.ts';
 import { trainTokenizer } from '../../client/datasets/text/trainTokenizer.ts';
@@ -42,7 +41,11 @@ export function addTokenizerCommand(program: Command): void {
 
 async function runTokenizer({ dataset, vocabulary, out }: TokenizerOptions): Promise<void> {
   const documents: TextDocument[] = [];
-  for (const text of dataset) documents.push(...(await readDocuments(text)));
+  for (const text of dataset) {
+    const spec = parseDataset(text);
+    if (!isTextSpec(spec)) throw notText(text);
+    documents.push(...(await readDocuments(spec, 'assay tokenizer')));
+  }
   if (documents.length === 0) throw notText('none');
   const tokenizer = trainTokenizer(
     documents.map(({ bytes }) => bytes),
@@ -55,17 +58,6 @@ async function runTokenizer({ dataset, vocabulary, out }: TokenizerOptions): Pro
   process.stdout.write(
     `${out}: ${257 + tokenizer.merges.length} tokens from ${documents.length} files, ${(bytes / tokens).toFixed(2)} bytes per token\n`,
   );
-}
-
-async function readDocuments(text: string): Promise<TextDocument[]> {
-  const spec = parseDataset(text);
-  if (spec.kind === 'text') return readFolder(spec.folder, spec.extensions);
-  if (spec.kind !== 'package') throw notText(text);
-  const documents: TextDocument[] = [];
-  for (const { name, extensions } of spec.packages) {
-    documents.push(...(await readPackage(name, extensions, spec.limit, 'assay tokenizer')));
-  }
-  return documents;
 }
 
 function notText(received: string): AssayError {

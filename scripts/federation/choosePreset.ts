@@ -1,16 +1,6 @@
 /** Which manifest a new federation starts from: a preset by name, or a draft in a file. */
 import { readFile } from 'node:fs/promises';
-import {
-  charLstm,
-  codeTransformer,
-  digitsVae,
-  fedAvgCnn,
-  lenet,
-  mnistCnn,
-  mnistMlp,
-  type Preset,
-  tabularMlp,
-} from '../../client/models/presets.ts';
+import { mnistMlp, type Preset, SAMPLE_PRESETS, TEXT_PRESETS, tabularMlp } from '../../client/models/presets.ts';
 import type { TextData } from '../../protocol/encoding/manifest.ts';
 import { AssayError } from '../../protocol/errors.ts';
 import { completeManifest } from './draftManifest.ts';
@@ -54,18 +44,6 @@ export async function choosePreset(options: PresetOptions): Promise<Preset> {
   switch (options.model) {
     case 'mnist':
       return mnistMlp(name);
-    case 'mnist-cnn':
-      return mnistCnn(name);
-    case 'lenet':
-      return lenet(name);
-    case 'fedavg-cnn':
-      return fedAvgCnn(name);
-    case 'digits-vae':
-      return digitsVae(name);
-    case 'code-transformer':
-      return codeTransformer(name, tokenizer ?? missingTokenizer(options.model));
-    case 'char-lstm':
-      return charLstm(name, tokenizer ?? missingTokenizer(options.model));
     case 'mlp':
       if (features !== undefined && classes !== undefined) return tabularMlp(name, { features, classes, hidden });
       throw new AssayError('MODEL_OPTIONS', {
@@ -73,6 +51,11 @@ export async function choosePreset(options: PresetOptions): Promise<Preset> {
         expected: '--features N and --classes N',
         received: `features ${features ?? 'not given'}, classes ${classes ?? 'not given'}`,
       });
+    case 'code-transformer':
+    case 'char-lstm':
+      return TEXT_PRESETS[options.model](name, tokenizer ?? missingTokenizer(options.model));
+    default:
+      return SAMPLE_PRESETS[options.model](name);
   }
 }
 

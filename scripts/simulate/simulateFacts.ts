@@ -1,5 +1,6 @@
 /** The simulation's `--json`: its schema (docs/spec/facts.md). */
 import { z } from 'zod';
+import { finiteOrNull } from '../../client/training/measure.ts';
 import type { ResultTable } from './tables.ts';
 
 export const simulateFactsSchema = z.strictObject({
@@ -42,18 +43,14 @@ export function resultFacts(tables: readonly ResultTable[]): SimulateFacts['resu
         rule,
         attack: attack ?? 'none',
         measure: measure.name,
-        value: finite(value),
+        value: finiteOrNull(value),
         accuracy,
         backdoorSuccess,
         leftOut,
         mostLeftOut,
         leastShare,
-        own: Object.fromEntries([...own].map(([model, { mean }]) => [model, finite(mean)])),
+        own: Object.fromEntries([...own].map(([model, { mean }]) => [model, finiteOrNull(mean)])),
       })),
     ),
   );
-}
-
-function finite(value: number): number | null {
-  return Number.isFinite(value) ? value : null;
 }

@@ -100,7 +100,7 @@ describe('nodes: what was published is answered for', function () {
     const challenge = await ask(fed, doubter, 'gram', 1, 0, 0);
     // They have gone on meanwhile: the next round has their updates.
     for (const participant of participants) await participant.waitFor('committed', 2);
-    await world.passTime(Math.max(1, challenge.answerBy - (await fed.federation.chainTime())));
+    await world.passUntil(challenge.answerBy, fed.federation);
     await settleChallenge(fed.federation, doubter, challenge.id).catch(() => undefined); // or the other aggregator did
 
     expect((await next.waitFor('reopened', 1)).round).to.equal(1);

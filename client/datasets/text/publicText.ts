@@ -1,9 +1,7 @@
 /** The text that a tokeniser learns from: its merges stand in the manifest, so whoever reads that learns something of it. */
 import type { TextData } from '../../../protocol/encoding/manifest.ts';
 import { parsePackages } from '../packages/packageSpec.ts';
-import { readPackage } from '../packages/readPackage.ts';
-import { readFolder } from './readFolder.ts';
-import type { TextDocument } from './textDataset.ts';
+import { readDocuments } from './readDocuments.ts';
 import { parseText } from './textSpec.ts';
 import { trainTokenizer } from './trainTokenizer.ts';
 
@@ -23,20 +21,10 @@ export async function publicTokenizer(
   name = PUBLIC_TEXT,
   vocabulary = PUBLIC_VOCABULARY,
 ): Promise<TextData['tokenizer']> {
-  const documents = await readPublicText(name);
+  const spec = name.startsWith('text:') ? parseText(name) : parsePackages(name);
+  const documents = await readDocuments(spec, 'public text');
   return trainTokenizer(
     documents.map(({ bytes }) => bytes),
     vocabulary,
   );
-}
-
-async function readPublicText(name: string): Promise<TextDocument[]> {
-  if (name.startsWith('text:')) {
-    const { folder, extensions } = parseText(name);
-    return readFolder(folder, extensions);
-  }
-  const { packages, limit } = parsePackages(name);
-  const documents: TextDocument[] = [];
-  for (const each of packages) documents.push(...(await readPackage(each.name, each.extensions, limit, 'public text')));
-  return documents;
 }

@@ -143,7 +143,12 @@ export class World {
   async passDeadline({ federation }: TestFederation, round: number): Promise<void> {
     const { deadline, phase } = await federation.round(round);
     if (deadline === 0) throw new Error(`round ${round} has no deadline in ${phase}`);
-    await this.passTime(Math.max(1, deadline - (await federation.chainTime())));
+    await this.passUntil(deadline, federation);
+  }
+
+  /** Lets the chain's clock come to that second, and to the next block at least. */
+  async passUntil(time: number, federation: Federation): Promise<void> {
+    await this.passTime(Math.max(1, time - (await federation.chainTime())));
   }
 
   /** A new folder inside the world's. */
