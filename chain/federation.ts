@@ -21,6 +21,9 @@ import { type Sent, sendTransaction } from './transaction.ts';
 export type Role = 'participant' | 'aggregator';
 const ROLES: readonly Role[] = ['participant', 'aggregator'];
 
+/** The contract looks at no bit of a commit hash, except that it is not zero. */
+const ANY_COMMIT_HASH: Hex = `0x${'01'.repeat(32)}`;
+
 /** A participant's account, as of now (contracts/types/Actors.sol). */
 export interface ParticipantView {
   readonly account: Address;
@@ -301,6 +304,20 @@ export class Federation {
   /** @param amount wei added to the stake */
   async topUp(signer: Signer, role: Role, amount: bigint): Promise<Sent> {
     return this.send(signer, 'topUp', [ROLES.indexOf(role), amount, '0x'], await payable(this, signer, amount));
+  }
+
+  /**
+   * Asks the contract, without a transaction, whether it would take a commit of this account now: before hours of
+   * training that would be in vain.
+   * @throws AssayError as `commitUpdate` does.
+   */
+  async checkCommit(account: Address, round: number): Promise<void> {
+    const call = { address: this.address, abi: federationAbi, functionName: 'commitUpdate' } as const;
+    try {
+      await this.connection.publicClient.simulateContract({ ...call, account, args: [BigInt(round), ANY_COMMIT_HASH] });
+    } catch (error) {
+      throw explainFailure('commitUpdate', error);
+    }
   }
 
   commitUpdate(signer: Signer, round: number, commitHash: Hex): Promise<Sent> {

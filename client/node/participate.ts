@@ -42,6 +42,8 @@ interface Memory {
   lastBase: Int32Array | null;
   /** The opening whose update it trained or has said to go on with. */
   opening: number;
+  /** The round, and its opening, for which it has an update that is not committed to yet. */
+  uncommitted: { readonly round: number; readonly opening: number } | null;
 }
 
 /**
@@ -69,7 +71,7 @@ async function attendRounds(context: ParticipantContext): Promise<void> {
   const { federation, signal, pollMs, report } = context;
   const { totalRounds } = federation.parameters;
   let refusedOpening = 0;
-  const memory: Memory = { lastBase: null, opening: 0 };
+  const memory: Memory = { lastBase: null, opening: 0, uncommitted: null };
   let told = '';
   const tellOnce = (reason: string): void => {
     if (reason !== told) report({ type: 'waiting', reason });
@@ -80,6 +82,7 @@ async function attendRounds(context: ParticipantContext): Promise<void> {
       tellOnce(`for ${federation.parameters.minParticipants} participants and an aggregator to register`);
       continue;
     }
+    await noteTooLate(context, view, memory);
     if (totalRounds !== 0 && (await federation.lastFinalRound()) === totalRounds) {
       try {
         await personaliseLast(context, totalRounds);
@@ -160,12 +163,14 @@ async function commit(context: ParticipantContext, view: RoundView, memory: Memo
     if (memory.opening !== view.opening) report({ type: 'resumed', round: view.number, stage: submission.stage });
   } else {
     if (submission !== undefined) await noteReveal(context, submission);
+    await federation.checkCommit(account, view.number);
     const base = await fetchBaseModel(context, view);
     const copied = context.attack?.copies ? await copyUpdate(context, view, account) : null;
     submission = await trainUpdate(context, view, base, memory.lastBase, copied);
     memory.lastBase = base;
   }
   memory.opening = view.opening;
+  memory.uncommitted = { round: view.number, opening: view.opening };
   const sealed = commitHash({
     ...submission,
     chainId: federation.connection.chainId,
@@ -174,8 +179,25 @@ async function commit(context: ParticipantContext, view: RoundView, memory: Memo
     cid: cidToBytes(submission.cid),
   });
   const { hash, gasUsed } = await senderOf(context).commit(view, sealed);
+  memory.uncommitted = null;
   await writeSubmission(state, { ...submission, stage: 'committed' });
   report({ type: 'committed', round: view.number, transaction: hash, gasUsed, root: submission.root });
+}
+
+/** An update that was ready when the commits of its round were closed: its operator may want to train less. */
+async function noteTooLate({ federation, signer, report }: ParticipantContext, view: RoundView, memory: Memory) {
+  const { uncommitted } = memory;
+  if (uncommitted === null) return;
+  const { round, opening } = uncommitted;
+  const same = view.number === round && view.opening === opening;
+  if (same && (view.phase === 'open' || view.phase === 'commit')) return;
+  memory.uncommitted = null;
+  // A round that was opened again is trained for anew; a commit whose answer was lost is there.
+  if (view.number === round && !same) return;
+  if (await federation.hasCommitted(round, signer.account.address)) return;
+  const window = federation.parameters.commitWindowSeconds;
+  const reason = `its update was not ready when the commits closed, which are open for ${window} s after the first one; fewer local steps take less time`;
+  report({ type: 'missed', round, reason });
 }
 
 /**

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { parseLoneAttack } from '../../client/attacks/registry.ts';
 import type { ParticipantEvent } from '../../client/node/events.ts';
 import { type ParticipantContext, participate } from '../../client/node/participate.ts';
+import type { TrainTask } from '../../client/training/trainer.ts';
 import { fetchPayload } from '../../storage/fetchPayload.ts';
 import { openPayloadStore } from '../../storage/payloadStore.ts';
 import { peerSource } from '../../storage/sources/gatewaySource.ts';
@@ -61,11 +62,11 @@ describe('scenario: a participant that the contract refuses', function () {
     const desk = await openDesk(world, fed, 'participant');
     // The last round goes on when the node has spoken: on a busy machine it would be over before that.
     const spoken = Promise.withResolvers<void>();
-    const patient = standInTrainer(fed.federation.parameters.dimension, async ({ round }) => {
+    const onTrain = async ({ round }: TrainTask) => {
       if (Number(round) === 3) await spoken.promise;
-    });
+    };
     await startParticipant(world, fed);
-    await startParticipant(world, fed, { change: { trainer: patient } });
+    await startParticipant(world, fed, { onTrain });
     world.test.add(spoken.resolve);
     const first = work(fed, desk, {}, 'committed');
     await first.ended;
@@ -105,7 +106,13 @@ describe('scenario: a participant that the contract refuses', function () {
       },
     });
     const desks = [await openDesk(world, fed, 'participant'), await openDesk(world, fed, 'participant')];
-    await startParticipant(world, fed);
+    // The last round goes on when the refused node has spoken: on a busy machine it would be over before that.
+    const spoken = Promise.withResolvers<void>();
+    const onTrain = async ({ round }: TrainTask) => {
+      if (Number(round) === 2) await spoken.promise;
+    };
+    await startParticipant(world, fed, { onTrain });
+    world.test.add(spoken.resolve);
     const idlers = desks.map((desk, i) => work(fed, desk, idle((i + 1) / 64)));
     await aggregator.waitFor('published', 1);
     const { participant } = await aggregator.waitFor('copyVoided', 1);
@@ -119,6 +126,7 @@ describe('scenario: a participant that the contract refuses', function () {
     const [charged] = await fed.federation.events('Slashed');
     expect(charged?.args).to.include({ account: participant, amount: ETHER / 10n, burned: ETHER / 10n, reward: 0n });
     await idlers[copy]!.seen('waiting');
+    spoken.resolve();
     await aggregator.waitFor('published', 2);
     expect((await world.audit(fed)).ok).to.equal(true);
   });

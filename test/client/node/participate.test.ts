@@ -4,9 +4,10 @@ import { type ParticipantContext, participate } from '../../../client/node/parti
 import { readSubmission } from '../../../client/node/submissionState.ts';
 import { encodeModel } from '../../../protocol/encoding/vectors.ts';
 import { AssayError } from '../../../protocol/errors.ts';
+import { standInTrainer } from '../../scenarios/support/standInTrainer.ts';
 import { until } from '../../scenarios/support/world.ts';
 import { expectError } from '../support/expectError.ts';
-import { LAYOUT, MODEL, type StandIn, standInFederation } from '../support/standInFederation.ts';
+import { DIMENSION, LAYOUT, MODEL, type StandIn, standInFederation } from '../support/standInFederation.ts';
 
 const failure = (code: string): AssayError => new AssayError(code, { summary: `made up: ${code}` });
 
@@ -93,6 +94,59 @@ describe('client node: what it does about what it sees', () => {
     start();
     await seen('committed');
     expect(types()).to.deep.equal(['modelFetched', 'trained', 'stored', 'committed']);
+  });
+
+  it('what the contract would not take is not trained for: one word about a stake, none about a race', async () => {
+    const { chain } = federation;
+    chain.refusesCommits = failure('REVERT_NotExpected');
+    start();
+    await looks(5);
+    expect(types()).to.deep.equal([]);
+    chain.refusesCommits = failure('REVERT_StakeTooLow');
+    await seen('waiting');
+    await looks(5);
+    chain.refusesCommits = undefined;
+    await seen('committed');
+    expect(types()).to.deep.equal(['waiting', 'modelFetched', 'trained', 'stored', 'committed']);
+  });
+
+  it('an update that was not ready when the commits closed is missed, which is said once', async () => {
+    const { chain, context, events } = federation;
+    const train: typeof context.trainer.train = async (task) => {
+      if (Number(task.round) === 1) {
+        show({ phase: 'reveal' });
+        chain.refusals = [failure('REVERT_WrongPhase')];
+      }
+      return standInTrainer(DIMENSION).train(task);
+    };
+    start({ trainer: { ...context.trainer, train } });
+    await seen('missed');
+    await looks(5);
+    show({ number: 2, opening: 2, phase: 'open' });
+    await seen('committed');
+    expect(types()).to.deep.equal([
+      ...['modelFetched', 'trained', 'stored', 'missed'],
+      ...['modelFetched', 'trained', 'stored', 'committed'],
+    ]);
+    const [missed] = events.filter((event) => event.type === 'missed');
+    expect(missed).to.deep.include({ round: 1 });
+    expect(missed!.reason).to.match(/not ready when the commits closed, which are open for 60 s/);
+  });
+
+  it('a commit whose answer was lost is not missed', async () => {
+    const { chain } = federation;
+    chain.refusals = [failure('REVERT_WrongPhase')];
+    const { hasCommitted } = federation.context.federation;
+    let asked = 0;
+    Object.assign(federation.context.federation, {
+      hasCommitted: async (...about: Parameters<typeof hasCommitted>) => ++asked > 1 || hasCommitted(...about),
+    });
+    start();
+    await seen('stored');
+    await looks(3);
+    show({ number: 2, opening: 2, phase: 'challenge' });
+    await looks(5);
+    expect(types()).to.deep.equal(['modelFetched', 'trained', 'stored']);
   });
 
   it('a round that was opened again is trained anew, and nothing of the old commit is sent', async () => {

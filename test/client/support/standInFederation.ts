@@ -39,6 +39,8 @@ export async function standInFederation() {
     revealed: new Map<number, { readonly root: Hex; readonly salt: Hex }>(),
     /** Thrown instead of taking the next transaction. */
     refusals: [] as Error[],
+    /** Thrown when it is asked whether it would take a commit, as long as it is set. */
+    refusesCommits: undefined as Error | undefined,
     modelCid: cid,
     lastFinal: 0,
   };
@@ -59,6 +61,7 @@ export async function standInFederation() {
       serverStep: { optimizer: 'fedAvg', learningRateQ16: 2 ** 16, momentumQ16: 0, secondMomentQ16: 0, adaptivity: 0 },
       totalRounds: 3,
       minParticipants: 1,
+      commitWindowSeconds: 60,
     },
     currentRound: async () => chain.view.number,
     round: async () => chain.view,
@@ -67,6 +70,9 @@ export async function standInFederation() {
     locateModel: async () => ({ round: 0, cid: chain.modelCid, publisher: PUBLISHER }),
     hasCommitted: async (round: number) => chain.committed.has(round),
     hasRevealed: async (round: number) => chain.revealed.has(round),
+    checkCommit: async () => {
+      if (chain.refusesCommits !== undefined) throw chain.refusesCommits;
+    },
     commitUpdate: async (_: unknown, round: number, sealed: Hex) => {
       const sent = take();
       chain.committed.set(round, sealed);
