@@ -135,14 +135,13 @@ describe('scenario: payloads that are wrong or do not come', function () {
   });
 
   it('a peer that accepts and never answers holds up neither the others nor the turn', async () => {
-    const fed = await world.federation({ rounds: 1, aggregateWindow: 20 });
+    const fed = await world.federation({ rounds: 1, aggregateWindow: 30 });
     const silent = await listen(
       createServer(() => undefined),
       world,
     );
     const aggregator = await startAggregator(world, fed);
-    await startParticipant(world, fed);
-    await startParticipant(world, fed);
+    const honest = [await startParticipant(world, fed), await startParticipant(world, fed)];
     const staller = await openDesk(world, fed, 'participant', { gatewayUrl: silent });
     await untilPhase(fed, 1, 'commit');
     await (
@@ -152,7 +151,8 @@ describe('scenario: payloads that are wrong or do not come', function () {
         craftUpdate(fed, (i) => i % 4),
       )
     ).reveal();
-    // The gateway's own idle limit (15 s) is longer than its share of the turn (8 s).
+    await untilHeld(fed, aggregator, 1, honest);
+    // The gateway's own idle limit (15 s) is longer than its share of the turn (12 s).
     await expectSilenceToCost(fed, aggregator, [staller]);
   });
 
