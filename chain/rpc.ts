@@ -12,6 +12,7 @@ import {
   type EIP1193RequestFn,
   type Hex,
   HttpRequestError,
+  hexToBigInt,
   http,
   type PublicClient,
   TimeoutError,
@@ -70,8 +71,16 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     rpcUrls: { default: { http: [options.rpcUrl] } },
   });
   const settings = { chain, transport, pollingInterval: POLLING_INTERVAL_MS, cacheTime: 0 };
-  const publicClient = plainSpoken(createPublicClient(settings));
+  const publicClient = upToDate(plainSpoken(createPublicClient(settings)));
   return { options, chainId, chain, publicClient };
+}
+
+/**
+ * The newest block is asked for each time. viem gives everybody who asks the answer to the question that is under way,
+ * also one that is older than the block whose events its caller has to see.
+ */
+function upToDate(client: Connection['publicClient']): Connection['publicClient'] {
+  return { ...client, getBlockNumber: async () => hexToBigInt(await client.request({ method: 'eth_blockNumber' })) };
 }
 
 /** A signer for `privateKey` on the connection's chain. */

@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import { generatePrivateKey } from 'viem/accounts';
 import { connect, signerOf } from '../../chain/rpc.ts';
 import { expectError } from '../client/support/expectError.ts';
+import { until } from '../scenarios/support/world.ts';
 
 type Answer = (response: ServerResponse, question: { id: number; method: string }) => void;
 
@@ -50,6 +51,18 @@ describe('chain: the connection and its patience', () => {
       `the chain at ${url} does not answer; waiting for it`,
       `the chain at ${url} answers again`,
     ]);
+  });
+
+  it('the newest block is that of the question, not of one that was asked before and is still under way', async () => {
+    const { publicClient } = await connect({ rpcUrl: url });
+    const late = Promise.withResolvers<void>();
+    answers = [(...to) => void late.promise.then(() => result('0x1')(...to)), result('0x2'), result('0x3')];
+    const first = publicClient.getBlockNumber();
+    await until('the first question', () => answers.length === 2);
+    const second = publicClient.getBlockNumber();
+    await until('the second question', () => answers.length === 1, 10);
+    late.resolve();
+    expect([await first, await second, await publicClient.getBlockNumber()]).to.deep.equal([1n, 2n, 3n]);
   });
 
   it('gives up after the patience with one message, as an AssayError whatever was asked', async () => {
