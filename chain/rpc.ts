@@ -15,7 +15,6 @@ import {
   hexToBigInt,
   http,
   type PublicClient,
-  TimeoutError,
   type Transport,
   type WalletClient,
 } from 'viem';
@@ -120,7 +119,10 @@ function patientHttp(options: ConnectOptions): Transport {
   // A node that accepts and says nothing is down, too: no single question outlasts the patience.
   const timeout = patienceMs === 0 ? LONGEST_ANSWER_MS : Math.min(LONGEST_ANSWER_MS, patienceMs);
   return (config) => {
-    const plain = http(rpcUrl, { retryCount: 0, timeout })(config);
+    // viem's own limit ends with the first byte of an answer; this one with the last.
+    const fetchFn = (input: string | URL | Request, init?: RequestInit) =>
+      fetch(input, { ...init, signal: AbortSignal.timeout(timeout) });
+    const plain = http(rpcUrl, { retryCount: 0, timeout: 0, fetchFn })({ ...config, timeout: 0 });
     const request = (async (args: { method: string; params?: unknown }): Promise<unknown> => {
       const since = Date.now();
       let pause = FIRST_PAUSE_MS;
@@ -133,7 +135,7 @@ function patientHttp(options: ConnectOptions): Transport {
           if (!isSilence(error)) throw error;
           const waited = Date.now() - since;
           if (waited + pause > patienceMs)
-            throw new BaseError('The chain is silent.', { cause: rpcDown(rpcUrl, waited, error) });
+            throw new BaseError('The chain is silent.', { cause: rpcDown(rpcUrl, waited, timeout, error) });
           if (attempt === 1) onConnection?.(`the chain at ${rpcUrl} does not answer; waiting for it`);
           await new Promise((resolve) => setTimeout(resolve, pause));
           pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
@@ -145,17 +147,17 @@ function patientHttp(options: ConnectOptions): Transport {
 }
 
 /** Whether the node did not answer at all, or a proxy before it did in its stead: worth another try. */
-function isSilence(error: unknown): boolean {
-  if (error instanceof TimeoutError) return true;
+function isSilence(error: unknown): error is HttpRequestError {
   if (!(error instanceof HttpRequestError)) return false;
   return error.status === undefined || error.status === 429 || error.status >= 502;
 }
 
-function rpcDown(rpcUrl: string, waitedMs: number, cause: unknown): AssayError {
+function rpcDown(rpcUrl: string, waitedMs: number, timeoutMs: number, cause: HttpRequestError): AssayError {
+  const tooLate = cause.walk((reason) => reason instanceof DOMException && reason.name === 'TimeoutError') !== null;
   return new AssayError('RPC_DOWN', {
     summary: `the chain at ${rpcUrl} has not answered for ${Math.ceil(waitedMs / 1000)} s`,
     expected: 'an Ethereum JSON-RPC node',
-    received: cause instanceof Error ? cause.message.split('\n')[0]! : String(cause),
+    received: tooLate ? `no answer within ${timeoutMs / 1000} s` : cause.message.split('\n')[0]!,
     fix: 'start the node or correct --rpc-url, then start this command again: it goes on where it was',
     cause,
   });
