@@ -31,7 +31,7 @@ export interface ParticipantContext extends TrainContext {
 }
 
 /** The phase moved on between a look and an act: look again. */
-const LOST_RACES = new Set(['WrongPhase', 'AlreadyCommitted', 'AlreadyRevealed', 'SeedNotFixed', 'NotExpected']);
+const LOST_RACES = new Set(['WrongPhase', 'AlreadyCommitted', 'AlreadyRevealed', 'SeedNotFixed']);
 
 /** What the contract says to the reveal of an update beyond the norm bound. */
 const NORM_ABOVE_BOUND = 'NormAboveBound';
@@ -110,7 +110,11 @@ async function attendRounds(context: ParticipantContext): Promise<void> {
         refusedOpening = view.opening;
         continue;
       }
-      if (refusal === 'StakeTooLow') {
+      if (refusal === 'NotExpected') {
+        tellOnce(
+          `for the next round: this account joined after the first commit of round ${view.number}, or is about to leave`,
+        );
+      } else if (refusal === 'StakeTooLow') {
         // Peers still need what this node serves, so it does not end.
         tellOnce('for a stake that suffices: a penalty was charged; start this node again and it tops up');
       } else if (error instanceof AssayError && error.code === 'RELAY_FAILED') {

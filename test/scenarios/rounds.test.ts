@@ -341,7 +341,7 @@ describe('scenario: rounds that do not go as planned', function () {
   it('a chain that stays away: one clear end after the patience, and a restart goes on', async () => {
     const proxy = await startProxy(world.chain.url, world.test);
     const fed = await world.federation({ rounds: 2 });
-    const connection = await connect({ rpcUrl: proxy.url, patienceSeconds: 5 });
+    const connection = await connect({ rpcUrl: proxy.url, patienceSeconds: 10 });
     const privateKey = generatePrivateKey();
     const signer = await world.signer({ privateKey, connection });
     const aggregator = await startAggregator(world, fed);

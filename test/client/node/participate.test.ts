@@ -96,18 +96,23 @@ describe('client node: what it does about what it sees', () => {
     expect(types()).to.deep.equal(['modelFetched', 'trained', 'stored', 'committed']);
   });
 
-  it('what the contract would not take is not trained for: one word about a stake, none about a race', async () => {
-    const { chain } = federation;
-    chain.refusesCommits = failure('REVERT_NotExpected');
+  it('what the contract would not take is not trained for: one word about each reason, none about a race', async () => {
+    const { chain, events } = federation;
+    chain.refusesCommits = failure('REVERT_WrongPhase');
     start();
     await looks(5);
     expect(types()).to.deep.equal([]);
-    chain.refusesCommits = failure('REVERT_StakeTooLow');
-    await seen('waiting');
-    await looks(5);
+    for (const [refusal, told] of [
+      ['NotExpected', /next round: this account joined after the first commit of round 1/],
+      ['StakeTooLow', /start this node again and it tops up/],
+    ] as const) {
+      chain.refusesCommits = failure(`REVERT_${refusal}`);
+      await until(refusal, () => events.some((event) => event.type === 'waiting' && told.test(event.reason)), 10);
+      await looks(5);
+    }
     chain.refusesCommits = undefined;
     await seen('committed');
-    expect(types()).to.deep.equal(['waiting', 'modelFetched', 'trained', 'stored', 'committed']);
+    expect(types()).to.deep.equal(['waiting', 'waiting', 'modelFetched', 'trained', 'stored', 'committed']);
   });
 
   it('an update that was not ready when the commits closed is missed, which is said once', async () => {
