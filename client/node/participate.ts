@@ -9,6 +9,7 @@ import { followRounds, sideBySide } from '../../chain/followRounds.ts';
 import { revertName } from '../../chain/revert.ts';
 import type { Signer } from '../../chain/rpc.ts';
 import { commitHash } from '../../protocol/commitment/commitHash.ts';
+import type { Hex } from '../../protocol/encoding/bytes.ts';
 import { cidToBytes } from '../../protocol/encoding/cid.ts';
 import { fixedToFloat } from '../../protocol/encoding/fixedPoint.ts';
 import { AssayError } from '../../protocol/errors.ts';
@@ -125,8 +126,8 @@ async function attendRounds(context: ParticipantContext): Promise<void> {
         // Nothing this node can do makes this round's model right; the next one may be.
         report({ type: 'modelRefused', round: view.number, message: error.message });
         refusedOpening = view.opening;
-      } else if (isTrainerFault(error)) {
-        // One training that failed costs one round; peers go on finding this node's payloads.
+      } else if (isTrainerFault(error) || isTooLate(error)) {
+        // It costs one round; peers go on finding this node's payloads.
         if (!signal.aborted) report({ type: 'missed', round: view.number, reason: error.message });
         refusedOpening = view.opening;
       } else throw error;
@@ -138,6 +139,10 @@ async function attendRounds(context: ParticipantContext): Promise<void> {
 function isTrainerFault(error: unknown): error is AssayError {
   const faults = ['TRAINER_FAILED', 'TRAINER_TIMEOUT', 'TRAINER_RESULT', 'TRAINER_PROTOCOL'];
   return error instanceof AssayError && faults.includes(error.code);
+}
+
+function isTooLate(error: unknown): error is AssayError {
+  return error instanceof AssayError && error.code === 'COMMIT_TOO_LATE';
 }
 
 /** From the last model, which no round trains on any more. */
@@ -175,20 +180,24 @@ async function commit(context: ParticipantContext, view: RoundView, memory: Memo
   }
   memory.opening = view.opening;
   memory.uncommitted = { round: view.number, opening: view.opening };
-  const sealed = commitHash({
-    ...submission,
-    chainId: federation.connection.chainId,
-    federation: federation.address,
-    participant: account,
-    cid: cidToBytes(submission.cid),
-  });
-  const { hash, gasUsed } = await senderOf(context).commit(view, sealed);
+  const { hash, gasUsed } = await senderOf(context).commit(view, sealed(context, submission));
   memory.uncommitted = null;
   await writeSubmission(state, { ...submission, stage: 'committed' });
   report({ type: 'committed', round: view.number, transaction: hash, gasUsed, root: submission.root });
 }
 
-/** An update that was ready when the commits of its round were closed: its operator may want to train less. */
+/** What the contract gets to see of an update before its reveal. */
+function sealed({ federation, signer }: ParticipantContext, submission: SubmissionState): Hex {
+  return commitHash({
+    ...submission,
+    chainId: federation.connection.chainId,
+    federation: federation.address,
+    participant: signer.account.address,
+    cid: cidToBytes(submission.cid),
+  });
+}
+
+/** An update that was not ready when the commits of its round were closed: its operator may want to train less. */
 async function noteTooLate({ federation, signer, report }: ParticipantContext, view: RoundView, memory: Memory) {
   const { uncommitted } = memory;
   if (uncommitted === null) return;
@@ -217,7 +226,7 @@ async function reveal(context: ParticipantContext, view: RoundView): Promise<voi
   const { federation, signer, state, report } = context;
   const account = signer.account.address;
   const submission = await readSubmission(state);
-  const mine = submission !== undefined && isFor(submission, view) ? submission : undefined;
+  let mine = submission !== undefined && isFor(submission, view) ? submission : undefined;
   // The chain is asked even when the state says `revealed`: a reorganisation may have taken the reveal back.
   if (await federation.hasRevealed(view.number, account)) {
     // Revealed just before this node was killed.
@@ -225,6 +234,7 @@ async function reveal(context: ParticipantContext, view: RoundView): Promise<voi
     return;
   }
   if (!(await federation.hasCommitted(view.number, account))) return;
+  mine ??= await belated(context, view, submission);
   if (mine === undefined) {
     const reason = 'this account committed, but the state folder does not hold what it committed to';
     report({ type: 'missed', round: view.number, reason });
@@ -240,6 +250,26 @@ async function reveal(context: ParticipantContext, view: RoundView): Promise<voi
   const { hash, gasUsed } = await senderOf(context).reveal(view, mine);
   await writeSubmission(state, { ...mine, stage: 'revealed' });
   report({ type: 'revealed', round: view.number, transaction: hash, gasUsed, root: mine.root });
+}
+
+/**
+ * The update that was committed to for an earlier opening of the round, if it is that one: its transaction was on its
+ * way when the round was opened again.
+ * @throws AssayError `COMMIT_TOO_LATE` when the round starts from another model now, so that it cannot be revealed.
+ */
+async function belated(
+  context: ParticipantContext,
+  view: RoundView,
+  submission: SubmissionState | undefined,
+): Promise<SubmissionState | undefined> {
+  if (submission?.round !== view.number) return undefined;
+  const about = { round: BigInt(view.number), participant: context.signer.account.address };
+  const commits = await context.federation.events('UpdateCommitted', about);
+  if (commits.at(-1)?.args.commitHash !== sealed(context, submission)) return undefined;
+  if (submission.baseModelRoot === view.baseModelRoot) return { ...submission, opening: view.opening };
+  throw new AssayError('COMMIT_TOO_LATE', {
+    summary: 'its commit came to the chain after the round was opened again, from another model: it cannot be revealed',
+  });
 }
 
 function isFor(submission: SubmissionState, view: RoundView): boolean {

@@ -7,7 +7,7 @@ import { AssayError } from '../../../protocol/errors.ts';
 import { standInTrainer } from '../../scenarios/support/standInTrainer.ts';
 import { until } from '../../scenarios/support/world.ts';
 import { expectError } from '../support/expectError.ts';
-import { DIMENSION, LAYOUT, MODEL, type StandIn, standInFederation } from '../support/standInFederation.ts';
+import { DIMENSION, LAYOUT, MODEL, MODEL_ROOT, type StandIn, standInFederation } from '../support/standInFederation.ts';
 
 const failure = (code: string): AssayError => new AssayError(code, { summary: `made up: ${code}` });
 
@@ -168,6 +168,45 @@ describe('client node: what it does about what it sees', () => {
     expect(after).to.include({ round: 1, opening: 2 });
     expect(after!.salt).to.not.equal(before!.salt);
     expect([...federation.chain.committed.values()]).to.not.include(sealed);
+  });
+
+  describe('a commit that was on its way when the round was opened again', () => {
+    /** The commit lands in the second opening, whose commits are closed with it. */
+    const overtaken = (change: Partial<RoundView>) => {
+      const { commitUpdate } = federation.context.federation;
+      let first = true;
+      Object.assign(federation.context.federation, {
+        commitUpdate: (...sent: Parameters<typeof commitUpdate>) => {
+          if (first) show({ opening: 2, phase: 'reveal', ...change });
+          first = false;
+          return commitUpdate(...sent);
+        },
+      });
+    };
+
+    it('is revealed there where the model is the same', async () => {
+      overtaken({});
+      start();
+      await seen('revealed');
+      expect(types()).to.deep.equal(['modelFetched', 'trained', 'stored', 'committed', 'revealed']);
+      const submission = await readSubmission(federation.state);
+      expect(submission).to.include({ opening: 2, stage: 'revealed' });
+      expect(federation.chain.revealed.get(1)!.salt).to.equal(submission!.salt);
+    });
+
+    it('costs the round where it is another, and not the node', async () => {
+      const { chain, events } = federation;
+      overtaken({ baseModelRoot: `0x${'77'.repeat(32)}` });
+      start();
+      await seen('missed');
+      await looks(5);
+      show({ number: 2, opening: 3, phase: 'open', baseModelRoot: MODEL_ROOT });
+      await until('the next commit', () => chain.committed.has(2), 10);
+      expect(chain.revealed.size).to.equal(0);
+      const missed = events.filter((event) => event.type === 'missed');
+      expect(missed).to.have.length(1);
+      expect(missed[0]!.reason).to.match(/after the round was opened again, from another model/);
+    });
   });
 
   it('a payload is handed to others after its commit is on the chain, so that nobody commits to it first, and before the reveal', async () => {

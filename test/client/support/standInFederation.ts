@@ -66,7 +66,8 @@ export async function standInFederation() {
     currentRound: async () => chain.view.number,
     round: async () => chain.view,
     lastFinalRound: async () => chain.lastFinal,
-    events: async () => [],
+    events: async (name: string) =>
+      name === 'UpdateCommitted' ? [...chain.committed].map(([, commitHash]) => ({ args: { commitHash } })) : [],
     locateModel: async () => ({ round: 0, cid: chain.modelCid, publisher: PUBLISHER }),
     hasCommitted: async (round: number) => chain.committed.has(round),
     hasRevealed: async (round: number) => chain.revealed.has(round),
