@@ -20,7 +20,9 @@ export async function* followRounds(
 ): AsyncGenerator<RoundView | null> {
   while (!signal.aborted) {
     const current = await federation.currentRound();
-    yield current === 0 ? null : await federation.round(current);
+    const view = current === 0 ? null : await federation.round(current);
+    // Voided between the two questions: it is no round any more, and the current one is an earlier one.
+    if (view?.phase !== 'none') yield view;
     await pause(pollMs, signal);
   }
 }
