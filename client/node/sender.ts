@@ -25,3 +25,16 @@ export function ownTransactions(federation: Federation, signer: Signer): Sender 
     answer: (answers) => answerChallenges(federation, signer, answers),
   };
 }
+
+/** How this node's acts reach the contract. */
+export function senderOf({
+  sender,
+  federation,
+  signer,
+}: {
+  readonly sender?: Sender;
+  readonly federation: Federation;
+  readonly signer: Signer;
+}): Sender {
+  return sender ?? ownTransactions(federation, signer);
+}

@@ -1,8 +1,9 @@
 /** What the contract refuses a running participant is said once, and the node goes on serving its payloads. */
 import { expect } from 'chai';
 import { parseLoneAttack } from '../../client/attacks/registry.ts';
+import type { ParticipantContext } from '../../client/node/context.ts';
 import type { ParticipantEvent } from '../../client/node/events.ts';
-import { type ParticipantContext, participate } from '../../client/node/participate.ts';
+import { participate } from '../../client/node/participate.ts';
 import type { TrainTask } from '../../client/training/trainer.ts';
 import { fetchPayload } from '../../storage/fetchPayload.ts';
 import { openPayloadStore } from '../../storage/payloadStore.ts';

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { RoundView } from '../../../chain/convert.ts';
-import { type ParticipantContext, participate } from '../../../client/node/participate.ts';
+import type { ParticipantContext } from '../../../client/node/context.ts';
+import { participate } from '../../../client/node/participate.ts';
 import { readSubmission } from '../../../client/node/submissionState.ts';
 import { encodeModel } from '../../../protocol/encoding/vectors.ts';
 import { AssayError } from '../../../protocol/errors.ts';

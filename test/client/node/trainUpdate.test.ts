@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import type { RoundView } from '../../../chain/convert.ts';
 import { decodeSafetensors } from '../../../client/export/safetensors.ts';
 import { loadClientKernels } from '../../../client/node/clientKernels.ts';
-import type { ParticipantContext } from '../../../client/node/participate.ts';
+import type { ParticipantContext } from '../../../client/node/context.ts';
 import { PERSONAL_MODEL_FILE } from '../../../client/node/personalModel.ts';
 import { readSubmission, writeSubmission } from '../../../client/node/submissionState.ts';
 import { fetchBaseModel, trainUpdate } from '../../../client/node/trainUpdate.ts';
