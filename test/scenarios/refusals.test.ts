@@ -57,18 +57,26 @@ describe('scenario: a participant that the contract refuses', function () {
     return { events, ended, seen };
   }
 
+  /**
+   * A participant that trains for that round when it is let go: the round waits for what a refused node has to say. On a
+   * busy machine it would be over before that.
+   */
+  async function startPatient(fed: TestFederation, round: number): Promise<() => void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const onTrain = async (task: TrainTask) => {
+      if (Number(task.round) === round) await promise;
+    };
+    await startParticipant(world, fed, { onTrain });
+    world.test.add(resolve);
+    return resolve;
+  }
+
   it('with too little stake after a penalty: it says so once, stays, and the federation goes on without it', async () => {
     const fed = await world.federation({ rounds: 3 });
     const aggregator = await startAggregator(world, fed);
     const desk = await openDesk(world, fed, 'participant');
-    // The last round goes on when the node has spoken: on a busy machine it would be over before that.
-    const spoken = Promise.withResolvers<void>();
-    const onTrain = async ({ round }: TrainTask) => {
-      if (Number(round) === 3) await spoken.promise;
-    };
     await startParticipant(world, fed);
-    await startParticipant(world, fed, { onTrain });
-    world.test.add(spoken.resolve);
+    const letGo = await startPatient(fed, 3);
     const first = work(fed, desk, {}, 'committed');
     await first.ended;
     await untilRevealed(fed, 1, 2);
@@ -77,7 +85,7 @@ describe('scenario: a participant that the contract refuses', function () {
 
     const second = work(fed, desk);
     await second.seen('waiting');
-    spoken.resolve();
+    letGo();
     await aggregator.waitFor('ended');
     await second.ended;
     const told = second.events.filter((event) => event.type === 'waiting');
@@ -107,13 +115,7 @@ describe('scenario: a participant that the contract refuses', function () {
       },
     });
     const desks = [await openDesk(world, fed, 'participant'), await openDesk(world, fed, 'participant')];
-    // The last round goes on when the refused node has spoken: on a busy machine it would be over before that.
-    const spoken = Promise.withResolvers<void>();
-    const onTrain = async ({ round }: TrainTask) => {
-      if (Number(round) === 2) await spoken.promise;
-    };
-    await startParticipant(world, fed, { onTrain });
-    world.test.add(spoken.resolve);
+    const letGo = await startPatient(fed, 2);
     const idlers = desks.map((desk, i) => work(fed, desk, idle((i + 1) / 64)));
     await aggregator.waitFor('published', 1);
     const { participant } = await aggregator.waitFor('copyVoided', 1);
@@ -127,7 +129,7 @@ describe('scenario: a participant that the contract refuses', function () {
     const [charged] = await fed.federation.events('Slashed');
     expect(charged?.args).to.include({ account: participant, amount: ETHER / 10n, burned: ETHER / 10n, reward: 0n });
     await idlers[copy]!.seen('waiting');
-    spoken.resolve();
+    letGo();
     await aggregator.waitFor('published', 2);
     expect((await world.audit(fed)).ok).to.equal(true);
   });
